@@ -1,0 +1,37 @@
+"""``python -m one_logger_v1_shim COMMAND``."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Optional
+
+COMMANDS = {
+    "run": "run a program written for v1, unedited",
+}
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run one command; returns its exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help"):
+        print("usage: python -m one_logger_v1_shim COMMAND [...]\n")
+        for name, what in COMMANDS.items():
+            print(f"  {name:8} {what}")
+        return 0 if given else 2
+    if given[0] == "--version":
+        from ._version import VERSION
+
+        print(VERSION)
+        return 0
+    if given[0] not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        print(f"one_logger_v1_shim: unknown command {given[0]!r}; expected one of: {known}", file=sys.stderr)
+        return 2
+    command = importlib.import_module(f"._cli.{given[0]}", __package__)
+    return int(command.main(given[1:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,30 @@
+"""The package's one logger, and the rule that a month-long job hears of each kind of trouble once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+logger = logging.getLogger("one_logger_v1_shim")
+
+_said: set[str] = set()
+_lock = threading.Lock()
+
+
+def warn_once(key: str, message: str) -> None:
+    """Log ``message`` as a warning, the first time that ``key`` is used in this process.
+
+    ``key`` names the kind of trouble (``"repr:loss"``), not the occurrence, so that a bad value in every
+    iteration is one line in the log and not a million.
+    """
+    with _lock:
+        if key in _said:
+            return
+        _said.add(key)
+    logger.warning(message)
+
+
+def forget() -> None:
+    """Let every warning be said again (a new run in the same process; tests)."""
+    with _lock:
+        _said.clear()

@@ -1,0 +1,200 @@
+"""v1's phases as v2's spans: same names, same order and same nesting as v2's own callbacks would give."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from nv_one_logger.api.one_logger_provider import OneLoggerProvider
+from nv_one_logger.core.span import Span, StandardSpanName
+from nv_one_logger.core.time import TracingTimestamp
+from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
+from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
+from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
+
+from ._clock import Clock
+from ._iterations import Iterations
+
+# v1's phase -> v2's span and the recorder's two methods
+_PHASES: dict[str, tuple[Any, str, str]] = {
+    "model_init": (Name.MODEL_INIT, "on_model_init_start", "on_model_init_end"),
+    "dataloader_init": (Name.DATA_LOADER_INIT, "on_dataloader_init_start", "on_dataloader_init_end"),
+    "optimizer_init": (Name.OPTIMIZER_INIT, "on_optimizer_init_start", "on_optimizer_init_end"),
+    "load_checkpoint": (Name.CHECKPOINT_LOAD, "on_load_checkpoint_start", "on_load_checkpoint_end"),
+    "train": (Name.TRAINING_LOOP, "on_training_loop_start", "on_training_loop_end"),
+    "validation": (Name.VALIDATION_LOOP, "on_validation_start", "on_validation_end"),
+    "validation_batch": (
+        Name.VALIDATION_SINGLE_ITERATION,
+        "on_validation_single_iteration_start",
+        "on_validation_single_iteration_end",
+    ),
+    "test": (Name.TESTING_LOOP, "on_testing_start", "on_testing_end"),
+}
+
+_SAVE_SPANS = {
+    CheckPointStrategy.SYNC: Name.CHECKPOINT_SAVE_SYNC,
+    CheckPointStrategy.ASYNC: Name.CHECKPOINT_SAVE_ASYNC,
+}
+
+
+class Spans:
+    """The spans that the shim has opened; it ends these and no others. Called under the connection's lock."""
+
+    def __init__(self, recorder: TrainingRecorder, clock: Clock) -> None:
+        self._recorder = recorder
+        self._clock = clock
+        self._provider = OneLoggerProvider.instance()
+        self._open: dict[str, tuple[Span, TracingTimestamp]] = {}
+        self._save: Optional[tuple[Span, Any]] = None
+        self._succeeded = False
+        # A sync save whose end v1 has reported and whose success may still follow: v2 wants success before end.
+        self._ending: Optional[TracingTimestamp] = None
+        self.iterations = Iterations(recorder)
+        self.foreign_application = False
+
+    def enabled(self) -> bool:
+        """Does v2 still record? (It disables itself after an error under its quiet strategy.)"""
+        return not self._recorder._closed and self._provider.one_logger_enabled
+
+    # -- phases ------------------------------------------------------------------------------------------------
+
+    def start(self, now: float, phase: str, given_ms: Any = None, *arguments: Any, **keywords: Any) -> None:
+        """Open the span of ``phase``; one of the same name that we left open is ended first."""
+        name, method, _ = _PHASES[phase]
+        stamp = self._clock.stamp(now, given_ms)
+        self._prepare(stamp)
+        self._end(phase, stamp)
+        if self._recorder.get_active_spans_by_name(name):
+            return  # the application reports this phase itself
+        span = getattr(self._recorder, method)(*arguments, start_time=stamp, **keywords)
+        if span is not None:
+            self._open[phase] = (span, stamp)
+
+    def stop(self, now: float, phase: str, given_ms: Any = None) -> None:
+        """Close the span of ``phase`` if we opened it."""
+        stamp = self._clock.stamp(now, given_ms)
+        self._flush(stamp)
+        if phase == "train":
+            self.iterations.settle(stamp)
+        self._adopt_thread()
+        self._end(phase, stamp)
+
+    def train_start(self, now: float, start: Any, samples: Any) -> None:
+        """The training loop; counts as v2 wants them (whole numbers, not negative)."""
+        config = self._recorder._get_training_config()
+        target = config.train_samples_target
+        tokens = config.seq_length * target if config.seq_length and target else None
+        self.start(
+            now, "train", None,
+            train_iterations_start=max(0, int(start)), train_samples_start=max(0, int(samples)),
+            train_iterations_target=config.train_iterations_target, train_samples_target=target,
+            train_tokens_target=tokens,
+        )  # fmt: skip
+
+    def _end(self, phase: str, stamp: TracingTimestamp) -> None:
+        opened = self._open.pop(phase, None)
+        if opened is None or opened[0].id not in self._recorder._spans:
+            return
+        # A finish that was given by hand may lie before its start; v2's timers raise at that.
+        if stamp.seconds_since_epoch < opened[1].seconds_since_epoch:
+            stamp = opened[1]
+        getattr(self._recorder, _PHASES[phase][2])(stamp)
+
+    # -- iterations --------------------------------------------------------------------------------------------
+
+    def batch_start(self, now: float) -> None:
+        if self._ending is not None:
+            self._flush(self._clock.stamp(now))
+        self.iterations.start(self._clock.stamp(now), self._adopt_thread)
+
+    def batch_end(self, now: float) -> None:
+        if self._ending is not None:
+            self._flush(self._clock.stamp(now))
+        loop = self._open.get("train")
+        self.iterations.end(self._clock.stamp(now), loop[0] if loop else None)
+
+    # -- checkpoints -------------------------------------------------------------------------------------------
+
+    def save_start(self, now: float, step: Any) -> None:
+        stamp = self._clock.stamp(now)
+        self._prepare(stamp)
+        if self._save is not None:  # a save that was never ended
+            self._end_save(stamp)
+        span = self._recorder.on_save_checkpoint_start(int(step), stamp)
+        if span is not None:
+            self._save = (span, step)
+            self._succeeded = False
+
+    def save_end(self, now: float, step: Any) -> None:
+        stamp = self._clock.stamp(now)
+        self._flush(stamp)
+        if self._save is None:
+            return
+        if self._strategy() is CheckPointStrategy.ASYNC or self._succeeded:
+            self._end_save(stamp)
+        else:
+            self._ending = stamp
+
+    def save_success(self, now: float, step: Any) -> None:
+        stamp = self._clock.stamp(now)
+        self._adopt_thread()
+        open_save = self._save is not None and self._save[1] == step
+        if self._strategy() is CheckPointStrategy.ASYNC or open_save:
+            self._recorder.on_save_checkpoint_success(int(step), stamp)
+        else:
+            self._late_success(int(step), stamp)
+        if open_save:
+            self._succeeded = True
+            self._flush(stamp)
+
+    def _late_success(self, step: int, stamp: TracingTimestamp) -> None:
+        """A sync success after its span has gone: on the APPLICATION span, where v2 puts async ones."""
+        application = self._recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
+        if application:
+            recorder: Any = self._recorder
+            recorder._get_active_span = lambda name: application[0]
+            try:
+                recorder.on_save_checkpoint_success(step, stamp)
+            finally:
+                del recorder._get_active_span
+
+    def _strategy(self) -> CheckPointStrategy:
+        return self._recorder._get_training_config().save_checkpoint_strategy
+
+    def _end_save(self, stamp: TracingTimestamp) -> None:
+        save, self._save, self._ending = self._save, None, None
+        if save is not None and save[0].id in self._recorder._spans:
+            self._recorder.on_save_checkpoint_end(stamp)
+
+    # -- order -------------------------------------------------------------------------------------------------
+
+    def settle(self, now: float) -> None:
+        """Before the application ends: what we left open is ended, the innermost first.
+
+        v2 would end the application first, and then complain about each child in the job's log.
+        """
+        stamp = self._clock.stamp(now)
+        self._flush(stamp)
+        self._adopt_thread()
+        self.iterations.settle(stamp)
+        if self._save is not None:
+            self._end_save(stamp)
+        for phase in reversed(list(self._open)):
+            self._end(phase, stamp)
+
+    def _prepare(self, stamp: TracingTimestamp) -> None:
+        self._flush(stamp)
+        self._adopt_thread()
+        self.iterations.materialise()
+
+    def _flush(self, stamp: TracingTimestamp) -> None:
+        if self._ending is not None:
+            self._adopt_thread()
+            self._end_save(self._ending)
+
+    def _adopt_thread(self) -> None:
+        """Let this thread continue the process's nesting: v2 keeps the innermost span in a ContextVar, per thread."""
+        current = self._recorder._latest_active_span
+        span = current.get()
+        if span is None or span.id not in self._recorder._spans:
+            spans = self._recorder._spans
+            current.set(next(reversed(spans.values())) if spans else None)

@@ -1,0 +1,82 @@
+"""The configurations that v1's core ``OneLogger`` took: flat, the old nested form, and none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from .._log import warn_once
+from .config import DEFAULTS, bad_value
+
+# where a value stands in the flat form, and in the nested form's "wandb" part
+_PLACES: dict[str, tuple[str, str]] = {
+    "project": ("project", "project"),
+    "run_name": ("name", "name"),
+    "entity": ("entity", "entity"),
+    "host": ("host", "host"),
+    "api_key": ("api_key", "api_key"),
+    "tags": ("tags", "tags"),
+    "save_dir": ("save_dir", "save_dir"),
+}
+_FLAGS = {"async": True, "quiet": False, "no_exception": True, "enable_one_logger": True, "is_baseline_run": False}
+
+
+@dataclass(frozen=True)
+class CoreConfig:
+    """What a core configuration says. ``chosen`` holds only what it says about the W&B run."""
+
+    chosen: dict[str, Any] = field(default_factory=dict)
+    asynchronous: bool = True
+    quiet: bool = False
+    no_exception: bool = True
+    enabled: bool = True
+
+    @property
+    def project(self) -> str:
+        """The project: v1's default is ``e2e-tracking``."""
+        return str(self.chosen.get("project") or DEFAULTS["one_logger_project"])
+
+    @property
+    def run_name(self) -> Optional[str]:
+        """The run's name, if one was given (Megatron passes None)."""
+        return self.chosen.get("run_name")
+
+    @classmethod
+    def read(cls, config: Optional[Mapping[str, Any]]) -> CoreConfig:
+        """Raises ``ValueError`` naming the key, the value and what was expected."""
+        if config is None:
+            return cls()
+        if not isinstance(config, Mapping):
+            raise bad_value("config", config, "a dict or None")
+        nested = config.get("wandb") or {}
+        if not isinstance(nested, Mapping):
+            raise bad_value("wandb", nested, "a dict")
+        chosen: dict[str, Any] = {}
+        for name, (flat, inner) in _PLACES.items():
+            value = config.get(flat) if config.get(flat) is not None else nested.get(inner)
+            # "${oc.env:WANDB_API_KEY}" of a default.yaml that nobody resolved is no value
+            if value is None or value == "" or (isinstance(value, str) and value.startswith("${")):
+                continue
+            if name == "tags":
+                if isinstance(value, str) or not all(isinstance(tag, str) for tag in value):
+                    raise bad_value(flat, value, "a list of strings")
+                value = list(value)
+            elif not isinstance(value, str):
+                if isinstance(value, (Mapping, list, tuple, set)):
+                    shown = "(not shown)" if name == "api_key" else value
+                    raise bad_value(flat, shown, "a string")
+                value = str(value)
+            chosen[name] = value
+        unknown = config.keys() - {flat for flat, _ in _PLACES.values()} - _FLAGS.keys() - {"wandb"}
+        unknown |= {f"wandb.{key}" for key in nested.keys() - {inner for _, inner in _PLACES.values()}}
+        if unknown:
+            warn_once(f"core:{sorted(unknown)}", f"OneLogger: keys that v1 did not have are ignored: {sorted(unknown)}")
+        flags = {name: default if config.get(name) is None else bool(config[name]) for name, default in _FLAGS.items()}
+        return cls(
+            chosen=chosen,
+            asynchronous=flags["async"],
+            quiet=flags["quiet"],
+            no_exception=flags["no_exception"],
+            enabled=flags["enable_one_logger"],
+        )

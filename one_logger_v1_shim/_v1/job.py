@@ -1,0 +1,381 @@
+"""Which rows does a job send? v1's state machine: calls and clock readings in, rows out.
+
+``now`` is always ``time.time()`` in seconds, read by the caller. Every method returns what v1 emitted at that call,
+in order: ``("tag", tag)`` for ``log_app_tag`` and ``("row", dict)`` for ``log_metrics``. Rules and units stand in
+METRICS.md part A of the project's v1 documentation; each oddity below is one that dashboards depend on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Optional
+
+from .._log import warn_once
+from . import metrics as m
+from .checkpoints import Checkpoints
+from .config import V1Config, as_number
+from .schema import CHECKPOINT_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, check
+from .timer import NamedTimer, Stopwatch
+
+VERSION = "1.0.2"
+
+TAG = "tag"
+ROW = "row"
+Emit = tuple[str, Any]
+Kwargs = Mapping[str, Any]
+
+O_MINIMAL = 1
+O_THROUGHPUT = 2
+O_CKPT = 4
+
+# phase: timer, metric and argument of its start, metric and argument of its end
+_PHASES: dict[str, tuple[str, str, str, str]] = {
+    "model_init": (
+        m.APP_MODEL_INIT_START_TIME, "app_model_init_start_time",
+        m.APP_MODEL_INIT_FINISH_TIME, "app_model_init_finish_time",
+    ),
+    "optimizer_init": (
+        m.APP_BUILD_OPTIMIZER_START_TIME, "app_build_optimizer_start_time",
+        m.APP_BUILD_OPTIMIZER_FINISH_TIME, "app_build_optimizer_finish_time",
+    ),
+    # v1 accepted app_build_dataiters_start_time and looked for the misspelt "app_build_dataiter_start_time":
+    # the given start never counts, the given finish does.
+    "dataloader_init": (
+        m.APP_BUILD_DATAITERS_START_TIME, "app_build_dataiter_start_time",
+        m.APP_BUILD_DATAITERS_FINISH_TIME, "app_build_dataiters_finish_time",
+    ),
+    "app_run": (m.APP_START_TIME, "app_start_time", m.APP_FINISH_TIME, "app_finish_time"),
+    "load_checkpoint": (
+        m.LOAD_CHECKPOINT_START_TIME, "load_checkpoint_start_time",
+        m.LOAD_CHECKPOINT_FINISH_TIME, "load_checkpoint_finish_time",
+    ),
+}  # fmt: skip
+
+
+class Job:
+    """The life of one job as ``OneLoggerUtils`` 1.0.2 saw it."""
+
+    def __init__(self, config: V1Config, timer: NamedTimer) -> None:
+        self._config = config
+        self._timer = timer
+        self._given: dict[str, Any] = {}
+        self.mode = O_MINIMAL
+        if config.read("is_log_throughput_enabled"):
+            self.mode |= O_THROUGHPUT
+        if config.read("is_save_checkpoint_enabled"):
+            self.mode |= O_CKPT
+        self._every = int(config.number("log_every_n_train_iterations", 50))
+        if self._every == 0:
+            warn_once("log_every_0", "log_every_n_train_iterations=0: training progress is logged at checkpoints only")
+        self._checkpoints = Checkpoints(config, timer)
+        self.iterations_start = 0
+        self.iterations = 0
+        self.samples_start: Any = 0
+        self.samples: Any = 0
+        self._first_finish_ms: float = 0
+        self._last_finish_ms: float = 0
+        self._tokens: Any = None
+        self._flops_before: float = 0
+        self._flops: float = 0
+        self._throughput: float = 0.0
+        self._throughput_max: float = 0.0
+        self._validation_batches_sent = 0
+
+    # -- construction ------------------------------------------------------------------------------------------
+
+    def check_config(self, raw: Mapping[str, Any]) -> None:
+        """Raise v1's ``ValueError`` for missing and unknown keys."""
+        extensions = []
+        # Keys of a feature that is off were refused; None for them is BioNeMo's way of leaving them out.
+        given = dict(raw)
+        for bit, key, extension in (
+            (O_THROUGHPUT, "flops_per_sample", THROUGHPUT_CALLBACK_ARGS),
+            (O_CKPT, "save_checkpoint_strategy", CHECKPOINT_CALLBACK_ARGS),
+        ):
+            if self.mode & bit:
+                extensions.append(extension)
+            elif given.get(key, ...) is None:
+                del given[key]
+        check("__init__", given, *extensions)
+
+    def construction(self) -> list[Emit]:
+        """The tag, then one row with what the job is."""
+        config = self._config
+        row: dict[str, Any] = {m.ONE_LOGGER_UTILS_VERSION: VERSION}
+        for metric in (
+            m.SUMMARY_DATA_SCHEMA_VERSION, m.APP_RUN_TYPE, m.APP_METRICS_FEATURE_TAGS, m.IS_BASELINE_RUN,
+            m.IS_TRAIN_ITERATIONS_ENABLED, m.IS_VALIDATION_ITERATIONS_ENABLED, m.IS_TEST_ITERATIONS_ENABLED,
+        ):  # fmt: skip
+            row[metric] = config.read(metric)
+        row[m.IS_SAVE_CHECKPOINT_ENABLED] = config.last["is_save_checkpoint_enabled"]
+        row[m.IS_LOG_THROUGHPUT_ENABLED] = config.last["is_log_throughput_enabled"]
+        row[m.APP_TAG_RUN_VERSION] = config.read("app_tag_run_version")
+        row[m.WORLD_SIZE] = config.read("world_size")
+        self._copy(row, m.MICRO_BATCH_SIZE)
+        row[m.GLOBAL_BATCH_SIZE] = config.read("global_batch_size")
+        row[m.APP_TAG_RUN_NAME] = config.read("app_tag_run_name")
+        self._copy(row, m.TRAIN_ITERATIONS_TARGET)
+        self._copy(row, m.TRAIN_SAMPLES_TARGET)
+        if config.has("seq_length"):
+            seq_length = config.number("seq_length", 0)
+            if config.last["seq_length"] is not None:
+                row[m.MODEL_SEQ_LENGTH] = config.last["seq_length"]
+                if row.get(m.TRAIN_SAMPLES_TARGET) is not None:
+                    row[m.TRAIN_TOKENS_TARGET] = seq_length * config.number("train_samples_target", 0)
+        if self.mode & O_CKPT:
+            row[m.SAVE_CHECKPOINT_STRATEGY] = config.read("save_checkpoint_strategy")
+        return [(ROW, row)]
+
+    def tag(self) -> Emit:
+        """``log_app_tag`` of the configured tag as it is now."""
+        return (TAG, self._config.read("app_tag"))
+
+    def with_metadata(self, row: dict[str, Any]) -> dict[str, Any]:
+        """``row`` plus the user's metadata. Raises v1's ``ValueError`` if a key of it is a metric of the row."""
+        metadata = self._config.read("metadata") or {}
+        overlap = row.keys() & metadata.keys()
+        if overlap:
+            raise ValueError(f"Metadata overlap found with keys: {overlap}")
+        return {**row, **metadata}
+
+    def _copy(self, row: dict[str, Any], key: str) -> None:
+        if self._config.has(key):
+            row[key] = self._config.read(key)
+
+    # -- phases ------------------------------------------------------------------------------------------------
+
+    def phase_start(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
+        """``on_<phase>_start``: the given instant (ms) if one was ever given, else the clock's."""
+        watch = self._timer.start(phase, now)
+        check(callback, kwargs)
+        metric, argument, _, _ = _PHASES[phase]
+        self._keep(kwargs)
+        return [(ROW, {metric: self._instant(argument, watch.start)})]
+
+    def phase_end(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
+        """``on_<phase>_end``. Without a start it is logged once and sends its instant; a second one sends nothing."""
+        watch = self._stop(callback, phase, now)
+        check(callback, kwargs)
+        self._keep(kwargs)
+        if watch is None:
+            return []
+        _, _, metric, argument = _PHASES[phase]
+        row = {metric: self._instant(argument, watch.finish)}
+        if phase == "load_checkpoint":
+            # seconds, and over all loads of the job unless a start was given
+            start = self._given.get("load_checkpoint_start_time")
+            finish = row[metric]
+            both = isinstance(start, (int, float)) and isinstance(finish, (int, float))
+            row[m.LOAD_CHECKPOINT_TIME] = (finish - start) / 1000 if both else watch.total
+        return [(ROW, row)]
+
+    def _keep(self, kwargs: Kwargs) -> None:
+        # v1's store: an instant that was given once wins on all later calls
+        for key, value in kwargs.items():
+            if value is not None:
+                self._given[key] = value
+
+    def _instant(self, argument: str, seconds: float) -> Any:
+        if argument in self._given:
+            return self._given[argument]
+        if argument == "app_start_time" and self._config.has(argument):
+            value = self._config.read(argument)
+            if value is not None:
+                return value
+        return seconds * 1000
+
+    def _stop(self, callback: str, name: str, now: float) -> Optional[Stopwatch]:
+        """Stop a stopwatch; None if it had been stopped before (v1 raised ``RuntimeError`` in both cases)."""
+        watch = self._timer[name]
+        if watch.active:
+            return self._timer.stop(name, now)
+        if watch.count:
+            warn_once(f"twice:{callback}", f"{callback} was called again after the end; it is ignored")
+            return None
+        warn_once(f"unstarted:{callback}", f"{callback} was called without its start")
+        watch.finish = now
+        watch.count = 1
+        return watch
+
+    # -- training ----------------------------------------------------------------------------------------------
+
+    def on_train_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        watch = self._timer.start("app_train_loop", now)
+        check("on_train_start", kwargs)
+        config = self._config
+        start = self._count(kwargs, "train_iterations_start")
+        samples = self._count(kwargs, "train_samples_start")
+        # v1 took batch_size here and global_batch_size for the increments
+        per_iteration = self._batch_size()
+        if samples is None:
+            samples = start * per_iteration
+        self.iterations_start = start
+        self.samples_start = samples
+        row: dict[str, Any] = {
+            m.TRAIN_ITERATIONS_START: start,
+            m.TRAIN_ITERATIONS_END: start,
+            m.TRAIN_SAMPLES_START: samples,
+            m.TRAIN_SAMPLES_END: samples,
+            m.APP_TRAIN_LOOP_START_TIME: watch.start * 1000,
+        }
+        if "app_start_time" in self._given or (config.has("app_start_time") and config.read("app_start_time")):
+            row[m.APP_START_TIME] = self._instant("app_start_time", now)
+        if self.mode & O_THROUGHPUT:
+            if not config.has("flops_per_sample"):
+                raise ValueError("Missing required key 'flops_per_sample' from store")
+            self._flops_before = start * per_iteration * config.number("flops_per_sample", 0)
+            row[m.TRAIN_TFLOP_START] = self._flops_before / 1e12
+        return [(ROW, row)]
+
+    @staticmethod
+    def _count(kwargs: Kwargs, name: str) -> Any:
+        value = kwargs.get(name)
+        number = as_number(value)
+        if number is None and (value is not None or name == "train_iterations_start"):
+            raise ValueError(f"on_train_start: {name}={value!r} ({type(value).__name__}); expected a number")
+        return number
+
+    def _batch_size(self) -> Any:
+        if self._config.has("batch_size") and self._config.read("batch_size") is not None:
+            return self._config.number("batch_size", 0)
+        last = self._config.last.get("global_batch_size")
+        return last if isinstance(last, (int, float)) else self._config.number("global_batch_size", 0)
+
+    def on_train_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        watch = self._stop("on_train_end", "app_train_loop", now)
+        check("on_train_end", kwargs)
+        return [] if watch is None else [(ROW, {m.APP_TRAIN_LOOP_FINISH_TIME: watch.finish * 1000})]
+
+    def on_train_batch_start(self, now: float) -> None:
+        self._timer.start("train_iterations", now)
+
+    def on_train_batch_end(self, now: float) -> list[Emit]:
+        """Counts; the row is due when the *global* number of finished iterations is a multiple of ``log_every_n``."""
+        watch = self._timer["train_iterations"]
+        if watch.active:
+            self._timer.stop("train_iterations", now)
+        else:
+            # Progress is still progress; only its duration is unknown.
+            warn_once("unstarted:on_train_batch_end", "on_train_batch_end was called without its start")
+        config = self._config
+        batch = config.number("global_batch_size", 0)
+        self.iterations += 1
+        self.samples += batch
+        self._last_finish_ms = now * 1000
+        if self.iterations == 1:
+            self._first_finish_ms = self._last_finish_ms
+        if config.has("seq_length"):
+            seq_length = config.number("seq_length", 0)
+            self._tokens = seq_length * self.samples if config.last["seq_length"] is not None else None
+        if self.mode & O_THROUGHPUT:
+            self._flops += batch * config.number("flops_per_sample", 0)
+            divisor = watch.total * 1e12 * (config.number("world_size", 1) or 1)
+            self._throughput = self._flops / divisor if divisor else 0.0
+            # v1's maximum is one of cumulative averages, not of single iterations
+            self._throughput_max = max(self._throughput_max, self._throughput)
+        emits = [self.tag()]
+        if self._every and (self.iterations_start + self.iterations) % self._every == 0:
+            emits.append((ROW, self._train_row()))
+        return emits
+
+    def _train_row(self) -> dict[str, Any]:
+        watch = self._timer["train_iterations"]
+        row: dict[str, Any] = {
+            m.TRAIN_ITERATIONS: self.iterations,
+            m.TRAIN_ITERATIONS_END: self.iterations_start + self.iterations,
+            m.TRAIN_SAMPLES: self.samples,
+            m.TRAIN_SAMPLES_END: self.samples_start + self.samples,
+            m.TRAIN_ITERATIONS_TIME_TOTAL: watch.total,
+            m.TRAIN_ITERATIONS_TIME_MSECS_AVG: watch.avg * 1000,
+            m.TRAIN_ITERATIONS_TIME_MSECS_MIN: watch.min * 1000,
+            m.FIRST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME: self._first_finish_ms,
+            m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME: self._last_finish_ms,
+        }
+        if self._tokens is not None:  # absent before the first batch, unlike the other zeros
+            row[m.TRAIN_TOKENS] = self._tokens
+        if self.mode & O_THROUGHPUT:
+            row[m.TRAIN_TFLOP_END] = (self._flops_before + self._flops) / 1e12
+            row[m.TRAIN_TFLOP] = self._flops / 1e12
+            row[m.TRAIN_THROUGHPUT_PER_GPU] = self._throughput
+            row[m.TRAIN_THROUGHPUT_PER_GPU_MAX] = self._throughput_max
+        return row
+
+    # -- validation --------------------------------------------------------------------------------------------
+
+    def on_validation_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        self._timer.start("validation_loop", now)
+        check("on_validation_start", kwargs)
+        return []
+
+    def on_validation_batch_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        self._timer.start("validation_iterations", now)
+        check("on_validation_batch_start", kwargs)
+        return []
+
+    def on_validation_batch_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        if self._timer.is_active("validation_iterations"):
+            self._timer.stop("validation_iterations", now)
+        else:
+            warn_once("unstarted:on_validation_batch_end", "on_validation_batch_end was called without its start")
+        check("on_validation_batch_end", kwargs)
+        return []
+
+    def on_validation_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        """Totals over all validations of the job. Without a batch there is nothing to say (v1: ``TypeError``)."""
+        loop = self._timer["validation_loop"]
+        watch = self._timer["validation_iterations"]
+        started = loop.active
+        if started:
+            self._timer.stop("validation_loop", now)
+        else:
+            warn_once("unstarted:on_validation_end", "on_validation_end was called without its start")
+        check("on_validation_end", kwargs)
+        if not watch.count:
+            warn_once("validation_empty", "on_validation_end: no validation batch was reported; nothing is logged")
+            return []
+        if not started and watch.count == self._validation_batches_sent:
+            return []
+        self._validation_batches_sent = watch.count
+        return [
+            (
+                ROW,
+                {
+                    m.VALIDATION_ITERATIONS_TIME_TOTAL: watch.total,
+                    m.VALIDATION_ITERATIONS_TIME_MSECS_AVG: watch.avg * 1000,
+                    m.VALIDATION_ITERATIONS_TIME_MSECS_MIN: watch.min * 1000,
+                },
+            )
+        ]
+
+    # -- checkpoints -------------------------------------------------------------------------------------------
+
+    def _check_checkpoints(self) -> None:
+        if not self.mode & O_CKPT:
+            raise AssertionError(
+                "Checkpoint saving is not enabled. Please ensure that `is_save_checkpoint_enabled = True` "
+                "in the config to enable this feature."
+            )
+
+    def on_save_checkpoint_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        """Flushes the training progress first: v1's only way to send the tail of a job."""
+        self._check_checkpoints()
+        self._timer.start("save_checkpoint", now)
+        check("on_save_checkpoint_start", kwargs)
+        train = self._train_row()
+        return [self.tag(), (ROW, train), (ROW, self._checkpoints.start(kwargs["global_step"], train))]
+
+    def on_save_checkpoint_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
+        self._check_checkpoints()
+        if not self._timer.is_active("save_checkpoint"):
+            check("on_save_checkpoint_end", kwargs)
+            warn_once("unstarted:on_save_checkpoint_end", "on_save_checkpoint_end was called without its start")
+            return []
+        self._timer.stop("save_checkpoint", now)
+        check("on_save_checkpoint_end", kwargs)
+        return [(ROW, self._checkpoints.end(kwargs["global_step"]))]
+
+    def on_save_checkpoint_success(self, kwargs: Kwargs) -> list[Emit]:
+        self._check_checkpoints()
+        check("on_save_checkpoint_success", kwargs)
+        row = self._checkpoints.success(kwargs["global_step"])
+        return [(ROW, row)] if row else []  # v1 called log_metrics({}), which sends nothing

@@ -1,0 +1,261 @@
+"""v1 configuration -> v2 configuration, as one table.
+
+The names ``ConfigAdapter`` and ``convert_to_v2_config`` are those of the adapter that v2 once documented.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple, Optional, Union
+
+from nv_one_logger.api.config import LoggerConfig, OneLoggerConfig, OneLoggerErrorHandlingStrategy
+from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
+from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
+
+from ._log import warn_once
+from ._v1.config import DEFAULTS, V1Config, as_number, bad_value, is_enabled
+
+BASE = "OneLoggerConfig"
+TRAINING = "TrainingTelemetryConfig"
+METADATA = "OneLoggerConfig.custom_metadata"
+EXPORTER = "exporter"
+V1_ONLY = "v1 only"
+
+REQUIRED = object()
+
+
+class Row(NamedTuple):
+    """Where one v1 key goes."""
+
+    key: str
+    where: str
+    field: str
+    convert: Callable[[str, Any], Any]
+    default: Any = None
+
+
+def _text(key: str, value: Any) -> str:
+    if value is None or isinstance(value, (Mapping, list, tuple, set)):
+        raise bad_value(key, value, "a string")
+    text = str(value)
+    if not text.strip():
+        raise bad_value(key, value, "a string that is not empty")
+    return text
+
+
+def _tag(key: str, value: Any) -> Union[str, list[str]]:
+    if isinstance(value, (list, tuple)):
+        return [_text(key, one) for one in value]
+    return _text(key, value)
+
+
+def _flag(key: str, value: Any) -> bool:
+    if isinstance(value, str):
+        if value.strip().lower() in ("true", "1", "yes", "y"):
+            return True
+        if value.strip().lower() in ("false", "0", "no", "n", ""):
+            return False
+        raise bad_value(key, value, "true or false")
+    return bool(value)  # Megatron passes None, 0 and lists for "is there any?"
+
+
+def _number_or_error(key: str, value: Any) -> Union[int, float]:
+    number = as_number(value)
+    if number is None:
+        raise bad_value(key, value, "a number or the text of a number")
+    return number
+
+
+def _positive(key: str, value: Any) -> int:
+    # v2 refuses 0 and less; os.environ.get("WORLD_SIZE", -1) is how real consumers say "unknown".
+    if value is None:
+        return 1
+    number = int(_number_or_error(key, value))
+    if number < 1:
+        warn_once(f"v2:{key}", f"{key}={value!r}: v2 takes positive numbers only and is told 1 (rows keep {value!r})")
+        return 1
+    return number
+
+
+def _count(key: str, value: Any) -> Optional[int]:
+    if value is None:
+        return None
+    number = _number_or_error(key, value)
+    return int(number) if number >= 0 else None
+
+
+def _every(key: str, value: Any) -> int:
+    number = int(_number_or_error(key, 50 if value is None else value))
+    return number if number > 0 else 2**31 - 1  # 0 and less: no periodic progress
+
+
+def _strategy(key: str, value: Any) -> CheckPointStrategy:
+    # any other string behaved like "sync" in v1
+    return CheckPointStrategy.ASYNC if value == "async" else CheckPointStrategy.SYNC
+
+
+def _quiet(key: str, value: Any) -> OneLoggerErrorHandlingStrategy:
+    strategy = OneLoggerErrorHandlingStrategy
+    quiet = _flag(key, value)
+    return strategy.DISABLE_QUIETLY_AND_REPORT_METRIC_ERROR if quiet else strategy.PROPAGATE_EXCEPTIONS
+
+
+def _as_is(key: str, value: Any) -> Any:
+    return value
+
+
+#: v1 key, part of the v2 configuration, field there, conversion, default
+TABLE: tuple[Row, ...] = (
+    Row("enable_for_current_rank", BASE, "enable_for_current_rank", _flag, False),
+    Row("one_logger_project", BASE, "application_name", _text, REQUIRED),
+    Row("app_tag_run_name", BASE, "session_tag_or_fn", _text, REQUIRED),
+    Row("world_size", BASE, "world_size_or_fn", _positive, REQUIRED),
+    Row("is_baseline_run", BASE, "is_baseline_run_or_fn", _flag, False),
+    Row("summary_data_schema_version", BASE, "summary_data_schema_version", _text, "1.0.0"),
+    Row("quiet", BASE, "error_handling_strategy", _quiet, False),
+    Row("metadata", METADATA, "", _as_is, None),
+    Row("app_tag_run_version", METADATA, "app_tag_run_version", _as_is, "1.0.0"),
+    Row("app_run_type", METADATA, "app_run_type", _as_is, "training"),
+    Row("app_metrics_feature_tags", METADATA, "app_metrics_feature_tags", _as_is, "full"),
+    Row("app_tag", TRAINING, "perf_tag_or_fn", _tag, REQUIRED),
+    Row("global_batch_size", TRAINING, "global_batch_size_or_fn", _positive, REQUIRED),
+    Row("micro_batch_size", TRAINING, "micro_batch_size_or_fn", _count, None),
+    Row("seq_length", TRAINING, "seq_length_or_fn", _count, None),
+    Row("flops_per_sample", TRAINING, "flops_per_sample_or_fn", _count, None),
+    Row("train_iterations_target", TRAINING, "train_iterations_target_or_fn", _count, None),
+    Row("train_samples_target", TRAINING, "train_samples_target_or_fn", _count, None),
+    Row("log_every_n_train_iterations", TRAINING, "log_every_n_train_iterations", _every, 50),
+    Row("is_train_iterations_enabled", TRAINING, "is_train_iterations_enabled_or_fn", _flag, REQUIRED),
+    Row("is_validation_iterations_enabled", TRAINING, "is_validation_iterations_enabled_or_fn", _flag, REQUIRED),
+    Row("is_test_iterations_enabled", TRAINING, "is_test_iterations_enabled_or_fn", _flag, True),
+    Row("is_save_checkpoint_enabled", TRAINING, "is_save_checkpoint_enabled_or_fn", _flag, True),
+    Row("is_log_throughput_enabled", TRAINING, "is_log_throughput_enabled_or_fn", _flag, False),
+    Row("save_checkpoint_strategy", TRAINING, "save_checkpoint_strategy", _strategy, "sync"),
+    Row("one_logger_run_name", EXPORTER, "run_name", _as_is, None),
+    Row("one_logger_async", EXPORTER, "async_mode", _flag, True),
+    # v2 has no place for these: v1's own arithmetic uses them
+    Row("batch_size", V1_ONLY, "", _as_is, None),
+    Row("app_start_time", V1_ONLY, "", _as_is, None),
+    Row("barrier", V1_ONLY, "", _as_is, None),
+)
+
+# Fields that v2 takes as a value only: a callable is read once.
+_NEVER_CALLABLE = {"log_every_n_train_iterations", "save_checkpoint_strategy", "summary_data_schema_version",
+                   "error_handling_strategy", "application_name", "enable_for_current_rank"}  # fmt: skip
+
+
+class ConfigAdapter:
+    """Converts the dictionary that v1 took into the configuration that v2 takes."""
+
+    @staticmethod
+    def convert_to_v2_config(v1_config: Mapping[str, Any]) -> OneLoggerConfig:
+        """The v2 configuration of a v1 dictionary, its ``TrainingTelemetryConfig`` in ``telemetry_config``.
+
+        Callables stay callables. The dictionary is neither changed nor kept. Values that real consumers pass and
+        v2 refuses (``world_size="8"``, ``-1``, ``None``) are converted.
+
+        Raises:
+            ValueError: a required key is missing, or a value is bad; it names the key, the value and what was
+                expected. A rank that is not enabled is not validated.
+        """
+        if not isinstance(v1_config, Mapping):
+            raise ValueError(f"OneLogger v1 config: {v1_config!r} ({type(v1_config).__name__}); expected a dict")
+        config = dict(v1_config)
+        if not is_enabled(config):
+            return disabled_config(config)
+        missing = [row.key for row in TABLE if row.default is REQUIRED and row.key not in config]
+        if missing:
+            raise ValueError(f"OneLogger v1 config: missing required keys {missing}")
+        return v2_config(V1Config(config), lambda key: config.get(key) if callable(config.get(key)) else None)
+
+
+def v2_config(config: V1Config, callable_for: Callable[[str], Optional[Callable[[], Any]]]) -> OneLoggerConfig:
+    """Build v2's configuration; ``callable_for(key)`` gives the callable that v2 is to call for ``key``, if any."""
+    parts: dict[str, dict[str, Any]] = {BASE: {}, TRAINING: {}, METADATA: {}}
+    for row in TABLE:
+        if row.where not in parts:
+            continue
+        function = callable_for(row.key)
+        if function is not None and row.where != METADATA and row.field not in _NEVER_CALLABLE:
+            parts[row.where][row.field] = _converting(row, function)
+            continue
+        value = _value(config, row)
+        if row.key == "metadata":
+            parts[METADATA].update({str(key): attribute(one) for key, one in (value or {}).items()})
+        elif row.where == METADATA:
+            parts[METADATA].setdefault(row.field, attribute(value))
+        else:
+            parts[row.where][row.field] = row.convert(row.key, value)
+    training = parts[TRAINING]
+    flops = training["flops_per_sample_or_fn"]
+    if not callable(flops) and not flops:
+        # v2 refuses throughput without it; v1 said so at on_train_start
+        training["is_log_throughput_enabled_or_fn"] = False
+    return OneLoggerConfig(
+        **parts[BASE],
+        custom_metadata=parts[METADATA],
+        logger_config=silent_logger(),
+        telemetry_config=TrainingTelemetryConfig(**training),
+    )
+
+
+def core_config(project: str, session: Optional[str], quiet: bool) -> OneLoggerConfig:
+    """v2's configuration for v1's core ``OneLogger``, which knows nothing about training."""
+    world_size = as_number(os.environ.get("WORLD_SIZE"))
+    return OneLoggerConfig(
+        application_name=project,
+        session_tag_or_fn=session or os.environ.get("SLURM_JOB_NAME") or project,
+        world_size_or_fn=max(1, int(world_size or 1)),
+        error_handling_strategy=_quiet("quiet", quiet),
+        logger_config=silent_logger(),
+    )
+
+
+def disabled_config(config: Mapping[str, Any]) -> OneLoggerConfig:
+    """v2's configuration of a rank that is not enabled: nothing is validated, nothing is said."""
+    return OneLoggerConfig(
+        application_name=str(config.get("one_logger_project") or DEFAULTS["one_logger_project"]),
+        session_tag_or_fn=str(config.get("app_tag_run_name") or "disabled"),
+        world_size_or_fn=1,
+        enable_for_current_rank=False,
+        # given explicitly, or v2 logs a warning on each of thousands of ranks
+        error_handling_strategy=OneLoggerErrorHandlingStrategy.DISABLE_QUIETLY_AND_REPORT_METRIC_ERROR,
+        logger_config=silent_logger("CRITICAL"),
+    )
+
+
+def silent_logger(level: Any = "ERROR") -> LoggerConfig:
+    """v2's log settings, without its two files in a working directory that may be read-only."""
+    return LoggerConfig(log_level=level, log_file_path_for_info=os.devnull, log_file_path_for_err=os.devnull)
+
+
+def attribute(value: Any) -> Any:
+    """``value`` as v2 can keep it: a primitive or a list of primitives of one type, else its JSON text or ``repr``."""
+    if isinstance(value, (str, bool, int, float)):
+        return value
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(one, (str, bool, int, float)) and type(one) is type(value[0]) for one in value)
+    ):
+        return list(value)
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError):
+        return repr(value)
+
+
+def _value(config: V1Config, row: Row) -> Any:
+    value = config.last[row.key] if row.key in config.last else config.read(row.key)
+    if value is None and row.default is not REQUIRED:
+        return row.default
+    return value
+
+
+def _converting(row: Row, function: Callable[[], Any]) -> Callable[[], Any]:
+    def value() -> Any:
+        return row.convert(row.key, function())
+
+    return value

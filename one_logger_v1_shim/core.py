@@ -1,0 +1,177 @@
+"""v1's ``one_logger.core``: the class that Megatron-LM and its forks use."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Optional
+
+from ._log import logger, warn_once
+from ._v1.core_config import CoreConfig
+
+if TYPE_CHECKING:
+    from nv_one_logger.api.config import OneLoggerConfig
+
+    from ._provider import Connection
+
+__all__ = ["OneLogger"]
+
+
+class OneLogger:
+    """Sends dictionaries of metrics to W&B, one row each.
+
+    Args:
+        config: ``{"project": str, "name": str or None, "async": bool, "quiet": bool, "no_exception": bool,
+            "entity": str}``, all optional; or the form of January 2024, ``{"enable_one_logger": bool,
+            "wandb": {"host", "api_key", "entity", "project", "name", "tags", "save_dir"}}``; or None.
+            ``async`` is True by default, ``no_exception`` too: nothing that goes wrong here or in a
+            :meth:`get_context_manager` block reaches the caller.
+
+    Raises:
+        ValueError: a value is of the wrong kind.
+
+    A ``OneLogger`` is always true: consumers write ``if one_logger:``.
+    """
+
+    _connection: Optional[Connection]
+
+    def __init__(self, config: Optional[Mapping[str, Any]] = None) -> None:
+        settings = CoreConfig.read(config)
+        self._begin(settings)
+        if not settings.enabled:
+            return
+        try:
+            from .config_adapter import core_config
+
+            v2 = core_config(settings.project, settings.run_name, settings.quiet)
+            self._connection = _attach(settings, v2)
+        except Exception as error:
+            if not settings.no_exception:
+                raise
+            warn_once("core:attach", f"OneLogger is off, it could not be set up: {error!r}")
+
+    def _begin(self, settings: CoreConfig) -> None:
+        self._store: dict[Any, Any] = {}
+        self._no_exception = settings.no_exception
+        self._quiet = settings.quiet
+        self._connection = None
+        self._finished = False
+
+    @classmethod
+    def _for_utils(cls, config: Mapping[str, Any], v2: OneLoggerConfig, app_start_ms: Any) -> OneLogger:
+        """The core of a ``OneLoggerUtils``, which knows more about the job than a core configuration can say."""
+        settings = CoreConfig.read(config)
+        self = cls.__new__(cls)
+        self._begin(settings)
+        self._connection = _attach(settings, v2, app_start_ms)
+        return self
+
+    def log_metrics(self, metrics: Mapping[str, Any]) -> None:
+        """Send ``metrics`` as one W&B row; an empty dict sends nothing. The dict is neither changed nor kept.
+
+        Any value is accepted: None stays null, numpy and torch scalars become numbers, what W&B can't store becomes
+        its ``repr`` (logged once per key).
+        """
+        connection = self._connection
+        if connection is None or self._finished:
+            return
+        try:
+            if not isinstance(metrics, Mapping):
+                raise TypeError(f"log_metrics: {metrics!r} ({type(metrics).__name__}); expected a dict of metrics")
+            if metrics:
+                connection.log_metrics(metrics, time.time())
+        except Exception as error:
+            self._swallow("log_metrics", error)
+
+    def log_app_tag(self, app_tag: Any) -> None:
+        """Add a tag (str) or several (list of str) to the process's list; a row is sent when the list changes.
+
+        The row: ``app_tag`` (all tags so far), ``app_tag_id`` (their md5), ``app_tag_count``.
+        """
+        connection = self._connection
+        if connection is None or self._finished:
+            return
+        try:
+            connection.log_app_tag(app_tag, time.time())
+        except Exception as error:
+            self._swallow("log_app_tag", error)
+
+    def store_set(self, key: Any, value: Any) -> None:
+        """Keep ``value`` (anything, callables too) under ``key`` in this object."""
+        self._store[key] = value
+
+    def store_get(self, key: Any) -> Any:
+        """The value under ``key``. Raises ``KeyError`` if there is none."""
+        return self._store[key]
+
+    def store_has_key(self, key: Any) -> bool:
+        """Is there a value under ``key``?"""
+        return key in self._store
+
+    def store_pop(self, key: Any) -> Any:
+        """Remove and return the value under ``key``. Raises ``KeyError`` if there is none."""
+        return self._store.pop(key)
+
+    def get_context_manager(self) -> _NoException:
+        """A context manager for a block of telemetry code; it nests.
+
+        With ``no_exception`` (the default) an ``Exception`` raised inside ends the block, is logged once and goes no
+        further; ``KeyboardInterrupt`` and ``SystemExit`` pass.
+        """
+        return _NoException(self)
+
+    def finish(self) -> None:
+        """Mark the run finished and wait, bounded, until its rows are with W&B. More calls do nothing."""
+        if self._connection is not None and not self._finished:
+            self._finished = True
+            try:
+                self._connection.leave()
+            except Exception as error:
+                self._swallow("finish", error)
+
+    def _swallow(self, where: str, error: Exception) -> None:
+        if not self._no_exception:
+            raise error
+        message = f"OneLogger: {type(error).__name__} in {where}: {error}"
+        if self._quiet:
+            logger.debug(message)
+        else:
+            warn_once(f"core:{where}:{type(error).__name__}", message)
+
+
+class _NoException:
+    """``with one_logger.get_context_manager():``"""
+
+    def __init__(self, owner: OneLogger) -> None:
+        self._owner = owner
+
+    def __enter__(self) -> OneLogger:
+        return self._owner
+
+    def __exit__(
+        self,
+        kind: Optional[type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> bool:
+        if not isinstance(error, Exception) or not self._owner._no_exception:
+            return False
+        place = traceback
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f"{place.tb_frame.f_code.co_name}:{place.tb_lineno}" if place is not None else "a block"
+        self._owner._swallow(where, error)
+        return True
+
+
+def _attach(settings: CoreConfig, v2: OneLoggerConfig, app_start_ms: Any = None) -> Connection:
+    from . import _provider
+    from .v1_compatible_wandb_exporter import V1Exporter, WandBConfig
+
+    def make_exporter() -> V1Exporter:
+        chosen = {"project": settings.project, **settings.chosen}
+        return V1Exporter(v2, WandBConfig(**chosen), chosen=chosen, asynchronous=settings.asynchronous)
+
+    describe = f"project {settings.project!r}, run {settings.run_name!r}"
+    return _provider.attach(v2, make_exporter, time.time(), app_start_ms, describe)

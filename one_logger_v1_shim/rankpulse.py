@@ -1,0 +1,16 @@
+"""v1's ``one_logger.rankpulse``: GPU pulse data. Accepted, so that callers run; nothing is collected."""
+
+from __future__ import annotations
+
+from ._log import warn_once
+
+__all__ = ["start", "stop"]
+
+
+def start(interval_seconds: int = 15, twindow_seconds: int = 300, enable_gpu_debug_info: bool = False) -> None:
+    """Accepted and ignored, said once. ``interval_seconds`` and ``twindow_seconds`` are seconds."""
+    warn_once("rankpulse", "rankpulse: GPU pulse data is not collected by one-logger-v1-shim")
+
+
+def stop(timeout_seconds: float = 3.0) -> None:
+    """Accepted and ignored. ``timeout_seconds`` is seconds."""

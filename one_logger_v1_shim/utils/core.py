@@ -1,0 +1,430 @@
+"""v1's ``one_logger_utils.core``: the callbacks of a training job."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from .._log import logger, warn_once
+from .._v1.config import DEFAULTS, V1Config, bad_value
+from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Emit, Job
+from .._v1.schema import (
+    CHECKPOINT_CALLBACK_ARGS,
+    MINIMAL_SCHEMA_CALLBACK_ARGS,
+    THROUGHPUT_CALLBACK_ARGS,
+    check,
+)
+from .._v1.timer import NamedTimer
+
+if TYPE_CHECKING:
+    from .._provider import Connection
+    from ..core import OneLogger
+
+__all__ = [
+    "CHECKPOINT_CALLBACK_ARGS",
+    "MINIMAL_SCHEMA_CALLBACK_ARGS",
+    "THROUGHPUT_CALLBACK_ARGS",
+    "VERSION",
+    "OneLoggerUtils",
+]
+
+
+class OneLoggerUtils:
+    """Reports the life of a training job: each callback sends the rows that v1 sent.
+
+    Args:
+        config: v1's dictionary (README, "What is accepted"). Values may be callables without arguments, which are read
+            as often as v1 read them. Without a true ``enable_for_current_rank`` this object does nothing: nothing is
+            validated, imported, written or printed.
+
+    Raises:
+        ValueError: keys are missing, unknown or bad; ``metadata`` has the name of a metric.
+
+    Every callback is ``on_...(set_barrier=False, **kwargs)`` and returns None. ``set_barrier=True`` calls the
+    configured ``barrier`` before the clock is read (``RuntimeError`` if there is none). Missing and unknown arguments
+    are ``ValueError``. Instants given by hand are milliseconds since the epoch, and win on later calls too. With
+    ``quiet=True`` nothing is raised after construction: the first failure is logged and telemetry stops.
+    """
+
+    O_MINIMAL = O_MINIMAL
+    O_THROUGHPUT = O_THROUGHPUT
+    O_CKPT = O_CKPT
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        if config is not None and not isinstance(config, Mapping):
+            raise bad_value("config", config, "a dict")
+        raw = dict(config or {})
+        self._job: Optional[Job] = None
+        self._connection: Optional[Connection] = None
+        self._config = raw
+        self._app = ""  # "", "started", "ended"
+        self.enable_for_current_rank: Any = raw.get("enable_for_current_rank", False)
+        self.one_logger_project: Any = raw.get("one_logger_project", DEFAULTS["one_logger_project"])
+        self.one_logger_run_name: Any = raw.get("one_logger_run_name")
+        self.quiet: bool = bool(raw.get("quiet", False))
+        self.one_logger_async: Any = raw.get("one_logger_async", True)
+        self.log_every_n_train_iterations: Any = raw.get("log_every_n_train_iterations", 50)
+        self.barrier: Optional[Callable[[], object]] = raw.get("barrier")
+        self.timer = NamedTimer(self.barrier)
+        self.mode = O_MINIMAL
+        self.one_logger: Optional[OneLogger] = None
+        if not self.enable_for_current_rank:
+            return
+        if self.one_logger_run_name is None:
+            self.one_logger_run_name = _default_run_name()
+        self._start(raw)
+
+    def _start(self, raw: Mapping[str, Any]) -> None:
+        self._v1_config = config = V1Config(raw)
+        if self.barrier is not None and not callable(self.barrier):
+            raise bad_value("barrier", self.barrier, "a callable or None")
+        job = Job(config, self.timer)
+        self.mode = job.mode
+        job.check_config(raw)
+        tag = job.tag()
+        rows = job.construction()
+        self._set_one_logger()
+        if self.one_logger is None:
+            return
+        self._job = job
+        self._emit([tag])
+        try:
+            self._emit([(ROW, job.with_metadata(row)) for _, row in rows])
+        except ValueError:
+            self._job = None  # v1 raised after the tag had been sent
+            raise
+
+    def _set_one_logger(self) -> None:
+        """Make the core object. If that fails the job runs on without telemetry, with v1's own words."""
+        from ..core import OneLogger
+
+        core = {
+            "project": self.one_logger_project,
+            "name": self.one_logger_run_name,
+            "async": self.one_logger_async,
+            "quiet": self.quiet,
+            "no_exception": False,
+        }
+        try:
+            from ..config_adapter import v2_config
+
+            config = self._v1_config
+            v2 = v2_config(config, lambda key: config.latest(key) if config.is_callable(key) else None)
+            start = config.read("app_start_time") if config.has("app_start_time") else None
+            self.one_logger = OneLogger._for_utils(core, v2, start)
+            self._connection = self.one_logger._connection
+        except ValueError:
+            raise
+        except Exception as error:
+            logger.warning("OneLogger is off, it could not be set up: %r", error)
+
+    # -- the application ---------------------------------------------------------------------------------------
+
+    def on_app_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """The application starts. ``app_start_time``: ms; default: the configured one, else now."""
+        if self._job is not None:
+            self._app = "started"
+            self._phase_start("on_app_start", "app_run", set_barrier, kwargs)
+
+    def on_app_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """The application ends. ``app_finish_time``: ms. A second call is logged and ignored."""
+        if self._job is not None:
+            self._phase_end("on_app_end", "app_run", set_barrier, kwargs)
+            self._app = "ended"
+
+    def on_model_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_model_init_start_time``: ms."""
+        if self._job is not None:
+            self._phase_start("on_model_init_start", "model_init", set_barrier, kwargs)
+
+    def on_model_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_model_init_finish_time``: ms."""
+        if self._job is not None:
+            self._phase_end("on_model_init_end", "model_init", set_barrier, kwargs)
+
+    def on_dataloader_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_dataiters_start_time`` is accepted and ignored, as v1 did."""
+        if self._job is not None:
+            self._phase_start("on_dataloader_init_start", "dataloader_init", set_barrier, kwargs)
+
+    def on_dataloader_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_dataiters_finish_time``: ms."""
+        if self._job is not None:
+            self._phase_end("on_dataloader_init_end", "dataloader_init", set_barrier, kwargs)
+
+    def on_optimizer_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_optimizer_start_time``: ms."""
+        if self._job is not None:
+            self._phase_start("on_optimizer_init_start", "optimizer_init", set_barrier, kwargs)
+
+    def on_optimizer_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_optimizer_finish_time``: ms."""
+        if self._job is not None:
+            self._phase_end("on_optimizer_init_end", "optimizer_init", set_barrier, kwargs)
+
+    def on_load_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``load_checkpoint_start_time``: ms."""
+        if self._job is not None:
+            self._phase_start("on_load_checkpoint_start", "load_checkpoint", set_barrier, kwargs)
+
+    def on_load_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``load_checkpoint_finish_time``: ms. The metric ``load_checkpoint_time`` is seconds, over all loads."""
+        if self._job is not None:
+            self._phase_end("on_load_checkpoint_end", "load_checkpoint", set_barrier, kwargs)
+
+    # -- training ----------------------------------------------------------------------------------------------
+
+    def on_train_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``train_iterations_start``: required. ``train_samples_start``: default is that times ``batch_size``."""
+        if self._job is not None:
+            self._call("on_train_start", set_barrier, kwargs, self._job.on_train_start, self._forward_train_start)
+
+    def on_train_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """The training loop ends."""
+        if self._job is not None:
+            self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, _stop("train"))
+
+    def on_train_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A training iteration starts. Sends nothing."""
+        if self._job is None:
+            return
+        try:
+            if set_barrier:
+                self.timer.wait()
+            now = time.time()
+            self._job.on_train_batch_start(now)
+            if kwargs:
+                check("on_train_batch_start", kwargs)
+            if self._connection is not None:
+                self._connection.forward("batch_start", now)
+        except Exception as error:
+            self._fail("on_train_batch_start", error)
+
+    def on_train_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A training iteration ends; every ``log_every_n_train_iterations`` of the global count a row is sent."""
+        if self._job is None:
+            return
+        try:
+            if set_barrier:
+                self.timer.wait()
+            now = time.time()
+            emits = self._job.on_train_batch_end(now)
+            if kwargs:
+                check("on_train_batch_end", kwargs)
+            self._emit(emits)
+            if self._connection is not None:
+                self._connection.forward("batch_end", now)
+        except Exception as error:
+            self._fail("on_train_batch_end", error)
+
+    # -- validation and test -----------------------------------------------------------------------------------
+
+    def on_validation_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A validation loop starts. Sends nothing."""
+        if self._job is not None:
+            self._call("on_validation_start", set_barrier, kwargs, self._job.on_validation_start, _start("validation"))
+
+    def on_validation_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A validation loop ends: totals (s) and averages (ms) over all validations of the job."""
+        if self._job is not None:
+            self._call("on_validation_end", set_barrier, kwargs, self._job.on_validation_end, _stop("validation"))
+
+    def on_validation_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A validation batch starts. Sends nothing."""
+        if self._job is not None:
+            run, forward = self._job.on_validation_batch_start, _start("validation_batch")
+            self._call("on_validation_batch_start", set_barrier, kwargs, run, forward)
+
+    def on_validation_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A validation batch ends. Sends nothing."""
+        if self._job is not None:
+            run, forward = self._job.on_validation_batch_end, _stop("validation_batch")
+            self._call("on_validation_batch_end", set_barrier, kwargs, run, forward)
+
+    def on_test_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A test loop starts. v1 had no metric for it; v2 has a span."""
+        if self._job is not None:
+            self._call("on_test_start", set_barrier, kwargs, _nothing("on_test_start"), _start("test"))
+
+    def on_test_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A test loop ends."""
+        if self._job is not None:
+            self._call("on_test_end", set_barrier, kwargs, _nothing("on_test_end"), _stop("test"))
+
+    # -- checkpoints -------------------------------------------------------------------------------------------
+
+    def on_save_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """A save starts. ``global_step``: required. Sends the training progress first.
+
+        This and the next two raise ``AssertionError`` when ``is_save_checkpoint_enabled`` is false, as v1 did.
+        """
+        if self._job is not None:
+            run, forward = self._job.on_save_checkpoint_start, _save("save_start")
+            self._call("on_save_checkpoint_start", set_barrier, kwargs, run, forward)
+
+    def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """The part of a save that blocks training ends. ``global_step``: required."""
+        if self._job is not None:
+            run, forward = self._job.on_save_checkpoint_end, _save("save_end")
+            self._call("on_save_checkpoint_end", set_barrier, kwargs, run, forward)
+
+    def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """The checkpoint is safe. ``global_step``: required. ``set_barrier`` is ignored, as v1 did."""
+        job = self._job
+        if job is not None:
+            self._call(
+                "on_save_checkpoint_success",
+                False,
+                kwargs,
+                lambda now, given: job.on_save_checkpoint_success(given),
+                _save("save_success"),
+            )
+
+    def finish(self) -> None:
+        """Finish the W&B run; waits, bounded, for the rows. v1 code calls it last, after ``on_app_end``."""
+        if self._job is None or self.one_logger is None:
+            return
+        try:
+            if self._app == "started":
+                warn_once("unended:on_app_end", "finish() was called and on_app_end was not")
+            self.one_logger.finish()
+        except Exception as error:
+            self._fail("finish", error)
+
+    # -- how a callback runs -----------------------------------------------------------------------------------
+
+    def _phase_start(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
+        job = self._job
+        assert job is not None
+
+        def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
+            instant = next(iter(emits[0][1].values()))
+            if phase == "app_run":
+                connection.open(now, instant)
+            else:
+                connection.forward("start", now, phase, instant)
+
+        self._call(
+            callback, set_barrier, kwargs,
+            lambda now, given: job.phase_start(callback, phase, now, given), forward, first=True,
+        )  # fmt: skip
+
+    def _phase_end(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
+        job = self._job
+        assert job is not None
+
+        def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
+            instant = next(iter(emits[0][1].values())) if emits else None
+            if phase == "app_run":
+                connection.end(now, instant)
+            else:
+                connection.forward("stop", now, phase, instant)
+
+        self._call(
+            callback, set_barrier, kwargs,
+            lambda now, given: job.phase_end(callback, phase, now, given), forward,
+        )  # fmt: skip
+
+    def _forward_train_start(
+        self, connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]
+    ) -> None:
+        job = self._job
+        if job is not None:
+            connection.forward("train_start", now, job.iterations_start, job.samples_start)
+
+    def _call(
+        self,
+        callback: str,
+        set_barrier: bool,
+        kwargs: dict[str, Any],
+        run: Callable[[float, dict[str, Any]], list[Emit]],
+        forward: Callable[[Connection, float, dict[str, Any], list[Emit]], None],
+        first: bool = False,
+    ) -> None:
+        """Barrier, clock, arithmetic, rows, v2. ``first``: v2 before the rows, which then have a span to stand on."""
+        try:
+            if set_barrier:
+                self.timer.wait()
+            now = time.time()
+            emits = run(now, kwargs)
+            connection = self._connection
+            if connection is not None and first:
+                forward(connection, now, kwargs, emits)
+            self._emit(emits)
+            if connection is not None and not first:
+                forward(connection, now, kwargs, emits)
+        except Exception as error:
+            self._fail(callback, error)
+
+    def _emit(self, emits: list[Emit]) -> None:
+        core = self.one_logger
+        if core is None:
+            return
+        for kind, value in emits:
+            if kind == ROW:
+                core.log_metrics(value)
+            else:
+                core.log_app_tag(value)
+
+    def _fail(self, callback: str, error: Exception) -> None:
+        if not self.quiet:
+            raise error
+        self._job = None
+        warn_once("quiet", f"OneLoggerUtils.{callback} failed ({error!r}); telemetry stops here (quiet=True)")
+
+    # -- the object itself -------------------------------------------------------------------------------------
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") or not self.__dict__.get("quiet", False):
+            raise AttributeError(
+                f"Attribute '{name}' is not found in the current version of the library. "
+                "Please ensure you are using the latest version."
+            )
+        self.__dict__["_job"] = None
+        warn_once("quiet", f"OneLoggerUtils has no attribute {name!r}; telemetry stops here (quiet=True)")
+        return None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OneLoggerUtils:
+        return self  # one job, one object: trainers copy their callbacks
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Sent to another process (spawned workers), where it must not log a second time.
+        return (OneLoggerUtils, ({},))
+
+
+def _start(phase: str) -> Callable[..., None]:
+    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
+        connection.forward("start", now, phase)
+
+    return forward
+
+
+def _stop(phase: str) -> Callable[..., None]:
+    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
+        connection.forward("stop", now, phase)
+
+    return forward
+
+
+def _save(method: str) -> Callable[..., None]:
+    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
+        connection.forward(method, now, given["global_step"])
+
+    return forward
+
+
+def _nothing(callback: str) -> Callable[[float, dict[str, Any]], list[Emit]]:
+    def run(now: float, given: dict[str, Any]) -> list[Emit]:
+        check(callback, given)
+        return []
+
+    return run
+
+
+def _default_run_name() -> Optional[str]:
+    import os
+
+    # v1 made one up; a name that the environment gives is better, and W&B reads it by itself
+    return None if os.environ.get("WANDB_NAME") else str(uuid.uuid4())
