@@ -158,8 +158,7 @@ def clean_environment(home: Path, more: Optional[dict[str, str]] = None) -> dict
         if not key.startswith(("WANDB_", "ONE_LOGGER_", "SLURM_")) and key not in ("RANK", "WORLD_SIZE", "NETRC")
     }
     path = [str(ROOT), *filter(None, [environ.get("PYTHONPATH")])]
-    environ.update(HOME=str(home), PYTHONPATH=os.pathsep.join(path), **(more or {}))
-    return environ
+    return {**environ, "HOME": str(home), "PYTHONPATH": os.pathsep.join(path), **(more or {})}
 
 
 Step = Callable[[], Any]

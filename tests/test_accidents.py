@@ -179,7 +179,7 @@ def test_finish_without_app_end_is_said(clock: Clock, caplog: pytest.LogCaptureF
     utils, spy = job()
     utils.on_app_start()
     utils.finish()
-    assert ["finish"] == list(spy.take()[-1])
+    assert list(spy.take()[-1]) == ["finish"]
     assert "on_app_end was not" in warnings(caplog)[0]
 
 

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     # exec and not runpy: signals, exit code, multiprocessing and atexit are the program's own
-    os.execve(command[0], command, environment())
+    return os.execve(command[0], command, environment())
 
 
 def environment() -> dict[str, str]:

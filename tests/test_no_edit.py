@@ -1,0 +1,123 @@
+"""``import one_logger``, ``import one_logger_utils`` without an edit: the same module objects, and only if needed."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import clean_environment, run_command, run_python
+
+ON = {"ONE_LOGGER_V1_SHIM": "1"}
+INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
+
+
+def test_same_module_objects(tmp_path: Path) -> None:
+    code = INSTALL + (
+        "import one_logger, one_logger.core, one_logger_utils, one_logger_utils.core\n"
+        "import one_logger.rankpulse as rankpulse\n"
+        "from one_logger import OneLogger\n"
+        "from one_logger_utils import OneLoggerUtils, VERSION\n"
+        "import one_logger_v1_shim as shim, one_logger_v1_shim.utils as utils\n"
+        "import one_logger_v1_shim.core, one_logger_v1_shim.rankpulse\n"
+        "assert one_logger is shim and one_logger_utils is utils\n"
+        "assert one_logger.core is shim.core and one_logger_utils.core is utils.core and rankpulse is shim.rankpulse\n"
+        "assert OneLogger is shim.OneLogger is shim.core.OneLogger and OneLoggerUtils is utils.OneLoggerUtils\n"
+        "assert shim.__name__ == shim.__spec__.name == 'one_logger_v1_shim'\n"
+        "assert VERSION == '1.0.2'\n"
+        "import importlib; assert importlib.import_module('one_logger.core') is shim.core\n"
+    )
+    run_python(code, tmp_path)
+
+
+def test_absent_without_the_mode(tmp_path: Path) -> None:
+    result = run_python("import one_logger", tmp_path, check=False)
+    assert "No module named 'one_logger'" in result.stderr
+    result = run_python(INSTALL + "import one_logger.nothing", tmp_path, check=False)
+    assert "No module named 'one_logger.nothing'" in result.stderr
+
+
+def test_real_package_wins(tmp_path: Path) -> None:
+    (tmp_path / "one_logger").mkdir()
+    (tmp_path / "one_logger" / "__init__.py").write_text("REAL = True\n")
+    (tmp_path / "one_logger" / "core.py").write_text("REAL = True\n")
+    code = INSTALL + (
+        "import sys; sys.path.append('.')\n"
+        "import one_logger.core, one_logger_utils\n"
+        "assert one_logger.REAL and one_logger.core.REAL\n"
+        "assert one_logger_utils.__name__ == 'one_logger_v1_shim.utils'\n"
+        "try: import one_logger.rankpulse\n"
+        "except ModuleNotFoundError: pass\n"
+        "else: raise SystemExit('a submodule of the real package came from the shim')\n"
+    )
+    run_python(code, tmp_path)
+
+
+def test_folder_without_code_provides_nothing(tmp_path: Path) -> None:
+    (tmp_path / "one_logger").mkdir()
+    (tmp_path / "one_logger" / "log.txt").write_text("a log folder of that name\n")
+    run_python(INSTALL + "import sys; sys.path.insert(0, '.')\nfrom one_logger import OneLogger\n", tmp_path)
+
+
+PROGRAM = """
+import subprocess, sys
+import one_logger
+print(one_logger.__name__, sys.argv[1:], __name__)
+if "child" not in sys.argv:
+    subprocess.run([sys.executable, __file__, "child"], check=True)
+    import multiprocessing
+"""
+
+
+def test_run_script_module_and_command(tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    script.write_text(PROGRAM)
+    shim = [sys.executable, "-m", "one_logger_v1_shim", "run"]
+    for command in (
+        [*shim, "program.py", "--flag", "x y"],
+        [*shim, "-m", "program", "--flag", "x y"],
+        [*shim, "--", sys.executable, "program.py", "--flag", "x y"],
+    ):
+        result = run_command(command, tmp_path)
+        assert result.stdout.splitlines() == [
+            "one_logger_v1_shim ['--flag', 'x y'] __main__",
+            "one_logger_v1_shim ['child'] __main__",
+        ], result.stderr
+
+
+def test_run_passes_the_exit_code_and_names_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text("import one_logger, sys; sys.exit(7)")
+    shim = [sys.executable, "-m", "one_logger_v1_shim", "run"]
+    assert run_command([*shim, "program.py"], tmp_path, check=False).returncode == 7
+    result = run_command([*shim, "nothing.py"], tmp_path, check=False)
+    assert (result.returncode, "no such file: nothing.py" in result.stderr) == (2, True)
+    result = run_command([*shim, "--", "no-such-command"], tmp_path, check=False)
+    assert (result.returncode, "command not found: no-such-command" in result.stderr) == (127, True)
+    assert run_command([sys.executable, "-m", "one_logger_v1_shim", "walk"], tmp_path, check=False).returncode == 2
+
+
+def test_users_sitecustomize_still_runs(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text("import builtins; builtins.CUSTOMIZED = True\n")
+    (tmp_path / "program.py").write_text("import one_logger; print(CUSTOMIZED)")
+    env = {"PYTHONPATH": f"{clean_environment(tmp_path)['PYTHONPATH']}:{site}"}
+    command = [sys.executable, "-m", "one_logger_v1_shim", "run", "program.py"]
+    assert run_command(command, tmp_path, env=env).stdout == "True\n"
+
+
+def test_pth_line_does_nothing_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.support import ROOT
+
+    line = (ROOT / "one_logger_v1_shim" / "_namespace" / "one_logger_v1_shim.pth").read_text()
+    assert line.startswith("import "), "site runs no other line of a .pth file"
+    assert line.count("\n") == 1
+    code = line + "import sys; print('one_logger_v1_shim' in sys.modules)"
+    assert run_python(code, tmp_path).stdout == "False\n"
+    assert run_python(code, tmp_path, env={"ONE_LOGGER_V1_SHIM": "0"}).stdout == "False\n"
+    assert run_python(code, tmp_path, env=ON).stdout == "True\n"
+    # and the import costs a process neither wandb nor v2
+    names = "('wandb', 'nv_one_logger', 'wrapt', 'pydantic')"
+    heavy = line + f"import sys; import one_logger; print([m for m in {names} if m in sys.modules])"
+    assert run_python(heavy, tmp_path, env=ON).stdout == "[]\n"
