@@ -1,0 +1,229 @@
+"""What the framework modules share: hooks on a fresh subclass, and the life of a job that a callback reports."""
+
+from __future__ import annotations
+
+import atexit
+import copyreg
+import os
+import time
+import types
+import uuid
+import weakref
+from collections.abc import Mapping
+from typing import Any, Callable, Optional
+
+from .._log import logger, warn_once
+from .core import OneLoggerUtils
+
+#: a wrapt wrapper: ``(wrapped, instance, args, kwargs)``
+Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+# Hooked classes of this process by token: a copy of an instance gets the class of the original.
+_living: weakref.WeakValueDictionary[str, type] = weakref.WeakValueDictionary()
+
+
+def missing_extra(module: str, packages: str, extra: str) -> ImportError:
+    """The ImportError of a framework module whose framework is not installed."""
+    return ImportError(f"{module} needs {packages}, which is not installed: pip install 'one-logger-v1-shim[{extra}]'")
+
+
+def fresh_subclass(
+    cls: type,
+    hooks: Mapping[str, Wrapper],
+    namespace: Optional[Mapping[str, Any]] = None,
+    rebuild: Optional[tuple[Callable[..., type], tuple[Any, ...]]] = None,
+) -> type:
+    """A subclass of ``cls`` whose methods run inside ``hooks``; ``cls`` itself stays as it was.
+
+    Args:
+        cls: the user's class. The subclass has its name, module and doc: NeMo writes them into its files.
+        hooks: method name -> wrapper. A name that ``cls`` does not have is left out. Signatures survive.
+        namespace: more attributes of the subclass.
+        rebuild: how another process that unpickles an instance makes the class, ``(function, arguments)``; without it
+            the instance becomes a plain ``cls`` there. (The subclass itself has no importable name.)
+    """
+    token = uuid.uuid4().hex
+
+    def __reduce_ex__(self: Any, protocol: Any) -> Any:
+        reduced = super(hooked, self).__reduce_ex__(protocol)  # type: ignore[arg-type]
+        if isinstance(reduced, tuple) and reduced[0] is copyreg.__newobj__ and reduced[1][0] is hooked:  # type: ignore[attr-defined]
+            return (_revive, (cls, token, rebuild, *reduced[1][1:]), *reduced[2:])
+        return reduced
+
+    def body(attributes: dict[str, Any]) -> None:
+        attributes.update(__module__=cls.__module__, __qualname__=cls.__qualname__, __doc__=cls.__doc__)
+        attributes.update(namespace or {})
+        attributes["__reduce_ex__"] = __reduce_ex__
+
+    hooked = types.new_class(cls.__name__, (cls,), {}, body)
+    if hooks:
+        import wrapt  # 40 ms that a rank without telemetry does not pay
+
+        for name, wrapper in hooks.items():
+            if hasattr(cls, name):
+                wrapt.wrap_function_wrapper(hooked, name, wrapper)
+    _living[token] = hooked
+    return hooked
+
+
+def _revive(
+    cls: type, token: str, rebuild: Optional[tuple[Callable[..., type], tuple[Any, ...]]], *arguments: Any
+) -> Any:
+    hooked = _living.get(token)
+    if hooked is None:
+        hooked = rebuild[0](*rebuild[1]) if rebuild is not None else cls
+    return hooked.__new__(hooked, *arguments)
+
+
+def around(start: Callable[[], Any], end: Callable[[], Any]) -> Wrapper:
+    """A wrapper that calls ``start`` before the method and ``end`` after it, also when the method raises."""
+
+    def wrapper(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        start()
+        try:
+            return wrapped(*args, **kwargs)
+        finally:
+            end()
+
+    return wrapper
+
+
+class JobCallback:
+    """The part of ``TimeEventCallback`` that does not depend on the framework.
+
+    Args:
+        callback_config: v1's configuration (see :class:`~one_logger_v1_shim.utils.core.OneLoggerUtils`).
+
+    Attributes:
+        callback_config: the configuration as it was given.
+        logtimeevent: the ``OneLoggerUtils`` that everything is reported to.
+    """
+
+    def __init__(self, callback_config: Optional[Mapping[str, Any]] = None) -> None:
+        self.callback_config: Mapping[str, Any] = callback_config if callback_config is not None else {}
+        self._open()
+
+    def _open(self) -> None:
+        self.logtimeevent = OneLoggerUtils(self.callback_config)
+        self._pid = os.getpid()
+        self._app = ""  # "", "started", "ended", "finished"
+        self._app_finish_ms: Optional[float] = None
+        if self.enabled:
+            atexit.register(self._at_exit)
+
+    @property
+    def enabled(self) -> bool:
+        """Does this rank log?"""
+        return getattr(self.logtimeevent, "one_logger", None) is not None
+
+    @property
+    def saves(self) -> bool:
+        """Are checkpoints reported? v1 raised AssertionError at the first save of a job that had switched them off."""
+        if self._app == "finished":
+            warn_once("framework:late", "the run was finished when training ended; what comes after is not logged")
+            return False
+        return self.enabled and bool(self.logtimeevent.mode & OneLoggerUtils.O_CKPT)
+
+    # -- the life of the job -----------------------------------------------------------------------------------
+
+    def _start_app(self, **kwargs: Any) -> None:
+        """Report ``on_app_start`` once per job."""
+        if self._app == "" and self.enabled:
+            self._app = "started"
+            self.logtimeevent.on_app_start(**kwargs)
+
+    def _end_train(self) -> None:
+        """Report the end of a training loop that something has cut short."""
+        if self.enabled and self.logtimeevent.timer.is_active("app_train_loop"):
+            self.logtimeevent.on_train_end()
+
+    def _close(self, failed: bool = False) -> None:
+        """End the application and finish the run: v1's teardown. More calls do nothing.
+
+        ``failed``: an exception ends the job; W&B shows the run as failed.
+        """
+        if not self.enabled or self._app == "finished":
+            return
+        atexit.unregister(self._at_exit)
+        try:
+            if self._app == "started":
+                self._app = "ended"
+                self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or time.time() * 1000)
+        finally:
+            self._app = "finished"
+            connection = self.logtimeevent._connection
+            if failed and connection is not None and connection._users <= 1:
+                connection.finish(1)
+            self.logtimeevent.finish()
+
+    def _at_exit(self) -> None:
+        if self._pid != os.getpid():
+            return
+        try:
+            self._end_train()
+            if self._app == "started":
+                self._app = "ended"
+                self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or time.time() * 1000)
+            # The connection finishes the run: its own exit handler runs after this one and knows the exit code.
+        except Exception as error:
+            logger.warning("the end of the job could not be reported at exit: %r", error)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pid": -1}
+
+    # -- v1's callbacks that consumers call on the callback itself ---------------------------------------------
+
+    def on_app_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_start_time``: ms."""
+        self._app = self._app or "started"
+        self.logtimeevent.on_app_start(set_barrier, **kwargs)
+
+    def on_app_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_finish_time``: ms."""
+        if self._app != "finished":
+            self._app = "ended"
+        self.logtimeevent.on_app_end(set_barrier, **kwargs)
+
+    def on_model_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_model_init_start_time``: ms."""
+        self.logtimeevent.on_model_init_start(set_barrier, **kwargs)
+
+    def on_model_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_model_init_finish_time``: ms."""
+        self.logtimeevent.on_model_init_end(set_barrier, **kwargs)
+
+    def on_dataloader_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_dataiters_start_time`` is accepted and ignored, as v1 did."""
+        self.logtimeevent.on_dataloader_init_start(set_barrier, **kwargs)
+
+    def on_dataloader_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_dataiters_finish_time``: ms."""
+        self.logtimeevent.on_dataloader_init_end(set_barrier, **kwargs)
+
+    def on_optimizer_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_optimizer_start_time``: ms."""
+        self.logtimeevent.on_optimizer_init_start(set_barrier, **kwargs)
+
+    def on_optimizer_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_optimizer_finish_time``: ms."""
+        self.logtimeevent.on_optimizer_init_end(set_barrier, **kwargs)
+
+    def on_load_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``load_checkpoint_start_time``: ms."""
+        self.logtimeevent.on_load_checkpoint_start(set_barrier, **kwargs)
+
+    def on_load_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``load_checkpoint_finish_time``: ms."""
+        self.logtimeevent.on_load_checkpoint_end(set_barrier, **kwargs)
+
+    def on_save_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``global_step``: required."""
+        self.logtimeevent.on_save_checkpoint_start(set_barrier, **kwargs)
+
+    def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``global_step``: required."""
+        self.logtimeevent.on_save_checkpoint_end(set_barrier, **kwargs)
+
+    def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``global_step``: required."""
+        self.logtimeevent.on_save_checkpoint_success(set_barrier, **kwargs)

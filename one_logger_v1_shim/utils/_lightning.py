@@ -1,0 +1,345 @@
+"""Lightning's events as v1's callbacks, for both of its families.
+
+``lightning.pytorch`` and ``pytorch_lightning`` are the same code under two names and may both be installed (the first
+brings the second); their classes are strangers to each other. Nothing here imports either of them: the classes that
+need a base of the right family are made when it is known (:mod:`one_logger_v1_shim.utils.pytorch_lightning`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Callable, Optional
+
+from .._log import logger, warn_once
+from .._v1.config import as_number
+from ._hooks import JobCallback
+
+FAMILIES = ("lightning.pytorch", "pytorch_lightning")
+# Where the families' checkpoint IO lives.
+_FABRIC = {"lightning.fabric": "lightning.pytorch", "lightning_fabric": "pytorch_lightning"}
+
+_loaded_by_us: set[str] = set()
+
+
+def family_of(thing: Any) -> Optional[str]:
+    """The family that the class of ``thing`` (or ``thing``, if it is a class) comes from."""
+    cls = thing if isinstance(thing, type) else type(thing)
+    for base in cls.__mro__:
+        for root, family in (*zip(FAMILIES, FAMILIES), *_FABRIC.items()):
+            if base.__module__ == root or base.__module__.startswith(root + "."):
+                return family
+    return None
+
+
+def installed() -> list[str]:
+    """The families that can be imported."""
+    return [one for one in FAMILIES if one in sys.modules or importlib.util.find_spec(one.partition(".")[0])]
+
+
+def usual_family() -> str:
+    """The family to use where nothing says which: the one that the program has imported, else the installed one."""
+    found = installed()
+    for loaded in ([one for one in found if one in sys.modules and one not in _loaded_by_us], found):
+        if loaded:
+            return loaded[0]
+    raise ImportError("neither lightning nor pytorch_lightning is installed")
+
+
+def load(family: str) -> Any:
+    """The module ``family``."""
+    if family not in sys.modules:
+        _loaded_by_us.add(family)
+    return importlib.import_module(family)
+
+
+class LightningEvents(JobCallback):
+    """v1's callbacks from Lightning's hooks: one v1 iteration is one batch (``on_train_batch_*``), as v1 had it.
+
+    ``train_iterations_start`` is ``trainer.global_step``, which Lightning counts in optimizer steps. The validation
+    batches of the sanity check are counted, as v1 did. The job ends with the first ``fit`` (v1's teardown finished the
+    run there), with an exception in it, or when the process exits; a ``fit`` after that is a run of its own.
+    """
+
+    _held = False  # a hooked trainer closes the job itself, when ``fit`` is over
+
+    # -- the job -----------------------------------------------------------------------------------------------
+
+    def setup(self, trainer: Any, pl_module: Any, stage: Any = None) -> None:
+        """A stage begins: the application starts, once. v1 sent seconds here; these are ms, as everywhere else."""
+        stage = _name(stage)
+        self._arrive(trainer)
+        if not self.enabled:
+            return
+        self._take_place(trainer)
+        if self._app == "finished":
+            if stage == "fit":
+                self._open()
+            elif stage == "validate":
+                warn_once("framework:late", "the run was finished when training ended; what comes after is not logged")
+        # a start that the configuration gives is better than now
+        given = {} if "app_start_time" in self.callback_config else {"app_start_time": time.time() * 1000}
+        self._start_app(**given)
+
+    def teardown(self, trainer: Any, pl_module: Any, stage: Any = None) -> None:
+        """A stage ends: with ``fit`` the application ends and the run is finished."""
+        self._app_finish_ms = time.time() * 1000
+        if _name(stage) == "fit" and not self._held:
+            self._report_saves(trainer)
+            self._close()
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: BaseException) -> None:
+        """Something ends the stage (Ctrl-C included). The error is the user's: nothing is raised from here."""
+        with _quietly("the end of the job"):
+            io = getattr(trainer, "augmented_async_checkpoint_io", None)
+            if io is not None:
+                io.interrupted = True
+            self._end_train()
+            if not self._held:
+                self._report_saves(trainer)
+                self._close(failed=True)
+
+    @contextlib.contextmanager
+    def around_fit(self, trainer: Any) -> Iterator[None]:
+        """``trainer.fit`` of a hooked trainer. Its end is the end of the job: checkpoints that other callbacks save in
+        their ``on_exception`` or ``teardown`` are still reported."""
+        outer, self._held = self._held, True
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            self._held = outer
+            if not outer and self._app in ("started", "ended"):
+                with _quietly("the end of the job"):
+                    if failed:
+                        self._end_train()
+                    self._report_saves(trainer)
+                    self._close(failed)
+
+    def _arrive(self, trainer: Any) -> None:
+        if self._pid == os.getpid():
+            return
+        if self._pid == -1:  # unpickled: a worker that Lightning spawned, or a copy
+            self._pid = os.getpid()
+            if not self.enabled and self.callback_config.get("enable_for_current_rank") and trainer.is_global_zero:
+                self._open()
+        else:
+            warn_once("framework:fork", "the run belongs to the process that forked; this worker's rows are not logged")
+
+    def _take_place(self, trainer: Any) -> None:
+        """Stand in ``trainer.callbacks`` once, before the checkpoint callbacks: a save belongs to finished batches."""
+        checkpoint = load(family_of(trainer) or usual_family()).callbacks.Checkpoint
+        now = list(trainer.callbacks)
+        others = [one for one in now if one is not self]
+        place = next((at for at, one in enumerate(others) if isinstance(one, checkpoint)), len(others))
+        mine = [at for at, one in enumerate(now) if one is self]
+        if len(mine) != 1 or mine[0] > place:
+            trainer.callbacks = [*others[:place], self, *others[place:]]
+
+    # -- training ----------------------------------------------------------------------------------------------
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        """The loop starts, at ``trainer.global_step``."""
+        if not self.enabled:
+            return
+        step = trainer.global_step
+        start = {"train_iterations_start": step}
+        batch = self.callback_config.get("global_batch_size")
+        number = as_number(batch() if callable(batch) else batch)
+        if number is not None:
+            start["train_samples_start"] = step * number
+        self.logtimeevent.on_train_start(**start)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        """The loop ends."""
+        self.logtimeevent.on_train_end()
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """An iteration starts."""
+        self.logtimeevent.on_train_batch_start()
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """An iteration ends; saves that have finished since are reported, from this thread."""
+        self.logtimeevent.on_train_batch_end()
+        self._report_saves(trainer)
+
+    # -- validation and test -----------------------------------------------------------------------------------
+
+    def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
+        """A validation loop starts."""
+        self.logtimeevent.on_validation_start()
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        """A validation loop ends."""
+        self.logtimeevent.on_validation_end()
+
+    def on_validation_batch_start(
+        self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """A validation batch starts."""
+        self.logtimeevent.on_validation_batch_start()
+
+    def on_validation_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        """A validation batch ends."""
+        self.logtimeevent.on_validation_batch_end()
+
+    def on_test_start(self, trainer: Any, pl_module: Any) -> None:
+        """A test loop starts: a span for v2, nothing for v1."""
+        self.logtimeevent.on_test_start()
+
+    def on_test_end(self, trainer: Any, pl_module: Any) -> None:
+        """A test loop ends."""
+        self.logtimeevent.on_test_end()
+
+    # -- checkpoints -------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def around_save(self, trainer: Any) -> Iterator[None]:
+        """``trainer.save_checkpoint``: start, end, success; that of an asynchronous save comes when it is written."""
+        if not self.saves:
+            yield
+            return
+        events = self.logtimeevent
+        step = trainer.global_step
+        io = getattr(trainer, "augmented_async_checkpoint_io", None)
+        before = io.submitted if io is not None else 0
+        events.on_save_checkpoint_start(global_step=step)
+        try:
+            yield
+        finally:
+            events.on_save_checkpoint_end(global_step=step)
+        # A rank that logs and does not write hands nothing to the IO: the collective save is over when it returns.
+        if io is None or io.submitted == before:
+            events.on_save_checkpoint_success(global_step=step)
+
+    def _report_saves(self, trainer: Any) -> None:
+        io = getattr(trainer, "augmented_async_checkpoint_io", None)
+        if io is not None:
+            for step in io.collect_finished_saves():
+                if self.saves:
+                    self.logtimeevent.on_save_checkpoint_success(global_step=step)
+
+
+class AsyncSaves:
+    """A checkpoint IO that saves in a thread and remembers what it has saved (mixed into Lightning's wrapping IO).
+
+    Attributes:
+        submitted: number of saves handed over so far.
+        interrupted: the training ends with an exception: a failed save is logged and does not hide it.
+    """
+
+    checkpoint_io: Any
+
+    def __init__(self, checkpoint_io: Any = None) -> None:
+        super().__init__(checkpoint_io)  # type: ignore[call-arg]
+        self._executor: Optional[ThreadPoolExecutor] = None
+        self._saves: list[tuple[Any, Future[Any]]] = []
+        self._finished: list[Any] = []
+        self.submitted = 0
+        self.interrupted = False
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Save a copy of ``checkpoint`` in the background. Raises what an earlier save raised, if one did."""
+        self._settle()
+        more = {} if storage_options is None else {"storage_options": storage_options}
+        save = self._submit(self.checkpoint_io.save_checkpoint, _snapshot(checkpoint), path, **more)
+        self._saves.append((checkpoint.get("global_step"), save))
+        self.submitted += 1
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Remove a checkpoint, after the saves that were asked for before."""
+        if self._saves:
+            self._saves.append((None, self._submit(self.checkpoint_io.remove_checkpoint, path)))
+        else:
+            self.checkpoint_io.remove_checkpoint(path)
+
+    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
+        """Load a checkpoint, when the saves under way are done."""
+        self._wait()
+        return self.checkpoint_io.load_checkpoint(*args, **kwargs)
+
+    def collect_finished_saves(self) -> list[int]:
+        """The ``global_step`` of each save that has succeeded since the last call, in the order of the saves."""
+        if self._saves:
+            self._settle(raising=False)
+        finished, self._finished = self._finished, []
+        return finished
+
+    def teardown(self) -> None:
+        """Wait for the saves. Raises what a save raised, if one did."""
+        self._wait()
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=True)
+        self._settle()
+        super().teardown()  # type: ignore[misc]
+
+    def _submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
+        if self._executor is None:  # after a teardown too: one trainer may fit several times
+            self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        return self._executor.submit(function, *args, **kwargs)
+
+    def _wait(self) -> None:
+        for _, save in self._saves:
+            with contextlib.suppress(Exception):
+                save.result()
+
+    def _settle(self, raising: bool = True) -> None:
+        """Move what is done out of the way; an error is raised once, or kept until it may be raised."""
+        kept = []
+        error: Optional[BaseException] = None
+        for step, save in self._saves:
+            failure = save.exception() if save.done() else None
+            if not save.done() or (failure is not None and (not raising or error is not None)):
+                kept.append((step, save))
+            elif failure is not None:
+                error = failure
+            elif step is not None:
+                self._finished.append(step)
+        self._saves = kept
+        if error is not None and self.interrupted:
+            logger.warning("an asynchronous checkpoint could not be saved: %r", error)
+        elif error is not None:
+            raise error
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_executor": None, "_saves": [], "_finished": []}
+
+
+def _snapshot(checkpoint: Any) -> Any:
+    """``checkpoint`` with its tensors copied: the training goes on changing the originals."""
+    torch: Any = importlib.import_module("torch")
+    utilities: Any = importlib.import_module("lightning_utilities.core.apply_func")
+    return utilities.apply_to_collection(checkpoint, torch.Tensor, lambda tensor: tensor.detach().clone())
+
+
+def merge(ours: Any, theirs: Any) -> list[Any]:
+    """``theirs`` (None, one, or several callbacks or plugins) and ``ours``; the user's list is not changed."""
+    if theirs is None:
+        several = []
+    elif isinstance(theirs, (str, bytes, Mapping)) or not hasattr(theirs, "__iter__"):
+        several = [theirs]
+    else:
+        several = list(theirs)
+    return several if any(one is ours for one in several) else [*several, ours]
+
+
+def _name(stage: Any) -> str:
+    return str(getattr(stage, "value", stage))
+
+
+@contextlib.contextmanager
+def _quietly(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        logger.warning("%s could not be reported: %r", what, error)

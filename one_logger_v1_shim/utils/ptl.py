@@ -1,0 +1,9 @@
+"""v1's first name of :mod:`one_logger_v1_shim.utils.pytorch_lightning`: the same module object."""
+
+from __future__ import annotations
+
+import sys
+
+from . import pytorch_lightning
+
+sys.modules[__name__] = pytorch_lightning
