@@ -162,3 +162,24 @@ def clean_environment(home: Path, more: Optional[dict[str, str]] = None) -> dict
 
 
 Step = Callable[[], Any]
+
+
+def stored_runs(folder: Path) -> list[Any]:
+    """All W&B runs below ``folder``, oldest first, as they lie in their files."""
+    from compat_matrix.wandb_file import read
+
+    paths = sorted(folder.rglob("*.wandb"), key=lambda path: path.stat().st_mtime_ns)
+    return [read(path) for path in paths]
+
+
+BOOKKEEPING = {"app_last_log_time", "app_first_log_time", "one_logger_version", "job_start_time", "limit_run"}
+
+
+def stored_rows(folder: Path, bookkeeping: bool = False) -> list[dict[str, Any]]:
+    """The rows of all runs below ``folder``; by default without what the core adds, and without rows of tags only."""
+    rows = [row for run in stored_runs(folder) for row in run.rows]
+    if bookkeeping:
+        return rows
+    hidden = BOOKKEEPING | {"app_tag", "app_tag_id", "app_tag_count"}
+    kept = [{key: value for key, value in row.items() if key not in hidden} for row in rows]
+    return [row for row in kept if row]

@@ -1,0 +1,196 @@
+"""``OneLogger``: the rows that reach W&B, the store, the context manager, every form of configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from one_logger_v1_shim import OneLogger, rankpulse
+from tests.support import stored_rows, stored_runs
+
+Rows = Callable[[], list[dict[str, Any]]]
+SYNC = {"project": "p", "name": "run", "async": False}
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelno == logging.WARNING and "offline" not in record.getMessage()
+    ]
+
+
+def test_rows_reach_wandb_as_given(rows: Rows) -> None:
+    core = OneLogger(config=SYNC)
+    given = {"a": 1, "b": 0.1, "c": True, "d": "ä:b", "e": None, "f": [1, 2], "g": {"h": 1.5}}
+    core.log_metrics(given)
+    core.log_metrics({})
+    core.log_metrics({"a": 2})
+    core.finish()
+    stored = rows()
+    assert stored == [given, {"a": 2}]
+    assert type(stored[0]["c"]) is bool
+
+
+def test_callers_dict_is_neither_changed_nor_kept(rows: Rows) -> None:
+    core = OneLogger(config=SYNC)
+    row: dict[str, Any] = {"a": 1, "list": [1]}
+    core.log_metrics(row)
+    assert row == {"a": 1, "list": [1]}
+    row["a"] = 2
+    row["list"].append(2)
+    core.finish()
+    assert rows() == [{"a": 1, "list": [1]}]
+
+
+def test_first_row_and_every_row(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOBID", "77")
+    monkeypatch.setenv("SLURM_JOB_START_TIME", "100")
+    monkeypatch.setenv("SLURM_JOB_END_TIME", "160")
+    monkeypatch.setenv("SLURM_STEPID", "3")
+    core = OneLogger(config=SYNC)
+    core.log_metrics({"a": 1})
+    core.log_metrics({"a": 2})
+    core.finish()
+    first, second = stored_rows(fresh, bookkeeping=True)
+    assert (first["jobid"], first["step_id"]) == ("77", "3")
+    assert (first["job_start_time"], first["limit_run"]) == (100_000, 60)
+    assert "cluster" not in first
+    assert type(first["app_first_log_time"]) is int
+    assert first["app_first_log_time"] == first["app_last_log_time"] <= second["app_last_log_time"]
+    assert set(second) == {"a", "app_last_log_time"}
+
+
+def test_tags_grow_and_are_sent_when_the_list_changes(fresh: Path) -> None:
+    core = OneLogger(config=SYNC)
+    for tag in ("x", "x", ["x", "y"], "y", "z"):
+        core.log_app_tag(tag)
+    core.finish()
+    sent = [row["app_tag"] for row in stored_rows(fresh, bookkeeping=True)]
+    assert sent == [["x"], ["x", "y"], ["x", "y", "z"]]
+    last = stored_rows(fresh, bookkeeping=True)[-1]
+    assert last["app_tag_id"] == [hashlib.md5(tag.encode()).hexdigest() for tag in "xyz"]
+    assert last["app_tag_count"] == 3
+
+
+def test_store() -> None:
+    core = OneLogger({"enable_one_logger": False})
+    core.store_set("k", len)
+    assert core.store_has_key("k")
+    assert core.store_get("k") is len
+    assert core.store_pop("k") is len
+    assert not core.store_has_key("k")
+    with pytest.raises(KeyError):
+        core.store_get("k")
+    with pytest.raises(KeyError):
+        core.store_pop("k")
+    assert core
+
+
+def test_context_manager_swallows_nests_and_lets_interrupts_pass(caplog: pytest.LogCaptureFixture) -> None:
+    core = OneLogger({"enable_one_logger": False})
+    reached = []
+    for _ in range(2):
+        with core.get_context_manager():
+            with core.get_context_manager():
+                reached.append(1 / 0)
+            reached.append(1)
+            core.store_get("absent")
+            reached.append(2)
+    assert reached == [1, 1]
+    assert len(warnings(caplog)) == 2  # a kind and place of trouble once
+    for interrupt in (KeyboardInterrupt, SystemExit):
+        with pytest.raises(interrupt), core.get_context_manager():
+            raise interrupt
+    loud = OneLogger({"enable_one_logger": False, "no_exception": False})
+    with pytest.raises(ZeroDivisionError), loud.get_context_manager():
+        reached.append(1 / 0)
+
+
+def test_log_metrics_of_none_as_megatron_does(rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
+    core = OneLogger(config=SYNC)
+    core.log_metrics(None)  # type: ignore[arg-type]
+    core.log_metrics(None)  # type: ignore[arg-type]
+    core.log_metrics({"a": 1})
+    assert [message for message in warnings(caplog) if "expected a dict of metrics" in message] == warnings(caplog)
+    assert len(warnings(caplog)) == 1
+    assert rows() == [{"a": 1}]
+
+
+def test_no_exception_false_lets_it_through(fresh: Path) -> None:
+    core = OneLogger({**SYNC, "no_exception": False})
+    with pytest.raises(TypeError, match="expected a dict of metrics"):
+        core.log_metrics(3)  # type: ignore[arg-type]
+
+
+def test_run_settings_of_the_flat_form(fresh: Path) -> None:
+    OneLogger({**SYNC, "entity": "team"}).finish()
+    (run,) = stored_runs(fresh)
+    assert (run.project, run.name, run.entity, run.tags) == ("p", "run", "team", ["e2e_metrics_enabled"])
+    assert run.exit_code == 0
+
+
+def test_run_settings_of_the_nested_form(fresh: Path) -> None:
+    nested = {"project": "q", "name": "n", "entity": "team", "tags": ["t1", "t2"], "api_key": "${oc.env:WANDB_API_KEY}"}
+    core = OneLogger({"enable_one_logger": True, "is_baseline_run": False, "wandb": nested})
+    core.log_metrics({"a": 1})
+    core.finish()
+    (run,) = stored_runs(fresh)
+    assert (run.project, run.name, run.entity, run.tags) == ("q", "n", "team", ["t1", "t2"])
+    assert OneLogger({"enable_one_logger": False, "wandb": nested})._connection is None
+
+
+def test_environment_wins_over_defaults_and_not_over_the_config(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ENTITY", "PROJECT", "NAME"):
+        monkeypatch.setenv(f"WANDB_{name}", f"env-{name.lower()}")
+    OneLogger(SYNC).finish()
+    (run,) = stored_runs(fresh)
+    assert (run.project, run.name, run.entity) == ("p", "run", "env-entity")
+
+
+def test_without_any_configuration(fresh: Path) -> None:
+    core = OneLogger()
+    core.log_metrics({"a": 1})
+    core.finish()
+    (run,) = stored_runs(fresh)
+    assert (run.project, run.entity) == ("e2e-tracking", "hwinf_dcm")
+    assert len(run.rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (3, r"config=3 \(int\); expected a dict or None"),
+        ({"project": ["p"]}, r"project=\['p'\] \(list\); expected a string"),
+        ({"tags": "one"}, r"tags='one' \(str\); expected a list of strings"),
+        ({"wandb": 3}, r"wandb=3 \(int\); expected a dict"),
+        ({"api_key": ["s3cret"]}, r"api_key='\(not shown\)'"),
+    ],
+)
+def test_bad_configuration_is_named(config: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OneLogger(config)
+
+
+def test_calls_after_finish_do_nothing(rows: Rows) -> None:
+    core = OneLogger(SYNC)
+    core.log_metrics({"a": 1})
+    core.finish()
+    core.finish()
+    core.log_metrics({"a": 2})
+    core.log_app_tag("late")
+    assert rows() == [{"a": 1}]
+
+
+def test_rankpulse_says_once_that_it_collects_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    from one_logger_v1_shim import _log
+
+    _log.forget()
+    rankpulse.start(interval_seconds=15, twindow_seconds=300, enable_gpu_debug_info=False)
+    rankpulse.start(15, 300, True)
+    rankpulse.stop(timeout_seconds=3.0)
+    assert len(warnings(caplog)) == 1
