@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,8 +33,14 @@ def configure_v2_adapter(v1_config: Mapping[str, Any]) -> None:
         warn_once("adapter:twice", "configure_v2_adapter: v2 is configured in this process already and left as it is")
         return
     if not is_enabled(v1_config):
-        # No exporter, and no "Skipping execution of ..." line for each callback of each of thousands of ranks.
-        TrainingTelemetryProvider.instance().with_base_config(config).configure_provider()
+        # No exporter, no warning that there is none, and no "Skipping execution of ..." line for each callback of each
+        # of thousands of ranks.
+        chatter = logging.getLogger(TrainingTelemetryProvider.__module__)
+        chatter.disabled, before = True, chatter.disabled
+        try:
+            TrainingTelemetryProvider.instance().with_base_config(config).configure_provider()
+        finally:
+            chatter.disabled = before
         return
     chosen = {"project": config.application_name}
     if v1_config.get("one_logger_run_name"):

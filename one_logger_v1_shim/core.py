@@ -171,7 +171,7 @@ def _attach(settings: CoreConfig, v2: OneLoggerConfig, app_start_ms: Any = None)
 
     def make_exporter() -> V1Exporter:
         chosen = {"project": settings.project, **settings.chosen}
-        return V1Exporter(v2, WandBConfig(**chosen), chosen=chosen, asynchronous=settings.asynchronous)
+        return V1Exporter(v2, WandBConfig(**chosen), chosen=chosen, asynchronous=settings.asynchronous, translate=False)
 
     describe = f"project {settings.project!r}, run {settings.run_name!r}"
     return _provider.attach(v2, make_exporter, time.time(), app_start_ms, describe)

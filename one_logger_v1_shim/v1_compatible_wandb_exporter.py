@@ -70,6 +70,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         chosen: fields of ``wandb_config`` that somebody chose; by default those that differ from the documented
             default. They win over the environment.
         asynchronous: does a callback return before W&B has the row?
+        translate: are the application's own v2 spans and events wanted as rows? The shim sends rows only.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         *,
         chosen: Optional[Mapping[str, Any]] = None,
         asynchronous: bool = True,
+        translate: bool = True,
     ) -> None:
         super().__init__()
         values = {name: getattr(wandb_config, name) for name in _FIELDS}
@@ -90,7 +92,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         self.wandb_config = wandb_config
         self.asynchronous = asynchronous
         self.bookkeeping = Bookkeeping(VERSION)
-        self._translation = Translation(one_logger_config)
+        self._translation = Translation(one_logger_config) if translate else None
         self._tags = TagList()
         self._sink: Optional[_delivery.Sink] = None
         self._thread = _Thread()
@@ -140,13 +142,13 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
     @override
     def export_start(self, span: Span) -> None:
         super().export_start(span)
-        if not self._thread.muted:
+        if self._translation is not None and not self._thread.muted:
             self._send(self._translation.start(span))
 
     @override
     def export_stop(self, span: Span) -> None:
         super().export_stop(span)
-        if not self._thread.muted:
+        if self._translation is not None and not self._thread.muted:
             self._send(self._translation.stop(span))
 
     @override
@@ -155,7 +157,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         if event.name == ROW_EVENT:
             self.rows_taken += 1
             self.deliver(str(event.attributes[ROW_ATTRIBUTE].value))
-        elif not self._thread.muted:
+        elif self._translation is not None and not self._thread.muted:
             rows, tag = self._translation.event(event)
             if tag is not None and self._tags.add(tag):
                 rows = [self._tags.row(), *rows]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable
@@ -46,6 +47,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     reset()
     yield tmp_path
     reset()
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()  # it reads its environment once per process
 
 
 @pytest.fixture

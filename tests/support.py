@@ -168,6 +168,8 @@ def stored_runs(folder: Path) -> list[Any]:
     """All W&B runs below ``folder``, oldest first, as they lie in their files."""
     from compat_matrix.wandb_file import read
 
+    if "wandb" in sys.modules:
+        sys.modules["wandb"].teardown()  # finish() may return before the file is on disk
     paths = sorted(folder.rglob("*.wandb"), key=lambda path: path.stat().st_mtime_ns)
     return [read(path) for path in paths]
 

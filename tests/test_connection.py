@@ -15,6 +15,7 @@ from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.core.span import StandardSpanName
 from nv_one_logger.training_telemetry.api import callbacks as v2
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
+from overrides import override
 
 from one_logger_v1_shim import OneLogger, _provider
 from one_logger_v1_shim.utils import OneLoggerUtils
@@ -324,6 +325,7 @@ def test_v2_that_disabled_itself_loses_no_row(rows: Rows) -> None:
 
 
 class _Failing(RecordingExporter):
+    @override
     def _write(self, *what: Any) -> None:
         raise OSError("no space left on device")
 
