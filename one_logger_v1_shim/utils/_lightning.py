@@ -14,8 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from .._log import logger, warn_once
 from .._v1.config import as_number
@@ -40,7 +39,7 @@ def family_of(thing: Any) -> Optional[str]:
 
 def installed() -> list[str]:
     """The families that can be imported."""
-    return [one for one in FAMILIES if one in sys.modules or importlib.util.find_spec(one.partition(".")[0])]
+    return [one for one in FAMILIES if sys.modules.get(one) or importlib.util.find_spec(one.partition(".")[0])]
 
 
 def usual_family() -> str:
@@ -227,99 +226,6 @@ class LightningEvents(JobCallback):
             for step in io.collect_finished_saves():
                 if self.saves:
                     self.logtimeevent.on_save_checkpoint_success(global_step=step)
-
-
-class AsyncSaves:
-    """A checkpoint IO that saves in a thread and remembers what it has saved (mixed into Lightning's wrapping IO).
-
-    Attributes:
-        submitted: number of saves handed over so far.
-        interrupted: the training ends with an exception: a failed save is logged and does not hide it.
-    """
-
-    checkpoint_io: Any
-
-    def __init__(self, checkpoint_io: Any = None) -> None:
-        super().__init__(checkpoint_io)  # type: ignore[call-arg]
-        self._executor: Optional[ThreadPoolExecutor] = None
-        self._saves: list[tuple[Any, Future[Any]]] = []
-        self._finished: list[Any] = []
-        self.submitted = 0
-        self.interrupted = False
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Save a copy of ``checkpoint`` in the background. Raises what an earlier save raised, if one did."""
-        self._settle()
-        more = {} if storage_options is None else {"storage_options": storage_options}
-        save = self._submit(self.checkpoint_io.save_checkpoint, _snapshot(checkpoint), path, **more)
-        self._saves.append((checkpoint.get("global_step"), save))
-        self.submitted += 1
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Remove a checkpoint, after the saves that were asked for before."""
-        if self._saves:
-            self._saves.append((None, self._submit(self.checkpoint_io.remove_checkpoint, path)))
-        else:
-            self.checkpoint_io.remove_checkpoint(path)
-
-    def load_checkpoint(self, *args: Any, **kwargs: Any) -> Any:
-        """Load a checkpoint, when the saves under way are done."""
-        self._wait()
-        return self.checkpoint_io.load_checkpoint(*args, **kwargs)
-
-    def collect_finished_saves(self) -> list[int]:
-        """The ``global_step`` of each save that has succeeded since the last call, in the order of the saves."""
-        if self._saves:
-            self._settle(raising=False)
-        finished, self._finished = self._finished, []
-        return finished
-
-    def teardown(self) -> None:
-        """Wait for the saves. Raises what a save raised, if one did."""
-        self._wait()
-        executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=True)
-        self._settle()
-        super().teardown()  # type: ignore[misc]
-
-    def _submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
-        if self._executor is None:  # after a teardown too: one trainer may fit several times
-            self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
-        return self._executor.submit(function, *args, **kwargs)
-
-    def _wait(self) -> None:
-        for _, save in self._saves:
-            with contextlib.suppress(Exception):
-                save.result()
-
-    def _settle(self, raising: bool = True) -> None:
-        """Move what is done out of the way; an error is raised once, or kept until it may be raised."""
-        kept = []
-        error: Optional[BaseException] = None
-        for step, save in self._saves:
-            failure = save.exception() if save.done() else None
-            if not save.done() or (failure is not None and (not raising or error is not None)):
-                kept.append((step, save))
-            elif failure is not None:
-                error = failure
-            elif step is not None:
-                self._finished.append(step)
-        self._saves = kept
-        if error is not None and self.interrupted:
-            logger.warning("an asynchronous checkpoint could not be saved: %r", error)
-        elif error is not None:
-            raise error
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_executor": None, "_saves": [], "_finished": []}
-
-
-def _snapshot(checkpoint: Any) -> Any:
-    """``checkpoint`` with its tensors copied: the training goes on changing the originals."""
-    torch: Any = importlib.import_module("torch")
-    utilities: Any = importlib.import_module("lightning_utilities.core.apply_func")
-    return utilities.apply_to_collection(checkpoint, torch.Tensor, lambda tensor: tensor.detach().clone())
 
 
 def merge(ours: Any, theirs: Any) -> list[Any]:

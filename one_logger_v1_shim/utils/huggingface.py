@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -9,14 +10,14 @@ from .._v1.config import as_number
 from ._hooks import JobCallback, fresh_subclass, missing_extra
 
 try:
-    from transformers import TrainerCallback
+    _trainer_callback: Any = importlib.import_module("transformers.trainer_callback")
 except ImportError as error:
     raise missing_extra(__name__, "transformers", "huggingface") from error
 
 __all__ = ["TimeEventCallback", "hook_trainer_cls"]
 
 
-class TimeEventCallback(JobCallback, TrainerCallback):  # type: ignore[misc]
+class TimeEventCallback(JobCallback, _trainer_callback.TrainerCallback):  # type: ignore[misc]
     """Reports a ``transformers.Trainer`` job to OneLogger: ``TimeEventCallback(callback_config)``.
 
     The application starts here. It ends with :meth:`on_app_end`, or with the process if nobody calls that; the run

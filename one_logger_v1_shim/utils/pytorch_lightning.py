@@ -11,16 +11,9 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from ._async_saves import AsyncSaves
 from ._hooks import fresh_subclass, missing_extra
-from ._lightning import (
-    AsyncSaves,
-    LightningEvents,
-    family_of,
-    installed,
-    load,
-    merge,
-    usual_family,
-)
+from ._lightning import LightningEvents, family_of, installed, load, merge, usual_family
 
 __all__ = ["AugmentedAsyncCheckpointIO", "OneLoggerPTLTrainer", "TimeEventCallback", "hook_trainer_cls"]
 

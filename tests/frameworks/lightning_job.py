@@ -123,7 +123,7 @@ def failing_io() -> Any:
     return Failing()
 
 
-def make_trainer() -> tuple[Any, Any]:
+def make_trainer() -> Any:
     checkpoints = pl.callbacks.ModelCheckpoint(
         dirpath="checkpoints",
         filename="{step}",
@@ -146,14 +146,13 @@ def make_trainer() -> tuple[Any, Any]:
         "plugins": [failing_io()] if settings["fail_save"] else None,
     }
     if settings["via"] == "trainer":
-        trainer = shim.OneLoggerPTLTrainer(trainer_config=arguments, callback_config=callback_config())
-        return trainer, trainer.time_event_callback
+        return shim.OneLoggerPTLTrainer(trainer_config=arguments, callback_config=callback_config())
     if settings["via"] == "none":
-        return pl.Trainer(**arguments), None
+        return pl.Trainer(**arguments)
     if settings["via"] == "callback":
         callback = shim.TimeEventCallback(callback_config())
         arguments["callbacks"].append(callback)
-        return pl.Trainer(**arguments), callback
+        return pl.Trainer(**arguments)
     hooked, callback = shim.hook_trainer_cls(pl.Trainer, callback_config=callback_config())
     assert issubclass(hooked, pl.Trainer)
     if settings["asynchronous"]:
@@ -165,12 +164,12 @@ def make_trainer() -> tuple[Any, Any]:
         trainer.callbacks = [checkpoints, callback]
     elif settings["user_adds"] == "append":
         trainer.callbacks.append(callback)
-    return trainer, callback
+    return trainer
 
 
 def main() -> None:
     torch.manual_seed(0)
-    trainer, callback = make_trainer()
+    trainer = make_trainer()
     net = Net()
     error = None
     try:

@@ -1,0 +1,203 @@
+"""Lightning jobs, real ones: the rows are v1's, and their counts are Lightning's own."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from typing import Any, Callable
+
+import pytest
+
+from tests.frameworks import jobs
+
+Job = Callable[..., jobs.Result]
+
+BASE = [
+    {"family": "lightning.pytorch", "via": "hook", "user_adds": "before"},
+    {"family": "pytorch_lightning", "via": "hook", "user_adds": "after"},
+    {"family": "lightning.pytorch", "via": "trainer"},
+    {"family": "pytorch_lightning", "via": "trainer"},
+]
+ASYNC = [
+    {"family": "lightning.pytorch", "via": "trainer", "asynchronous": True},
+    {"family": "pytorch_lightning", "via": "hook", "asynchronous": True},
+]
+
+
+def loop(first: int, last: int, saves: bool = True) -> list[str]:
+    """The rows of the steps after ``first``: progress every 5, a checkpoint every 10, validation every 20."""
+    kinds = []
+    for step in range(first + 1, last + 1):
+        if step % 5 == 0:
+            kinds.append("train")
+        if step % 10 == 0 and saves:
+            kinds += ["train", "save", "saved", "success"]
+        if step % 20 == 0:
+            kinds.append("validation")
+    return kinds
+
+
+def whole(first: int = 0, last: int = 40, saves: bool = True) -> list[str]:
+    return ["init", "app_start", "train_start", *loop(first, last, saves), "train_end", "app_end"]
+
+
+def identity(value: Any) -> str:
+    return "-".join(str(one) for one in value.values() if one)
+
+
+@pytest.mark.parametrize("settings", BASE, ids=identity)
+def test_the_rows_are_v1s_whoever_adds_the_callback(job: Job, settings: dict[str, Any]) -> None:
+    result = job("lightning", **settings)
+    assert result.returncode == 0, result.output
+    assert result.kinds == whole()
+    assert len(result.runs) == 1
+    assert (result.runs[0].project, result.runs[0].name, result.runs[0].exit_code) == ("tests", "lightning", 0)
+    assert "was not correctly stopped" not in result.output
+
+
+@pytest.mark.parametrize("settings", [*BASE, *ASYNC], ids=identity)
+def test_counts_are_lightnings_own(job: Job, settings: dict[str, Any]) -> None:
+    result = job("lightning", **settings)
+    facts = result.facts
+    assert facts["global_step"] == 40
+    last = result.every("train")[-1]
+    assert last["train_iterations"] == last["train_iterations_end"] == facts["batches"] == facts["global_step"]
+    assert last["train_samples"] == last["train_samples_end"] == facts["samples"]
+    assert [row["train_iterations_save_checkpoint_end"] for row in result.every("save")] == facts["dumped"]
+    assert len(result.every("success")) == len(result.every("saved")) == len(facts["files"]) == 4
+    assert result.every("saved")[-1]["save_checkpoint_sync_count"] == 4
+    assert len(result.every("validation")) == 2
+    assert facts["validation_batches"] == 6
+
+
+@pytest.mark.parametrize("settings", BASE, ids=identity)
+def test_names_and_units(job: Job, settings: dict[str, Any]) -> None:
+    result = job("lightning", **settings)
+    start, end = result.only("app_start")["app_start_time"], result.only("app_end")["app_finish_time"]
+    train = result.only("train_start")
+    # milliseconds (v1's Lightning module sent seconds), in the order of events
+    times = [
+        start, train["app_train_loop_start_time"],
+        result.every("train")[0]["first_logged_train_iterations_finish_time"],
+        result.every("train")[-1]["last_logged_train_iterations_finish_time"],
+        result.only("train_end")["app_train_loop_finish_time"], end,
+    ]  # fmt: skip
+    assert times == sorted(times)
+    assert 1.6e12 < start < end < start + 150_000
+    assert train["app_start_time"] == start
+    assert (train["train_iterations_start"], train["train_samples_start"]) == (0, 0)
+    for row in result.every("train"):
+        total_ms = row["train_iterations_time_total"] * 1000  # s
+        assert math.isclose(row["train_iterations_time_msecs_avg"] * row["train_iterations"], total_ms, rel_tol=1e-6)
+        assert 0 < row["train_iterations_time_msecs_min"] <= row["train_iterations_time_msecs_avg"]
+    validation = result.every("validation")[-1]
+    total_ms = validation["validation_iterations_time_total"] * 1000
+    batches = result.facts["validation_batches"]
+    assert math.isclose(validation["validation_iterations_time_msecs_avg"] * batches, total_ms, rel_tol=1e-6)
+    for at, row in enumerate(result.every("success"), 1):
+        assert row["train_iterations_productive_end"] == at * 10
+        assert row["train_samples_productive_end"] == at * 40
+    assert result.runs[0].rows[0]["app_tag"] == ["tag"]
+
+
+@pytest.mark.parametrize("settings", ASYNC, ids=identity)
+def test_asynchronous_checkpoints(job: Job, settings: dict[str, Any]) -> None:
+    result = job("lightning", **settings)
+    assert result.returncode == 0, result.output
+    assert Counter(result.kinds) == Counter(whole())
+    assert [row["save_checkpoint_async_count"] for row in result.every("success")] == [1, 2, 3, 4]
+    assert [row["train_iterations_productive_end"] for row in result.every("success")] == [10, 20, 30, 40]
+    successes = [at for at, kind in enumerate(result.kinds) if kind == "success"]
+    ends = [at for at, kind in enumerate(result.kinds) if kind == "saved"]
+    assert all(end < success for end, success in zip(ends, successes))
+    assert result.kinds[-1] == "app_end", "all saves are reported before the job ends"
+
+
+def test_an_asynchronous_save_that_fails_surfaces_and_is_no_success(job: Job) -> None:
+    result = job("lightning", via="trainer", asynchronous=True, fail_save=20)
+    assert result.facts["error"] == "OSError: no space left"
+    assert result.returncode == 1
+    assert [row["train_iterations_productive_end"] for row in result.every("success")] == [10, 30]
+    assert len(result.every("save")) == 3
+    assert result.facts["files"] == ["step=10.ckpt", "step=30.ckpt"]
+    assert result.kinds[-1] == "app_end"
+
+
+def test_resume(job: Job) -> None:
+    before = job("lightning", **BASE[0])
+    result = job("lightning", resume=str(before.folder / "checkpoints" / "step=20.ckpt"))
+    assert result.returncode == 0, result.output
+    assert result.facts["global_step"] == 40
+    assert result.kinds == whole(20)
+    start, last = result.only("train_start"), result.every("train")[-1]
+    assert (start["train_iterations_start"], start["train_samples_start"]) == (20, 80)
+    assert (last["train_iterations"], last["train_iterations_end"]) == (result.facts["batches"], 40) == (20, 40)
+    assert (last["train_samples"], last["train_samples_end"]) == (result.facts["samples"], 160)
+
+
+def test_the_callback_alone_reports_all_but_checkpoints(job: Job) -> None:
+    result = job("lightning", family="pytorch_lightning", via="callback")
+    assert result.returncode == 0, result.output
+    assert result.kinds == whole(saves=False)
+
+
+# -- how a job can end -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("via", "event", "error"),
+    [
+        ("hook", "raise", "UserError: out of luck"),
+        ("callback", "raise", "UserError: out of luck"),
+        ("trainer", "sigint", "SystemExit: 1"),  # what Lightning makes of Ctrl-C
+        ("hook", "exit", "SystemExit: 3"),
+    ],
+)
+def test_a_job_that_fails_is_finished_and_keeps_its_own_error(job: Job, via: str, event: str, error: str) -> None:
+    result = job("lightning", via=via, event=[12, event])
+    assert result.facts["error"] == error
+    assert result.returncode == (3 if event == "exit" else 1)
+    assert result.facts["global_step"] == 12
+    saves = ["train", "save", "saved", "success"] if via != "callback" else []
+    assert result.kinds == ["init", "app_start", "train_start", "train", "train", *saves, "train_end", "app_end"]
+    assert result.runs[0].exit_code == 1, "W&B shows a failed run"
+
+
+def test_should_stop(job: Job) -> None:
+    result = job("lightning", event=[11, "stop"], user_adds="append")
+    assert (result.returncode, result.facts["error"], result.facts["global_step"]) == (0, None, 12)
+    assert result.kinds.count("train_end") == result.kinds.count("app_end") == 1
+    assert result.kinds[-2:] == ["train_end", "app_end"]
+    assert result.every("train")[-1]["train_iterations"] == 10
+    assert result.runs[0].exit_code == 0
+
+
+def test_stages_before_and_after_fit(job: Job) -> None:
+    result = job("lightning", first=["validate"], then=["save", "validate", "test", "fit"])
+    assert result.returncode == 0, result.output
+    assert result.kinds == ["init", "app_start", "validation", *whole()[2:]]
+    # what comes after the end is named once, in one line
+    assert len(re.findall("the run was finished when training ended", result.output)) == 1
+    # a second fit is a run of its own: nothing of it is lost
+    assert len(result.runs) == 2
+    assert [key for row in result.runs[1].rows for key in row if key == "app_finish_time"] == ["app_finish_time"]
+
+
+# -- the other ranks ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("via", ["hook", "trainer"])
+def test_a_rank_that_does_not_log(job: Job, via: str) -> None:
+    result = job("lightning", via=via, enabled="no", user_adds="before")
+    assert result.returncode == 0, result.output
+    assert result.facts["global_step"] == 40
+    assert result.runs == []
+    assert result.facts["heavy"] == []
+    assert "one_logger" not in result.output.lower()
+    assert not list(result.folder.rglob("*onelogger*"))
+
+
+def test_only_the_family_of_the_users_class_is_imported(job: Job) -> None:
+    for settings in BASE:
+        assert job("lightning", **settings).facts["other_family"] == [], settings
