@@ -11,6 +11,7 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 
 from ._log import warn_once
 from ._v1.config import is_enabled
+from ._v2.attach import configure
 from .config_adapter import ConfigAdapter
 from .v1_compatible_wandb_exporter import V1CompatibleExporter
 
@@ -26,7 +27,6 @@ def configure_v2_adapter(v1_config: Mapping[str, Any]) -> None:
     Raises:
         ValueError: a required key is missing or a value is bad.
     """
-    from ._provider import configure
 
     config = ConfigAdapter.convert_to_v2_config(v1_config)
     if OneLoggerProvider.instance().one_logger_ready:

@@ -13,7 +13,7 @@ from ._v1.core_config import CoreConfig
 if TYPE_CHECKING:
     from nv_one_logger.api.config import OneLoggerConfig
 
-    from ._provider import Connection
+    from ._v2.connection import Connection
 
 __all__ = ["OneLogger"]
 
@@ -166,12 +166,12 @@ class _NoException:
 
 
 def _attach(settings: CoreConfig, v2: OneLoggerConfig, app_start_ms: Any = None) -> Connection:
-    from . import _provider
-    from .v1_compatible_wandb_exporter import V1Exporter, WandBConfig
+    from ._v2.attach import attach
+    from ._v2.exporter import V1Exporter, WandBConfig
 
     def make_exporter() -> V1Exporter:
         chosen = {"project": settings.project, **settings.chosen}
         return V1Exporter(v2, WandBConfig(**chosen), chosen=chosen, asynchronous=settings.asynchronous, translate=False)
 
-    describe = f"project {settings.project!r}, run {settings.run_name!r}"
-    return _provider.attach(v2, make_exporter, time.time(), app_start_ms, describe)
+    described = f"project {settings.project!r}, run {settings.run_name!r}"
+    return attach(v2, make_exporter, time.time(), app_start_ms, described)

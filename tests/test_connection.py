@@ -17,7 +17,8 @@ from nv_one_logger.training_telemetry.api import callbacks as v2
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 from overrides import override
 
-from one_logger_v1_shim import OneLogger, _provider
+from one_logger_v1_shim import OneLogger
+from one_logger_v1_shim._v2.attach import current
 from one_logger_v1_shim.utils import OneLoggerUtils
 from tests.support import CONFIG, Clock, stored_rows, stored_runs
 from tests.v2_recording import RecordingExporter
@@ -388,7 +389,7 @@ def test_no_files_of_v2_in_the_working_directory(fresh: Path) -> None:
 
 def test_application_span_carries_the_rows(fresh: Path) -> None:
     OneLogger({"project": "p"})
-    connection = _provider._connection
+    connection = current()
     assert connection is not None
     assert connection._application is not None
     assert connection._application.name == StandardSpanName.APPLICATION

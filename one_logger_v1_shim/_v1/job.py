@@ -13,9 +13,10 @@ from typing import Any, Optional
 from .._log import warn_once
 from . import metrics as m
 from .checkpoints import Checkpoints
-from .config import V1Config, as_number
+from .config import V1Config
 from .schema import CHECKPOINT_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, check
 from .timer import NamedTimer, Stopwatch
+from .training import Training
 
 VERSION = "1.0.2"
 
@@ -64,21 +65,8 @@ class Job:
             self.mode |= O_THROUGHPUT
         if config.read("is_save_checkpoint_enabled"):
             self.mode |= O_CKPT
-        self._every = int(config.number("log_every_n_train_iterations", 50))
-        if self._every == 0:
-            warn_once("log_every_0", "log_every_n_train_iterations=0: training progress is logged at checkpoints only")
         self._checkpoints = Checkpoints(config, timer)
-        self.iterations_start = 0
-        self.iterations = 0
-        self.samples_start: Any = 0
-        self.samples: Any = 0
-        self._first_finish_ms: float = 0
-        self._last_finish_ms: float = 0
-        self._tokens: Any = None
-        self._flops_before: float = 0
-        self._flops: float = 0
-        self._throughput: float = 0.0
-        self._throughput_max: float = 0.0
+        self.training = Training(config, timer, throughput=bool(self.mode & O_THROUGHPUT))
         self._validation_batches_sent = 0
 
     # -- construction ------------------------------------------------------------------------------------------
@@ -197,49 +185,17 @@ class Job:
         watch.count = 1
         return watch
 
-    # -- training ----------------------------------------------------------------------------------------------
+    # -- training and validation -------------------------------------------------------------------------------
 
     def on_train_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         watch = self._timer.start("app_train_loop", now)
         check("on_train_start", kwargs)
-        config = self._config
-        start = self._count(kwargs, "train_iterations_start")
-        samples = self._count(kwargs, "train_samples_start")
-        # v1 took batch_size here and global_batch_size for the increments
-        per_iteration = self._batch_size()
-        if samples is None:
-            samples = start * per_iteration
-        self.iterations_start = start
-        self.samples_start = samples
-        row: dict[str, Any] = {
-            m.TRAIN_ITERATIONS_START: start,
-            m.TRAIN_ITERATIONS_END: start,
-            m.TRAIN_SAMPLES_START: samples,
-            m.TRAIN_SAMPLES_END: samples,
-            m.APP_TRAIN_LOOP_START_TIME: watch.start * 1000,
-        }
-        if "app_start_time" in self._given or (config.has("app_start_time") and config.read("app_start_time")):
+        row = self.training.start(watch.start, kwargs)
+        if "app_start_time" in self._given or (
+            self._config.has("app_start_time") and self._config.read("app_start_time")
+        ):
             row[m.APP_START_TIME] = self._instant("app_start_time", now)
-        if self.mode & O_THROUGHPUT:
-            if not config.has("flops_per_sample"):
-                raise ValueError("Missing required key 'flops_per_sample' from store")
-            self._flops_before = start * per_iteration * config.number("flops_per_sample", 0)
-            row[m.TRAIN_TFLOP_START] = self._flops_before / 1e12
-        return [(ROW, row)]
-
-    @staticmethod
-    def _count(kwargs: Kwargs, name: str) -> Any:
-        value = kwargs.get(name)
-        number = as_number(value)
-        if number is None and (value is not None or name == "train_iterations_start"):
-            raise ValueError(f"on_train_start: {name}={value!r} ({type(value).__name__}); expected a number")
-        return number
-
-    def _batch_size(self) -> Any:
-        if self._config.has("batch_size") and self._config.read("batch_size") is not None:
-            return self._config.number("batch_size", 0)
-        last = self._config.last.get("global_batch_size")
-        return last if isinstance(last, (int, float)) else self._config.number("global_batch_size", 0)
+        return [(ROW, self.training.with_tflop(row))]
 
     def on_train_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
         watch = self._stop("on_train_end", "app_train_loop", now)
@@ -250,57 +206,9 @@ class Job:
         self._timer.start("train_iterations", now)
 
     def on_train_batch_end(self, now: float) -> list[Emit]:
-        """Counts; the row is due when the *global* number of finished iterations is a multiple of ``log_every_n``."""
-        watch = self._timer["train_iterations"]
-        if watch.active:
-            self._timer.stop("train_iterations", now)
-        else:
-            # Progress is still progress; only its duration is unknown.
-            warn_once("unstarted:on_train_batch_end", "on_train_batch_end was called without its start")
-        config = self._config
-        batch = config.number("global_batch_size", 0)
-        self.iterations += 1
-        self.samples += batch
-        self._last_finish_ms = now * 1000
-        if self.iterations == 1:
-            self._first_finish_ms = self._last_finish_ms
-        if config.has("seq_length"):
-            seq_length = config.number("seq_length", 0)
-            self._tokens = seq_length * self.samples if config.last["seq_length"] is not None else None
-        if self.mode & O_THROUGHPUT:
-            self._flops += batch * config.number("flops_per_sample", 0)
-            divisor = watch.total * 1e12 * (config.number("world_size", 1) or 1)
-            self._throughput = self._flops / divisor if divisor else 0.0
-            # v1's maximum is one of cumulative averages, not of single iterations
-            self._throughput_max = max(self._throughput_max, self._throughput)
-        emits = [self.tag()]
-        if self._every and (self.iterations_start + self.iterations) % self._every == 0:
-            emits.append((ROW, self._train_row()))
-        return emits
-
-    def _train_row(self) -> dict[str, Any]:
-        watch = self._timer["train_iterations"]
-        row: dict[str, Any] = {
-            m.TRAIN_ITERATIONS: self.iterations,
-            m.TRAIN_ITERATIONS_END: self.iterations_start + self.iterations,
-            m.TRAIN_SAMPLES: self.samples,
-            m.TRAIN_SAMPLES_END: self.samples_start + self.samples,
-            m.TRAIN_ITERATIONS_TIME_TOTAL: watch.total,
-            m.TRAIN_ITERATIONS_TIME_MSECS_AVG: watch.avg * 1000,
-            m.TRAIN_ITERATIONS_TIME_MSECS_MIN: watch.min * 1000,
-            m.FIRST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME: self._first_finish_ms,
-            m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME: self._last_finish_ms,
-        }
-        if self._tokens is not None:  # absent before the first batch, unlike the other zeros
-            row[m.TRAIN_TOKENS] = self._tokens
-        if self.mode & O_THROUGHPUT:
-            row[m.TRAIN_TFLOP_END] = (self._flops_before + self._flops) / 1e12
-            row[m.TRAIN_TFLOP] = self._flops / 1e12
-            row[m.TRAIN_THROUGHPUT_PER_GPU] = self._throughput
-            row[m.TRAIN_THROUGHPUT_PER_GPU_MAX] = self._throughput_max
-        return row
-
-    # -- validation --------------------------------------------------------------------------------------------
+        """The tag at every iteration, as v1 did; the row when it is due."""
+        due = self.training.batch_end(now)
+        return [self.tag(), (ROW, self.training.row())] if due else [self.tag()]
 
     def on_validation_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         self._timer.start("validation_loop", now)
@@ -361,7 +269,7 @@ class Job:
         self._check_checkpoints()
         self._timer.start("save_checkpoint", now)
         check("on_save_checkpoint_start", kwargs)
-        train = self._train_row()
+        train = self.training.row()
         return [self.tag(), (ROW, train), (ROW, self._checkpoints.start(kwargs["global_step"], train))]
 
     def on_save_checkpoint_end(self, now: float, kwargs: Kwargs) -> list[Emit]:

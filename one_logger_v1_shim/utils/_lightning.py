@@ -129,7 +129,7 @@ class LightningEvents(JobCallback):
             self._pid = os.getpid()
             if not self.enabled and self.callback_config.get("enable_for_current_rank") and trainer.is_global_zero:
                 self._open()
-        else:
+        elif self.enabled:
             warn_once("framework:fork", "the run belongs to the process that forked; this worker's rows are not logged")
 
     def _take_place(self, trainer: Any) -> None:

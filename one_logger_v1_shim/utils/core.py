@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._log import logger, warn_once
 from .._v1.config import DEFAULTS, V1Config, bad_value
-from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Emit, Job
+from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Job
 from .._v1.schema import (
     CHECKPOINT_CALLBACK_ARGS,
     MINIMAL_SCHEMA_CALLBACK_ARGS,
@@ -17,9 +17,10 @@ from .._v1.schema import (
     check,
 )
 from .._v1.timer import NamedTimer
+from ._callbacks import Callbacks, nothing, save, start, stop
 
 if TYPE_CHECKING:
-    from .._provider import Connection
+    from .._v2.connection import Connection
     from ..core import OneLogger
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
 ]
 
 
-class OneLoggerUtils:
+class OneLoggerUtils(Callbacks):
     """Reports the life of a training job: each callback sends the rows that v1 sent.
 
     Args:
@@ -184,7 +185,7 @@ class OneLoggerUtils:
     def on_train_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The training loop ends."""
         if self._job is not None:
-            self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, _stop("train"))
+            self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, stop("train"))
 
     def on_train_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A training iteration starts. Sends nothing."""
@@ -224,34 +225,34 @@ class OneLoggerUtils:
     def on_validation_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop starts. Sends nothing."""
         if self._job is not None:
-            self._call("on_validation_start", set_barrier, kwargs, self._job.on_validation_start, _start("validation"))
+            self._call("on_validation_start", set_barrier, kwargs, self._job.on_validation_start, start("validation"))
 
     def on_validation_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop ends: totals (s) and averages (ms) over all validations of the job."""
         if self._job is not None:
-            self._call("on_validation_end", set_barrier, kwargs, self._job.on_validation_end, _stop("validation"))
+            self._call("on_validation_end", set_barrier, kwargs, self._job.on_validation_end, stop("validation"))
 
     def on_validation_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch starts. Sends nothing."""
         if self._job is not None:
-            run, forward = self._job.on_validation_batch_start, _start("validation_batch")
+            run, forward = self._job.on_validation_batch_start, start("validation_batch")
             self._call("on_validation_batch_start", set_barrier, kwargs, run, forward)
 
     def on_validation_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch ends. Sends nothing."""
         if self._job is not None:
-            run, forward = self._job.on_validation_batch_end, _stop("validation_batch")
+            run, forward = self._job.on_validation_batch_end, stop("validation_batch")
             self._call("on_validation_batch_end", set_barrier, kwargs, run, forward)
 
     def on_test_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop starts. v1 had no metric for it; v2 has a span."""
         if self._job is not None:
-            self._call("on_test_start", set_barrier, kwargs, _nothing("on_test_start"), _start("test"))
+            self._call("on_test_start", set_barrier, kwargs, nothing("on_test_start"), start("test"))
 
     def on_test_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop ends."""
         if self._job is not None:
-            self._call("on_test_end", set_barrier, kwargs, _nothing("on_test_end"), _stop("test"))
+            self._call("on_test_end", set_barrier, kwargs, nothing("on_test_end"), stop("test"))
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
@@ -261,13 +262,13 @@ class OneLoggerUtils:
         This and the next two raise ``AssertionError`` when ``is_save_checkpoint_enabled`` is false, as v1 did.
         """
         if self._job is not None:
-            run, forward = self._job.on_save_checkpoint_start, _save("save_start")
+            run, forward = self._job.on_save_checkpoint_start, save("save_start")
             self._call("on_save_checkpoint_start", set_barrier, kwargs, run, forward)
 
     def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The part of a save that blocks training ends. ``global_step``: required."""
         if self._job is not None:
-            run, forward = self._job.on_save_checkpoint_end, _save("save_end")
+            run, forward = self._job.on_save_checkpoint_end, save("save_end")
             self._call("on_save_checkpoint_end", set_barrier, kwargs, run, forward)
 
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
@@ -279,7 +280,7 @@ class OneLoggerUtils:
                 False,
                 kwargs,
                 lambda now, given: job.on_save_checkpoint_success(given),
-                _save("save_success"),
+                save("save_success"),
             )
 
     def finish(self) -> None:
@@ -292,87 +293,6 @@ class OneLoggerUtils:
             self.one_logger.finish()
         except Exception as error:
             self._fail("finish", error)
-
-    # -- how a callback runs -----------------------------------------------------------------------------------
-
-    def _phase_start(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
-        job = self._job
-        assert job is not None
-
-        def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-            instant = next(iter(emits[0][1].values()))
-            if phase == "app_run":
-                connection.open(now, instant)
-            else:
-                connection.forward("start", now, phase, instant)
-
-        self._call(
-            callback, set_barrier, kwargs,
-            lambda now, given: job.phase_start(callback, phase, now, given), forward, first=True,
-        )  # fmt: skip
-
-    def _phase_end(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
-        job = self._job
-        assert job is not None
-
-        def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-            instant = next(iter(emits[0][1].values())) if emits else None
-            if phase == "app_run":
-                connection.end(now, instant)
-            else:
-                connection.forward("stop", now, phase, instant)
-
-        self._call(
-            callback, set_barrier, kwargs,
-            lambda now, given: job.phase_end(callback, phase, now, given), forward,
-        )  # fmt: skip
-
-    def _forward_train_start(
-        self, connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]
-    ) -> None:
-        job = self._job
-        if job is not None:
-            connection.forward("train_start", now, job.iterations_start, job.samples_start)
-
-    def _call(
-        self,
-        callback: str,
-        set_barrier: bool,
-        kwargs: dict[str, Any],
-        run: Callable[[float, dict[str, Any]], list[Emit]],
-        forward: Callable[[Connection, float, dict[str, Any], list[Emit]], None],
-        first: bool = False,
-    ) -> None:
-        """Barrier, clock, arithmetic, rows, v2. ``first``: v2 before the rows, which then have a span to stand on."""
-        try:
-            if set_barrier:
-                self.timer.wait()
-            now = time.time()
-            emits = run(now, kwargs)
-            connection = self._connection
-            if connection is not None and first:
-                forward(connection, now, kwargs, emits)
-            self._emit(emits)
-            if connection is not None and not first:
-                forward(connection, now, kwargs, emits)
-        except Exception as error:
-            self._fail(callback, error)
-
-    def _emit(self, emits: list[Emit]) -> None:
-        core = self.one_logger
-        if core is None:
-            return
-        for kind, value in emits:
-            if kind == ROW:
-                core.log_metrics(value)
-            else:
-                core.log_app_tag(value)
-
-    def _fail(self, callback: str, error: Exception) -> None:
-        if not self.quiet:
-            raise error
-        self._job = None
-        warn_once("quiet", f"OneLoggerUtils.{callback} failed ({error!r}); telemetry stops here (quiet=True)")
 
     # -- the object itself -------------------------------------------------------------------------------------
 
@@ -392,35 +312,6 @@ class OneLoggerUtils:
     def __reduce__(self) -> tuple[Any, ...]:
         # Sent to another process (spawned workers), where it must not log a second time.
         return (OneLoggerUtils, ({},))
-
-
-def _start(phase: str) -> Callable[..., None]:
-    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-        connection.forward("start", now, phase)
-
-    return forward
-
-
-def _stop(phase: str) -> Callable[..., None]:
-    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-        connection.forward("stop", now, phase)
-
-    return forward
-
-
-def _save(method: str) -> Callable[..., None]:
-    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-        connection.forward(method, now, given["global_step"])
-
-    return forward
-
-
-def _nothing(callback: str) -> Callable[[float, dict[str, Any]], list[Emit]]:
-    def run(now: float, given: dict[str, Any]) -> list[Emit]:
-        check(callback, given)
-        return []
-
-    return run
 
 
 def _default_run_name() -> Optional[str]:

@@ -47,17 +47,19 @@ def hook_trainer_cls(
     callback = one_logger_callback_utils
     if callback is None:
         callback = _make("TimeEventCallback", family_of(cls) or usual_family())(callback_config)
-    return _hook(cls, callback), callback
+    return _hook(cls, callback, callback.enabled), callback
 
 
-def _hook(cls: type, callback: Any) -> type:
+def _hook(cls: type, callback: Any, logs: bool) -> type:
+    """``logs``: in a spawned worker the callback learns only later whether it does."""
     if getattr(cls, "time_event_callback", None) is callback:
         return cls
     namespace: dict[str, Any] = {"time_event_callback": callback}
     if not hasattr(cls, "augmented_async_checkpoint_io"):
         namespace["augmented_async_checkpoint_io"] = property(_async_io)
-    if not callback.enabled:
-        return fresh_subclass(cls, {}, namespace, rebuild=(_hook, (cls, callback)))
+    rebuild = (_hook, (cls, callback, logs))
+    if not logs:
+        return fresh_subclass(cls, {}, namespace, rebuild)
 
     def construct(wrapped: Any, trainer: Any, args: Any, kwargs: Any) -> None:
         wrapped(*args, **kwargs)
@@ -72,7 +74,7 @@ def _hook(cls: type, callback: Any) -> type:
             return wrapped(*args, **kwargs)
 
     hooks = {"__init__": construct, "fit": fit, "save_checkpoint": save_checkpoint}
-    return fresh_subclass(cls, hooks, namespace, rebuild=(_hook, (cls, callback)))
+    return fresh_subclass(cls, hooks, namespace, rebuild)
 
 
 def _async_io(trainer: Any) -> Optional[AsyncSaves]:

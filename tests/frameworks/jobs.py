@@ -60,6 +60,7 @@ KINDS: dict[str, set[str]] = {
     "train_start": _TRAIN_START,
     "train_start ": {*_TRAIN_START, "app_start_time"},
     "train": _TRAIN,
+    "train ": {*_TRAIN, "train_tokens"},
     "train_end": {"app_train_loop_finish_time"},
     "validation": {
         "validation_iterations_time_total", "validation_iterations_time_msecs_avg",
@@ -67,6 +68,9 @@ KINDS: dict[str, set[str]] = {
     },
     "save": {"train_iterations_save_checkpoint_end", "save_checkpoint_count"},
     "saved": _SYNC,
+    "saved ": {  # the success came first
+        *_SYNC, "save_checkpoint_sync_time_total_productive", "last_successful_save_checkpoint_sync_finish_time",
+    },
     "success": _PRODUCTIVE,
     "success ": _PRODUCTIVE | _FIRST,
     "success  ": {*_PRODUCTIVE, "save_checkpoint_async_count"},

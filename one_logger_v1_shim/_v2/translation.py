@@ -1,6 +1,6 @@
 """v2's spans and events -> v1's rows, as tables, for applications that were written for v2's callbacks.
 
-v2's times are seconds; v1's are milliseconds for instants and averages, seconds for totals (:mod:`._v1.metrics`).
+v2's times are seconds; v1's are milliseconds for instants and averages, seconds for totals (:mod:`.._v1.metrics`).
 What v2 does not tell an exporter can't be translated: v1's flush of the training progress before each save.
 """
 
@@ -14,8 +14,8 @@ from nv_one_logger.core.span import Span, StandardSpanName
 from nv_one_logger.training_telemetry.api.events import StandardTrainingJobEventName as EventName
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 
-from ._v1 import metrics as m
-from ._v1.job import VERSION as UTILS_VERSION
+from .._v1 import metrics as m
+from .._v1.job import VERSION as UTILS_VERSION
 
 Row = dict[str, Any]
 Attributes = dict[str, Any]

@@ -11,8 +11,8 @@ from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 
-from ._clock import Clock
-from ._iterations import Iterations
+from .clock import Clock
+from .iterations import Iterations
 
 # v1's phase -> v2's span and the recorder's two methods
 _PHASES: dict[str, tuple[Any, str, str]] = {
@@ -49,7 +49,6 @@ class Spans:
         # A sync save whose end v1 has reported and whose success may still follow: v2 wants success before end.
         self._ending: Optional[TracingTimestamp] = None
         self.iterations = Iterations(recorder)
-        self.foreign_application = False
 
     def enabled(self) -> bool:
         """Does v2 still record? (It disables itself after an error under its quiet strategy.)"""

@@ -16,7 +16,7 @@ from nv_one_logger.recorder.default_recorder import ExportCustomizationMode
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder, _TrainingState
 
-from ._log import warn_once
+from .._log import warn_once
 
 _ITERATION = Name.TRAINING_SINGLE_ITERATION
 
