@@ -1,0 +1,200 @@
+"""What the hooks cost a framework job: pairs of 40-step CPU runs, with and without them.
+
+    python compat_matrix/bench_frameworks.py [--pairs N] [--framework lightning|huggingface] [--steps N]
+
+Prints the median of the paired ratios (hooked / bare) of the time inside the training loop, the span of the middle half,
+and as the measure of noise the same for pairs of two bare runs. Start-up (the process of the W&B run) is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import logging
+import os
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any, Callable
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+CONFIG: dict[str, Any] = {
+    "enable_for_current_rank": True,
+    "one_logger_project": "bench",
+    "one_logger_async": True,
+    "log_every_n_train_iterations": 5,
+    "app_tag": "bench",
+    "app_tag_run_name": "bench",
+    "world_size": 1,
+    "global_batch_size": 32,
+    "batch_size": 32,
+    "is_train_iterations_enabled": True,
+    "is_validation_iterations_enabled": True,
+}
+
+Job = Callable[[bool], float]
+
+
+def lightning_job(steps: int) -> Job:
+    import lightning.pytorch as pl
+    import torch
+
+    from one_logger_v1_shim.utils.pytorch_lightning import hook_trainer_cls
+
+    class Net(pl.LightningModule):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = torch.nn.Sequential(torch.nn.Linear(256, 512), torch.nn.ReLU(), torch.nn.Linear(512, 1))
+
+        def training_step(self, batch: Any, batch_idx: int) -> Any:
+            return self.net(batch).pow(2).mean()
+
+        def validation_step(self, batch: Any, batch_idx: int) -> None:
+            self.net(batch).pow(2).mean()
+
+        def configure_optimizers(self) -> Any:
+            return torch.optim.SGD(self.parameters(), lr=0.01)
+
+    data = torch.randn(32 * steps, 256)
+
+    def run(hooked: bool) -> float:
+        cls: Any = pl.Trainer
+        if hooked:
+            _begin_again()
+            cls, _ = hook_trainer_cls(pl.Trainer, callback_config=CONFIG)
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = cls(
+                max_steps=steps,
+                val_check_interval=steps // 2,
+                check_val_every_n_epoch=None,
+                num_sanity_val_steps=0,
+                limit_val_batches=3,
+                accelerator="cpu",
+                logger=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                callbacks=[
+                    Stopwatch(),
+                    pl.callbacks.ModelCheckpoint(dirpath=folder, every_n_train_steps=steps // 4, save_top_k=-1),
+                ],
+            )
+            loader = torch.utils.data.DataLoader(data, batch_size=32)
+            trainer.fit(Net(), loader, loader)
+            return next(one.seconds for one in trainer.callbacks if isinstance(one, Stopwatch))
+
+    class Stopwatch(pl.Callback):  # type: ignore[misc]
+        def on_train_start(self, *args: Any) -> None:
+            self.began = time.perf_counter()
+
+        def on_train_end(self, *args: Any) -> None:
+            self.seconds = time.perf_counter() - self.began
+
+    return run
+
+
+def huggingface_job(steps: int) -> Job:
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
+
+    from one_logger_v1_shim.utils.huggingface import TimeEventCallback, hook_trainer_cls
+
+    rows = torch.randint(0, 31, (32 * steps, 16))
+    data = [{"input_ids": row, "labels": row} for row in rows]
+
+    class Stopwatch(TrainerCallback):  # type: ignore[misc]
+        def on_train_begin(self, *args: Any, **kwargs: Any) -> None:
+            self.began = time.perf_counter()
+
+        def on_train_end(self, *args: Any, **kwargs: Any) -> None:
+            self.seconds = time.perf_counter() - self.began
+
+    def run(hooked: bool) -> float:
+        watch = Stopwatch()
+        cls: Any = Trainer
+        callback = None
+        if hooked:
+            _begin_again()
+            callback = TimeEventCallback(CONFIG)
+            cls = hook_trainer_cls(Trainer, one_logger_callback_utils=callback)
+        config = GPT2Config(
+            vocab_size=32, n_positions=16, n_embd=64, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = cls(
+                model=GPT2LMHeadModel(config),
+                args=TrainingArguments(
+                    output_dir=folder,
+                    max_steps=steps,
+                    per_device_train_batch_size=32,
+                    eval_strategy="steps",
+                    eval_steps=steps // 2,
+                    save_steps=steps // 4,
+                    logging_steps=steps,
+                    report_to=[],
+                    disable_tqdm=True,
+                    use_cpu=True,
+                ),
+                train_dataset=data,
+                eval_dataset=data[:32],
+                callbacks=[watch],
+            )
+            trainer.train()
+        if callback is not None:
+            callback._close()
+        return watch.seconds
+
+    return run
+
+
+def _begin_again() -> None:
+    """Forget v2's provider: it knows one application per process, and each hooked run is to have one."""
+    from nv_one_logger.core.internal.singleton import SingletonMeta
+
+    SingletonMeta._instances.clear()
+
+
+def ratios(job: Job, pairs: int, treated: bool) -> list[float]:
+    """Time of the second kind of run over that of a bare run, the order changing from pair to pair."""
+    found = []
+    for pair in range(pairs):
+        kinds = [False, treated] if pair % 2 else [treated, False]
+        seconds = [job(kind) for kind in kinds]
+        found.append(seconds[0] / seconds[1] if pair % 2 == 0 else seconds[1] / seconds[0])
+    return found
+
+
+def told(name: str, values: list[float]) -> str:
+    low, middle, high = statistics.quantiles(values, n=4)
+    return f"{name}: {middle:.3f} (middle half {low:.3f} to {high:.3f}, {len(values)} pairs)"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--framework", choices=["lightning", "huggingface"], action="append")
+    options = parser.parse_args()
+    os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true")
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["WANDB_DIR"] = folder
+        for framework in options.framework or ["lightning", "huggingface"]:
+            make = {"lightning": lightning_job, "huggingface": huggingface_job}[framework]
+            job = make(options.steps)
+            for name in ("lightning.pytorch", "transformers", "one_logger_v1_shim"):
+                logging.getLogger(name).setLevel(logging.ERROR)
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+                job(True), job(False)  # imports, caches
+                noise = ratios(job, options.pairs, treated=False)
+                cost = ratios(job, options.pairs, treated=True)
+            print(told(f"{framework}, {options.steps} steps, hooked / bare", cost))
+            print(told(f"{framework}, {options.steps} steps, bare / bare", noise), flush=True)
+
+
+if __name__ == "__main__":
+    main()
