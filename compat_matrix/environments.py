@@ -1,0 +1,117 @@
+"""The wheel, built once, and one virtual environment for each combination of Python, wandb and wrapt. Cached."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Optional
+
+HOME = Path(__file__).resolve().parent
+TREE = HOME.parent
+ENVIRONMENTS = HOME / ".envs"
+_STAMP = "compat_matrix.json"
+
+
+class EnvironmentTrouble(Exception):
+    """The environment could not be made; the cell is *not run*, and this says why."""
+
+
+def build_wheel(into: Path) -> Path:
+    """Build the wheel of this tree."""
+    shutil.rmtree(into, ignore_errors=True)
+    into.mkdir(parents=True)
+    uv = _uv()
+    if uv:
+        _run([uv, "build", "--quiet", "--wheel", "--out-dir", str(into), "--python", sys.executable, str(TREE)])
+    else:
+        _run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(into), str(TREE)])
+    return next(into.glob("*.whl"))
+
+
+def digest(wheel: Path) -> str:
+    """Of what is in a wheel, not of when it was built."""
+    with zipfile.ZipFile(wheel) as archive:
+        content = sorted((entry.filename, entry.CRC) for entry in archive.infolist())
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
+
+
+class Environment:
+    """A virtual environment with the wheel and exactly the named versions."""
+
+    _locks: dict[str, threading.Lock] = {}
+    _locks_lock = threading.Lock()
+
+    def __init__(self, name: str, interpreter: str) -> None:
+        self.folder = ENVIRONMENTS / name
+        self.interpreter = interpreter
+        self.python = self.folder / "bin" / "python"
+        with self._locks_lock:
+            self._lock = self._locks.setdefault(name, threading.Lock())
+
+    def make(self, requirements: Sequence[str], wheel: Optional[Path]) -> None:
+        """Make it, or leave it as it is when it is this already."""
+        wanted = {"interpreter": self.interpreter, "requirements": list(requirements)}
+        wheel_digest = digest(wheel) if wheel else None
+        with self._lock:
+            stamp = self._stamp()
+            if stamp.get("wanted") != wanted:
+                shutil.rmtree(self.folder, ignore_errors=True)
+                self._create()
+                self._install([*requirements, *([str(wheel)] if wheel else [])])
+            elif stamp.get("wheel") == wheel_digest:
+                return
+            else:
+                self._install(["--no-deps", "--force-reinstall", str(wheel)])
+            text = json.dumps({"wanted": wanted, "wheel": wheel_digest})
+            (self.folder / _STAMP).write_text(text, encoding="utf-8")
+
+    def _stamp(self) -> Mapping[str, object]:
+        try:
+            stamp: Mapping[str, object] = json.loads((self.folder / _STAMP).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return stamp
+
+    def _create(self) -> None:
+        uv = _uv()
+        if uv:
+            _run([uv, "venv", "--quiet", "--python", self.interpreter, str(self.folder)])
+        else:
+            _run([self.interpreter, "-m", "venv", str(self.folder)])
+
+    def _install(self, arguments: Sequence[str]) -> None:
+        uv = _uv()
+        if uv:
+            # modules are compiled now: jobs must not take turns at it, nor measure it
+            tool = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python)]
+        else:
+            tool = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        _run([*tool, *arguments])
+
+
+def requirement(package: str, version: str) -> str:
+    """``wandb==0.20.1``; "1.16" means any 1.16.x, "newest" whatever the registry gives this Python."""
+    if version == "newest":
+        return package
+    return f"{package}=={version}" if version.count(".") == 2 else f"{package}=={version}.*"
+
+
+def _uv() -> Optional[str]:
+    beside = Path(sys.executable).with_name("uv")
+    return str(beside) if beside.exists() else shutil.which("uv")
+
+
+def _run(command: Sequence[str]) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines() or ["(it said nothing)"]
+        raise EnvironmentTrouble(f"{Path(command[0]).name} {command[1]}: {' | '.join(lines[-3:])}")

@@ -1,0 +1,54 @@
+"""Which Pythons are on this machine? Looked for, never assumed: PATH, pyenv, uv."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Optional
+
+
+def find(wanted: str) -> Optional[str]:
+    """The executable of CPython ``wanted`` ("3.11"), or None. A shim that only pretends to have it is passed over."""
+    for candidate in _candidates(wanted):
+        if _is_cpython(candidate, wanted):
+            return candidate
+    return None
+
+
+def _candidates(wanted: str) -> Iterator[str]:
+    for folder in _pyenv_roots():
+        for version in sorted(folder.glob(f"versions/{wanted}.*"), reverse=True):
+            yield str(version / "bin" / "python")
+    for folder_name in os.environ.get("PATH", "").split(os.pathsep):
+        candidate = Path(folder_name) / f"python{wanted}"
+        if candidate.exists():
+            yield str(candidate)
+    uv = shutil.which("uv")
+    if uv:
+        yield _ask(uv, "python", "find", "--no-python-downloads", wanted)
+
+
+def _pyenv_roots() -> Iterator[Path]:
+    pyenv = shutil.which("pyenv")
+    for root in (os.environ.get("PYENV_ROOT", ""), _ask(pyenv, "root") if pyenv else "", "~/.pyenv"):
+        folder = Path(root).expanduser()
+        if root and folder.is_dir():
+            yield folder
+
+
+def _is_cpython(executable: str, wanted: str) -> bool:
+    if not executable:
+        return False
+    code = "import sys; print(sys.implementation.name, '%d.%d' % sys.version_info[:2])"
+    return _ask(executable, "-I", "-c", code) == f"cpython {wanted}"
+
+
+def _ask(*command: str) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

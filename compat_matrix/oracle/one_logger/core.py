@@ -1,0 +1,102 @@
+"""v1's core, from ``API.md`` 1.1: it takes any dict as it is, and swallows by default."""
+
+from __future__ import annotations
+
+import atexit
+import copy
+import json
+import os
+import time
+
+#: every core of the process, in order of construction
+CORES = []
+
+
+class OneLogger:
+    """Keeps what v1 would have sent, as the recorded jobs spell it: ``["log_metrics", row]`` and so on."""
+
+    def __init__(self, config=None):
+        config = config or {}
+        nested = config.get("wandb") or {}
+        self.project = config.get("project") or nested.get("project")
+        self.name = config.get("name") or nested.get("name")
+        self.entity = config.get("entity") or nested.get("entity")
+        self.emits = []
+        #: ``time.time()`` of each of them
+        self.times = []
+        #: what v1 would have refused, in words
+        self.refused = []
+        self._swallow = config.get("no_exception", True)
+        self._store = {}
+        CORES.append(self)
+
+    def log_metrics(self, metrics):
+        """A row. ``None`` instead of a dict is an error that v1 swallowed."""
+        if metrics is None and self._swallow:
+            self.refused.append("log_metrics(None) sends nothing")
+            return
+        self._emit(["log_metrics", copy.deepcopy(dict(metrics))])
+
+    def log_app_tag(self, app_tag):
+        """A tag or a list of tags."""
+        self._emit(["log_app_tag", copy.deepcopy(app_tag)])
+
+    def _emit(self, what):
+        self.emits.append(what)
+        self.times.append(time.time())
+
+    def store_set(self, key, value):
+        self._store[key] = value
+
+    def store_get(self, key):
+        return self._store[key]
+
+    def store_has_key(self, key):
+        return key in self._store
+
+    def store_pop(self, key):
+        return self._store.pop(key)
+
+    def get_context_manager(self):
+        """Nests; ends at the first exception and swallows it."""
+        return _Guard(self)
+
+    def finish(self):
+        """The end of the run."""
+        self._emit(["finish"])
+
+
+class _Guard:
+    def __init__(self, core):
+        self._core = core
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, _traceback):
+        if not self._core._swallow or not isinstance(error, Exception):
+            return False
+        self._core.refused.append(f"{kind.__name__} in a `with get_context_manager()` block is swallowed: {error}")
+        return True
+
+
+def dump():
+    """Everything that was sent, by core."""
+    return [
+        {
+            "project": core.project,
+            "name": core.name,
+            "emits": core.emits,
+            "times": core.times,
+            "refused": core.refused,
+        }
+        for core in CORES
+    ]
+
+
+@atexit.register
+def _write():
+    path = os.environ.get("COMPAT_MATRIX_ORACLE_OUT")
+    if path:
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(dump(), out)

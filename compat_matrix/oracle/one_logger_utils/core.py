@@ -1,0 +1,455 @@
+"""``OneLoggerUtils`` 1.0.2, from ``API.md`` 2 and ``METRICS.md`` A. Times are seconds inside, as in v1.
+
+Where v1 crashed the job by accident, the CONTRACT says what is sent instead; ``refused`` of the core says what v1 did.
+"""
+
+from __future__ import annotations
+
+import time
+
+from one_logger.core import OneLogger
+
+VERSION = "1.0.2"
+
+_REQUIRED = {
+    "enable_for_current_rank", "one_logger_project", "app_tag", "app_tag_run_name", "world_size", "global_batch_size",
+    "is_train_iterations_enabled", "is_validation_iterations_enabled",
+}  # fmt: skip
+# The installed v1 refused a configuration without these; later ones, and the CONTRACT, do not.
+_ONCE_REQUIRED = {
+    "one_logger_async", "log_every_n_train_iterations", "app_tag_run_version", "batch_size",
+    "train_iterations_target", "train_samples_target", "is_baseline_run", "is_test_iterations_enabled",
+    "is_save_checkpoint_enabled", "is_log_throughput_enabled", "micro_batch_size",
+}  # fmt: skip
+_OPTIONAL = {
+    "one_logger_run_name", "quiet", "barrier", "summary_data_schema_version", "app_run_type",
+    "app_metrics_feature_tags", "app_start_time", "seq_length", "metadata",
+}  # fmt: skip
+_STEP = "global_step"
+_ARGUMENTS = {
+    "on_app_start": (set(), {"app_start_time"}),
+    "on_app_end": (set(), {"app_finish_time"}),
+    "on_model_init_start": (set(), {"app_model_init_start_time"}),
+    "on_model_init_end": (set(), {"app_model_init_finish_time"}),
+    "on_dataloader_init_start": (set(), {"app_build_dataiters_start_time"}),
+    "on_dataloader_init_end": (set(), {"app_build_dataiters_finish_time"}),
+    "on_optimizer_init_start": (set(), {"app_build_optimizer_start_time"}),
+    "on_optimizer_init_end": (set(), {"app_build_optimizer_finish_time"}),
+    "on_load_checkpoint_start": (set(), {"load_checkpoint_start_time"}),
+    "on_load_checkpoint_end": (set(), {"load_checkpoint_finish_time"}),
+    "on_train_start": ({"train_iterations_start"}, {"train_samples_start"}),
+    "on_save_checkpoint_start": ({_STEP}, set()),
+    "on_save_checkpoint_end": ({_STEP}, set()),
+    "on_save_checkpoint_success": ({_STEP}, set()),
+}
+
+
+class _Timer:
+    def __init__(self):
+        self.start = self.finish = None
+        self.reset()
+
+    def reset(self):
+        self.active = False
+        self.count = 0
+        self.total = self.max = 0.0
+        self.min = 0.0
+
+    def begin(self):
+        if self.active:
+            self.reset()  # v1 dropped the whole history of a timer that was started twice
+        self.active = True
+        self.start = time.time()
+
+    def end(self):
+        self.active = False
+        self.finish = time.time()
+        self.latest = self.finish - self.start
+        self.count += 1
+        self.total += self.latest
+        self.max = max(self.max, self.latest)
+        self.min = self.latest if self.count == 1 else min(self.min, self.latest)
+
+    @property
+    def average(self):
+        return self.total / self.count if self.count else 0.0
+
+
+class OneLoggerUtils:
+    """The callbacks of v1, one core call after the other."""
+
+    O_MINIMAL, O_THROUGHPUT, O_CKPT = 1, 2, 4
+
+    def __init__(self, config):
+        self.one_logger = None
+        self.enable_for_current_rank = config.get("enable_for_current_rank", False)
+        if not self.enable_for_current_rank:
+            return
+        self._config = dict(config)
+        self._timers = {}
+        self._given = {}  # time stamps and counts, by argument name; once given they win
+        self._saves = {}  # global_step -> what became of that save
+        self._attempts = self._synced = self._async_successes = 0
+        self._newest_success = None
+        self._any_success = False
+        self._done = 0
+        self._samples = 0
+        self._first_finish = self._last_finish = 0
+        self._flops = 0
+        self._throughput_max = 0.0
+        self.one_logger = OneLogger(config={
+            "project": config.get("one_logger_project", "e2e-tracking"), "name": config.get("one_logger_run_name"),
+            "async": config.get("one_logger_async", True), "quiet": config.get("quiet", False), "no_exception": False,
+        })  # fmt: skip
+        self._throughput = bool(self._get("is_log_throughput_enabled", True))
+        self._saving = bool(self._get("is_save_checkpoint_enabled", True))
+        self._begin_job()
+
+    # -- helpers -----------------------------------------------------------------------------------------------
+
+    def _get(self, key, default=None):
+        value = self._config.get(key, default)
+        return value() if callable(value) else value
+
+    def _log(self, row):
+        self.one_logger.log_metrics(row)
+
+    def _note(self, text):
+        self.one_logger.refused.append(text)
+
+    def _timer(self, name):
+        return self._timers.setdefault(name, _Timer())
+
+    def _begin(self, name, set_barrier):
+        self._barrier(set_barrier)
+        self._timer(name).begin()
+
+    def _end(self, name, set_barrier):
+        """Stop a timer; False where v1 raised, since it did not run."""
+        self._barrier(set_barrier)
+        timer = self._timer(name)
+        if timer.active:
+            timer.end()
+            return True
+        self._note(f"RuntimeError: Cannot end timer = '{name}' since it is not active")
+        ended_before = timer.count > 0
+        timer.finish = time.time()
+        timer.count += not ended_before
+        return not ended_before
+
+    def _barrier(self, wanted):
+        if not wanted:
+            return
+        if self._config.get("barrier") is None:
+            raise RuntimeError("No barrier function to call in the _NamedTimer")
+        self._config["barrier"]()
+
+    def _arguments(self, callback, given):
+        required, optional = _ARGUMENTS.get(callback, (set(), set()))
+        _refuse(callback, required - given.keys(), given.keys() - required - optional)
+        self._given.update(given)
+
+    def _begin_job(self):
+        config = self._config
+        known = _REQUIRED | _ONCE_REQUIRED | _OPTIONAL
+        if self._throughput:
+            known = known | {"flops_per_sample"}
+        if self._saving:
+            known = known | {"save_checkpoint_strategy"}
+        for key in ("flops_per_sample", "save_checkpoint_strategy"):
+            if key not in known and key in config and config[key] is None:
+                self._note(f"1.0.2 raised ValueError for {key!r}, given although its feature is off")
+                del config[key]
+        _refuse("__init__", _REQUIRED - config.keys(), config.keys() - known)
+        for key in sorted(_ONCE_REQUIRED - config.keys()):
+            self._note(f"1.0.2 raised ValueError for a configuration without {key!r}; later v1 took its default")
+        self.one_logger.log_app_tag(self._get("app_tag"))
+        row = {
+            "one_logger_utils_version": VERSION,
+            "summary_data_schema_version": self._get("summary_data_schema_version", "1.0.0"),
+            "app_run_type": self._get("app_run_type", "training"),
+            "app_metrics_feature_tags": self._get("app_metrics_feature_tags", "full"),
+            "is_baseline_run": self._get("is_baseline_run", False),
+            "is_train_iterations_enabled": self._get("is_train_iterations_enabled"),
+            "is_validation_iterations_enabled": self._get("is_validation_iterations_enabled"),
+            "is_test_iterations_enabled": self._get("is_test_iterations_enabled", True),
+            "is_save_checkpoint_enabled": self._saving,
+            "is_log_throughput_enabled": self._throughput,
+            "app_tag_run_version": self._get("app_tag_run_version", "1.0.0"),
+            "world_size": self._get("world_size"),
+        }
+        for key in ("micro_batch_size", "global_batch_size", "app_tag_run_name", "train_iterations_target",
+                    "train_samples_target"):  # fmt: skip
+            if key in config:
+                row[key] = self._get(key)
+        if self._get("seq_length") is not None:
+            row["model_seq_length"] = self._get("seq_length")
+            if row.get("train_samples_target") is not None:
+                row["train_tokens_target"] = row["model_seq_length"] * row["train_samples_target"]
+        if self._saving:
+            row["save_checkpoint_strategy"] = self._get("save_checkpoint_strategy", "sync")
+        metadata = self._get("metadata") or {}
+        if row.keys() & metadata.keys():
+            raise ValueError(f"Metadata overlap found with keys: {row.keys() & metadata.keys()}")
+        self._log({**row, **metadata})
+
+    # -- phases: a row with one instant each, in ms ------------------------------------------------------------
+
+    def _phase(self, callback, timer, metric, argument, set_barrier, given):
+        starts = callback.endswith("_start")
+        sends = True
+        if starts:
+            self._begin(timer, set_barrier)
+        else:
+            sends = self._end(timer, set_barrier)
+        self._arguments(callback, given)
+        if not sends:
+            return
+        instant = self._given.get(argument)
+        if instant is None and argument == "app_start_time":
+            instant = self._get("app_start_time")
+        if instant is None:
+            instant = (self._timer(timer).start if starts else self._timer(timer).finish) * 1000
+        row = {metric: instant}
+        if callback == "on_load_checkpoint_end":
+            since = self._given.get("load_checkpoint_start_time")
+            row["load_checkpoint_time"] = self._timer(timer).total if since is None else (instant - since) / 1000
+        self._log(row)
+
+    def on_train_start(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        self._begin("app_train_loop", set_barrier)
+        self._arguments("on_train_start", given)
+        start = self._given["train_iterations_start"]
+        size = self._get("batch_size") if self._config.get("batch_size") is not None else self._get("global_batch_size")
+        samples = self._given.get("train_samples_start")
+        self._start, self._samples_start = start, start * size if samples is None else samples
+        row = {
+            "train_iterations_start": start, "train_iterations_end": start,
+            "train_samples_start": self._samples_start, "train_samples_end": self._samples_start,
+            "app_train_loop_start_time": self._timer("app_train_loop").start * 1000,
+        }  # fmt: skip
+        known = self._given.get("app_start_time", self._get("app_start_time"))
+        if known is not None:
+            row["app_start_time"] = known
+        if self._throughput:
+            if "flops_per_sample" not in self._config:
+                raise ValueError("Missing required key 'flops_per_sample' from store")
+            self._flops_start = start * size * self._get("flops_per_sample")
+            row["train_tflop_start"] = self._flops_start / 1e12
+        self._log(row)
+
+    def on_train_end(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        if self._end("app_train_loop", set_barrier):
+            self._arguments("on_train_end", given)
+            self._log({"app_train_loop_finish_time": self._timer("app_train_loop").finish * 1000})
+
+    # -- iterations --------------------------------------------------------------------------------------------
+
+    def on_train_batch_start(self, set_barrier=False, **given):
+        if self.one_logger:
+            self._begin("train_iterations", set_barrier)
+            self._arguments("on_train_batch_start", given)
+
+    def on_train_batch_end(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        self._end("train_iterations", set_barrier)
+        self._arguments("on_train_batch_end", given)
+        timer = self._timer("train_iterations")
+        size = self._get("global_batch_size")
+        self._done += 1
+        self._samples += size
+        self._last_finish = timer.finish * 1000
+        self._first_finish = self._first_finish or self._last_finish
+        if self._throughput:
+            self._flops += size * self._get("flops_per_sample")
+            self._throughput_max = max(self._throughput_max, self._rate())
+        self.one_logger.log_app_tag(self._get("app_tag"))
+        every = self._get("log_every_n_train_iterations", 50)
+        if every and (self._start + self._done) % every == 0:
+            self._log(self._progress())
+
+    def _rate(self):
+        seconds = self._timer("train_iterations").total
+        return self._flops / (seconds * 1e12 * float(self._get("world_size"))) if seconds else 0.0
+
+    def _progress(self):
+        timer = self._timer("train_iterations")
+        row = {
+            "train_iterations": self._done, "train_iterations_end": self._start + self._done,
+            "train_samples": self._samples, "train_samples_end": self._samples_start + self._samples,
+            "train_iterations_time_total": timer.total,
+            "train_iterations_time_msecs_avg": timer.average * 1000,
+            "train_iterations_time_msecs_min": timer.min * 1000,
+            "first_logged_train_iterations_finish_time": self._first_finish,
+            "last_logged_train_iterations_finish_time": self._last_finish,
+        }  # fmt: skip
+        if self._done and self._get("seq_length") is not None:  # v1 computed it at the end of a batch
+            row["train_tokens"] = self._get("seq_length") * self._samples
+        if self._throughput:
+            row["train_tflop_end"] = (self._flops_start + self._flops) / 1e12
+            row["train_tflop"] = self._flops / 1e12
+            row["train_throughput_per_gpu"] = self._rate()
+            row["train_throughput_per_gpu_max"] = self._throughput_max
+        return row
+
+    def on_validation_end(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        self._end("validation_loop", set_barrier)
+        self._arguments("on_validation_end", given)
+        timer = self._timer("validation_iterations")
+        if not timer.count:
+            self._note("TypeError: validation ended without a batch")
+            return
+        self._log({
+            "validation_iterations_time_total": timer.total,
+            "validation_iterations_time_msecs_avg": timer.average * 1000,
+            "validation_iterations_time_msecs_min": timer.min * 1000,
+        })  # fmt: skip
+
+    # -- checkpoints -------------------------------------------------------------------------------------------
+
+    def _need_saving(self):
+        assert self._saving, (
+            "Checkpoint saving is not enabled. Please ensure that `is_save_checkpoint_enabled = True` in the config "
+            "to enable this feature."
+        )
+
+    def on_save_checkpoint_start(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        self._need_saving()
+        self._begin("save_checkpoint", set_barrier)
+        self._arguments("on_save_checkpoint_start", given)
+        self.one_logger.log_app_tag(self._get("app_tag"))
+        progress = self._progress()
+        self._log(progress)
+        self._attempts += 1
+        self._log({
+            "train_iterations_save_checkpoint_end": progress["train_iterations_end"],
+            "save_checkpoint_count": self._attempts,
+        })  # fmt: skip
+        productive = {
+            "train_iterations_productive_end": progress["train_iterations_end"],
+            "train_samples_productive_end": progress["train_samples_end"],
+            "train_iterations_time_total_productive": progress["train_iterations_time_total"],
+            "validation_iterations_time_total_productive": self._timer("validation_iterations").total,
+        }
+        if self._throughput:
+            productive["train_tflop_productive_end"] = progress["train_tflop_end"]
+        self._saves[given[_STEP]] = {"productive": productive, "end": None, "success": False}
+
+    def on_save_checkpoint_end(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        self._need_saving()
+        self._end("save_checkpoint", set_barrier)
+        self._arguments("on_save_checkpoint_end", given)
+        timer = self._timer("save_checkpoint")
+        self._synced += 1
+        save = self._saves.setdefault(given[_STEP], {"productive": {}, "end": None, "success": False})
+        save["end"] = {"finish": timer.finish * 1000, "total": timer.total}
+        row = {}
+        if save["success"]:
+            row["save_checkpoint_sync_time_total_productive"] = timer.total
+            row.update(self._success_times(save))
+        self._log({
+            **row,
+            "save_checkpoint_sync_time_total": timer.total, "save_checkpoint_sync_time_min": timer.min,
+            "save_checkpoint_sync_time_max": timer.max, "save_checkpoint_sync_count": self._synced,
+        })  # fmt: skip
+
+    def on_save_checkpoint_success(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        self._need_saving()
+        self._arguments("on_save_checkpoint_success", given)
+        step = given[_STEP]
+        save = self._saves.get(step)
+        if save is None:
+            self._note(f"KeyError: 'productive_metrics:{step}' (a success without its start)")
+            return
+        if save["success"]:
+            self._note("KeyError: 'successful_save_checkpoint_sync_finish_time' (a step saved twice)")
+        save["success"] = True
+        row = self._success_times(save) if save["end"] else {}
+        if self._newest_success is None or step > self._newest_success:
+            self._newest_success = step
+            row.update(save["productive"])
+            if save["end"]:
+                row["save_checkpoint_sync_time_total_productive"] = save["end"]["total"]
+        if self._get("save_checkpoint_strategy", "sync") == "async":
+            self._async_successes += 1
+            row["save_checkpoint_async_count"] = self._async_successes
+        self._log(row)
+
+    def _success_times(self, save):
+        row = {}
+        if not self._any_success:
+            self._any_success = True
+            row["first_saved_train_iterations_start_time"] = self._timer("app_train_loop").start * 1000
+            row["first_successful_save_checkpoint_sync_finish_time"] = save["end"]["finish"]
+        row["last_successful_save_checkpoint_sync_finish_time"] = save["end"]["finish"]
+        return row
+
+    def finish(self):
+        if self.one_logger:
+            self.one_logger.finish()
+
+
+def _refuse(callback, missing, additional):
+    if missing:
+        raise ValueError(f"Missing required arguments for callback 'OneLoggerUtils.{callback}': {missing}")
+    if additional:
+        raise ValueError(f"Additional arguments provided for callback 'OneLoggerUtils.{callback}': {additional}")
+
+
+def _instants():
+    for timer, start, finish in (
+        ("app_run", "app_start_time", "app_finish_time"),
+        ("model_init", "app_model_init_start_time", "app_model_init_finish_time"),
+        ("dataloader_init", "app_build_dataiters_start_time", "app_build_dataiters_finish_time"),
+        ("optimizer_init", "app_build_optimizer_start_time", "app_build_optimizer_finish_time"),
+        ("load_checkpoint", "load_checkpoint_start_time", "load_checkpoint_finish_time"),
+    ):
+        short = "app" if timer == "app_run" else timer
+        # v1 accepted a start for the data loaders and then looked for a misspelt name: it never counted
+        ignored = "app_build_dataiter_start_time" if timer == "dataloader_init" else start
+        yield f"on_{short}_start", timer, start, ignored
+        yield f"on_{short}_end", timer, finish, finish
+
+
+def _define(callback, timer, metric, argument):
+    def phase(self, set_barrier=False, **given):
+        if self.one_logger:
+            self._phase(callback, timer, metric, argument, set_barrier, given)
+
+    phase.__name__ = callback
+    setattr(OneLoggerUtils, callback, phase)
+
+
+def _define_silent(callback, timer):
+    def silent(self, set_barrier=False, **given):
+        if self.one_logger:
+            (self._begin if callback.endswith("_start") else self._end)(timer, set_barrier)
+            self._arguments(callback, given)
+
+    silent.__name__ = callback
+    setattr(OneLoggerUtils, callback, silent)
+
+
+for _one in _instants():
+    _define(*_one)
+for _callback, _name in (
+    ("on_validation_start", "validation_loop"),
+    ("on_validation_batch_start", "validation_iterations"),
+    ("on_validation_batch_end", "validation_iterations"),
+    ("on_test_start", "test_loop"),  # only BioNeMo calls these two; nothing is known to have been sent
+    ("on_test_end", "test_loop"),
+):
+    _define_silent(_callback, _name)
