@@ -2,8 +2,9 @@
 
     python compat_matrix/bench_frameworks.py [--pairs N] [--framework lightning|huggingface] [--steps N]
 
-Prints the median of the paired ratios (hooked / bare) of the time inside the training loop, the span of the middle half,
-and as the measure of noise the same for pairs of two bare runs. Start-up (the process of the W&B run) is not in it.
+Prints the median of the paired ratios (hooked / bare) of the time inside the training loop, the span of the middle
+half, and as the measure of noise the same for pairs of two bare runs. Start-up (the process of the W&B run) is not in
+it.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def lightning_job(steps: int) -> Job:
     class Net(pl.LightningModule):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.net = torch.nn.Sequential(torch.nn.Linear(256, 512), torch.nn.ReLU(), torch.nn.Linear(512, 1))
+            wide = (layer for _ in range(4) for layer in (torch.nn.Linear(1024, 1024), torch.nn.ReLU()))
+            self.net = torch.nn.Sequential(*wide, torch.nn.Linear(1024, 1))
 
         def training_step(self, batch: Any, batch_idx: int) -> Any:
             return self.net(batch).pow(2).mean()
@@ -60,7 +62,7 @@ def lightning_job(steps: int) -> Job:
         def configure_optimizers(self) -> Any:
             return torch.optim.SGD(self.parameters(), lr=0.01)
 
-    data = torch.randn(32 * steps, 256)
+    data = torch.randn(32 * steps, 1024)
 
     def run(hooked: bool) -> float:
         cls: Any = pl.Trainer
@@ -80,7 +82,7 @@ def lightning_job(steps: int) -> Job:
                 enable_model_summary=False,
                 callbacks=[
                     Stopwatch(),
-                    pl.callbacks.ModelCheckpoint(dirpath=folder, every_n_train_steps=steps // 4, save_top_k=-1),
+                    pl.callbacks.ModelCheckpoint(dirpath=folder, every_n_train_steps=steps // 2, save_top_k=-1),
                 ],
             )
             loader = torch.utils.data.DataLoader(data, batch_size=32)
@@ -122,7 +124,7 @@ def huggingface_job(steps: int) -> Job:
             callback = TimeEventCallback(CONFIG)
             cls = hook_trainer_cls(Trainer, one_logger_callback_utils=callback)
         config = GPT2Config(
-            vocab_size=32, n_positions=16, n_embd=64, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0
+            vocab_size=32, n_positions=16, n_embd=128, n_layer=4, n_head=2, bos_token_id=0, eos_token_id=0
         )
         with tempfile.TemporaryDirectory() as folder:
             trainer = cls(
@@ -133,7 +135,7 @@ def huggingface_job(steps: int) -> Job:
                     per_device_train_batch_size=32,
                     eval_strategy="steps",
                     eval_steps=steps // 2,
-                    save_steps=steps // 4,
+                    save_steps=steps // 2,
                     logging_steps=steps,
                     report_to=[],
                     disable_tqdm=True,
@@ -158,19 +160,27 @@ def _begin_again() -> None:
     SingletonMeta._instances.clear()
 
 
-def ratios(job: Job, pairs: int, treated: bool) -> list[float]:
-    """Time of the second kind of run over that of a bare run, the order changing from pair to pair."""
+def measure(job: Job, pairs: int, treated: bool) -> list[tuple[float, float]]:
+    """Pairs of times (s): a run of the second kind and a bare run; the order changes from pair to pair."""
     found = []
     for pair in range(pairs):
-        kinds = [False, treated] if pair % 2 else [treated, False]
-        seconds = [job(kind) for kind in kinds]
-        found.append(seconds[0] / seconds[1] if pair % 2 == 0 else seconds[1] / seconds[0])
+        if pair % 2:
+            bare = job(False)
+            found.append((job(treated), bare))
+        else:
+            second = job(treated)
+            found.append((second, job(False)))
     return found
 
 
-def told(name: str, values: list[float]) -> str:
-    low, middle, high = statistics.quantiles(values, n=4)
-    return f"{name}: {middle:.3f} (middle half {low:.3f} to {high:.3f}, {len(values)} pairs)"
+def told(name: str, pairs: list[tuple[float, float]]) -> str:
+    low, middle, high = statistics.quantiles([second / bare for second, bare in pairs], n=4)
+    more = statistics.median(second - bare for second, bare in pairs) * 1000
+    bare_ms = statistics.median(bare for _, bare in pairs) * 1000
+    return (
+        f"{name}: {middle:.3f} (middle half {low:.3f} to {high:.3f}; {len(pairs)} pairs; "
+        f"{more:+.1f} ms on {bare_ms:.0f} ms)"
+    )
 
 
 def main() -> None:
@@ -190,8 +200,8 @@ def main() -> None:
                 logging.getLogger(name).setLevel(logging.ERROR)
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 job(True), job(False)  # imports, caches
-                noise = ratios(job, options.pairs, treated=False)
-                cost = ratios(job, options.pairs, treated=True)
+                noise = measure(job, options.pairs, treated=False)
+                cost = measure(job, options.pairs, treated=True)
             print(told(f"{framework}, {options.steps} steps, hooked / bare", cost))
             print(told(f"{framework}, {options.steps} steps, bare / bare", noise), flush=True)
 

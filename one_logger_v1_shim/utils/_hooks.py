@@ -148,7 +148,7 @@ class JobCallback:
         try:
             if self._app == "started":
                 self._app = "ended"
-                self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or time.time() * 1000)
+                self.logtimeevent.on_app_end(app_finish_time=time.time() * 1000)
         finally:
             self._app = "finished"
             connection = self.logtimeevent._connection

@@ -67,6 +67,7 @@ class LightningEvents(JobCallback):
     """
 
     _held = False  # a hooked trainer closes the job itself, when ``fit`` is over
+    _trained = False  # Lightning's tuner calls ``fit`` too, and trains without us: that is not the job
 
     # -- the job -----------------------------------------------------------------------------------------------
 
@@ -80,6 +81,7 @@ class LightningEvents(JobCallback):
         if self._app == "finished":
             if stage == "fit":
                 self._open()
+                self._trained = False
             elif stage == "validate":
                 warn_once("framework:late", "the run was finished when training ended; what comes after is not logged")
         # a start that the configuration gives is better than now
@@ -89,7 +91,7 @@ class LightningEvents(JobCallback):
     def teardown(self, trainer: Any, pl_module: Any, stage: Any = None) -> None:
         """A stage ends: with ``fit`` the application ends and the run is finished."""
         self._app_finish_ms = time.time() * 1000
-        if _name(stage) == "fit" and not self._held:
+        if _name(stage) == "fit" and not self._held and self._trained:
             self._report_saves(trainer)
             self._close()
 
@@ -115,7 +117,7 @@ class LightningEvents(JobCallback):
             failed = False
         finally:
             self._held = outer
-            if not outer and self._app in ("started", "ended"):
+            if not outer and self._app in ("started", "ended") and (self._trained or failed):
                 with _quietly("the end of the job"):
                     if failed:
                         self._end_train()
@@ -148,6 +150,7 @@ class LightningEvents(JobCallback):
         """The loop starts, at ``trainer.global_step``."""
         if not self.enabled:
             return
+        self._trained = True
         step = trainer.global_step
         start = {"train_iterations_start": step}
         batch = self.callback_config.get("global_batch_size")
