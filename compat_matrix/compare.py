@@ -155,12 +155,13 @@ def compare_run(
     if foreign:
         found.append(Difference("run config", "keys", {}, foreign))
     found += _bookkeeping(stored.rows)
-    found += _rows(expected.events, _events(stored.rows), life_ms)
+    found += _rows(expected.events, events_in(stored.rows), life_ms)
     found += _summary(stored)
     return found
 
 
-def _events(rows: Sequence[dict[str, Any]]) -> list[Event]:
+def events_in(rows: Sequence[dict[str, Any]]) -> list[Event]:
+    """The events that stored rows are."""
     events = []
     for row in rows:
         at = row.get(LAST_LOG_TIME)
@@ -168,8 +169,9 @@ def _events(rows: Sequence[dict[str, Any]]) -> list[Event]:
             triple = {key: row.get(key) for key in TAG_KEYS}
             tags = row["app_tag"]
             events.append(Event("tags", tags if triple == tag_row(tags) else triple, at))
-        rest = {key: value for key, value in row.items() if key not in BOOKKEEPING and key not in TAG_KEYS}
-        if rest:
+        own = {*TAG_KEYS, LAST_LOG_TIME, *(FIRST_ROW if "app_first_log_time" in row else ())}
+        rest = {key: value for key, value in row.items() if key not in own}
+        if rest.keys() - BOOKKEEPING:
             events.append(Event("row", rest, at))
     return events
 
@@ -194,7 +196,9 @@ def _rows(v1: Sequence[Event], ours: Sequence[Event], life_ms: Optional[tuple[fl
             if want.value != got.value:
                 yield Difference(where, "app_tag", want.value, got.value)
         else:
-            for key in dict.fromkeys((*want.value, *got.value)):
+            # a job's own "cluster" or "user" is its own; the bookkeeping is looked at elsewhere
+            theirs = (key for key in got.value if key not in BOOKKEEPING)
+            for key in dict.fromkeys((*want.value, *theirs)):
                 a, b = want.value.get(key, ABSENT), got.value.get(key, ABSENT)
                 free = life_ms is not None and is_clock(key) and a is not ABSENT and b is not ABSENT
                 if not (plausible(key, a, b, life_ms or (0, 0)) if free else same(a, b)):

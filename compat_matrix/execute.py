@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .compare import Difference, compare_runs
-from .jobs import HOME, Job, swap_imports
+from .jobs import HOME, Job, swapped_copy
 from .plan import Cell
 from .results import FAILED, NOT_RUN, PASSED, Result
 from .server import Server
 from .wandb_file import StoredRun, read
 
 INSIDE = HOME / "inside"
+#: the no-edit mode
+RUN = ("-m", "one_logger_v1_shim", "run")
 _TIMEOUT = 120
 #: of the machine's environment, what would tell a job about another run, rank or tree
 _FOREIGN = ("WANDB_", "SLURM_", "ONE_LOGGER", "COMPAT_MATRIX")
@@ -97,8 +99,6 @@ def job_environment(bench: Bench, job: Job) -> dict[str, str]:
         del environment["WANDB_MODE"]  # no key and nothing else: as on a user's machine
     if job.name.endswith("@sync"):
         environment["WANDB_MODE"] = "offline"
-    if cell.imports == "no-edit" and job.is_golden:
-        environment["ONE_LOGGER_V1_SHIM"] = "1"
     environment.update(job.environment)
     return environment
 
@@ -108,18 +108,16 @@ def _command(bench: Bench, job: Job, work: Path, out: Path) -> list[str]:
     if job.is_golden:
         names = "shim" if swapped else "v1"
         options = {"async": bench.cell.mode == "async", "names": names, "out": str(out)}
-        return [bench.python, str(INSIDE / "recorded.py"), str(job.path), json.dumps(options)]
+        recorded = [str(INSIDE / "recorded.py"), str(job.path), json.dumps(options)]
+        return [bench.python, *([] if swapped else RUN), *recorded]
     script = job.path
     if swapped:
-        script = work.with_name(work.name + "-swapped") / job.path.name
-        script.parent.mkdir()
-        script.write_text(swap_imports(job.path.read_text(encoding="utf-8")), encoding="utf-8")
+        script = swapped_copy(job.path, work.with_name(work.name + "-swapped"))
     under = [] if job.clock == "real" else [str(INSIDE / "program.py")]
     program = [*under, str(script), *job.arguments]
     if swapped:
         return [bench.python, *program]
-    run = [bench.python, "-m", "one_logger_v1_shim", "run"]
-    return [*run, *program] if not under else [*run, "--", bench.python, *program]
+    return [bench.python, *RUN, *program] if not under else [bench.python, *RUN, "--", bench.python, *program]
 
 
 def run_process(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -15,6 +15,8 @@ HOME = Path(__file__).resolve().parent
 GOLDENS = HOME / "goldens"
 PROGRAMS = HOME / "programs"
 
+#: where v1's packages live in the shim
+SHIM = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _V1_IMPORT = re.compile(r"^(\s*(?:from|import)\s+)one_logger(_utils)?\b", re.MULTILINE)
 
 
@@ -95,6 +97,20 @@ def all_jobs() -> list[Job]:
     return [*programs, *real, *(golden(path) for path in sorted(GOLDENS.glob("*.json")))]
 
 
-def swap_imports(source: str) -> str:
-    """The user's one edit: v1's import paths become the shim's."""
-    return _V1_IMPORT.sub(lambda m: m[1] + ("one_logger_v1_shim.utils" if m[2] else "one_logger_v1_shim"), source)
+def swap_imports(source: str, own: Collection[str] = ()) -> str:
+    """The user's one edit: v1's import paths become the shim's. ``own``: modules that the program brings itself."""
+
+    def swapped(match: re.Match[str]) -> str:
+        v1 = "one_logger" + (match[2] or "")
+        return match[0] if v1 in own else match[1] + SHIM[v1]
+
+    return _V1_IMPORT.sub(swapped, source)
+
+
+def swapped_copy(script: Path, into: Path) -> Path:
+    """The program with its imports swapped, and the modules beside it."""
+    own = {path.stem for path in script.parent.glob("*.py")}
+    into.mkdir()
+    for path in script.parent.glob("*.py"):
+        (into / path.name).write_text(swap_imports(path.read_text(encoding="utf-8"), own), encoding="utf-8")
+    return into / script.name

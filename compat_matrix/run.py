@@ -21,7 +21,7 @@ from .execute import Bench, identify, job_environment, kill_all, mistaken, run_j
 from .jobs import Job, all_jobs
 from .plan import Cell, at_least
 from .report import REPORT, Progress
-from .results import CellReport, Result, judge, known_differences
+from .results import FAILED, CellReport, Result, judge, known_differences
 from .server import Server
 
 #: also logged offline and then synced, in the online cells
@@ -36,6 +36,7 @@ class Matrix:
         axes: ``matrix.toml``; not needed for cells of this interpreter.
         jobs: which jobs; all by default.
         wheel: a wheel to test instead of the one built from this tree (for the mutations).
+        stop_at_failure: the first failing job says enough.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Matrix:
         jobs: Optional[Sequence[Job]] = None,
         wheel: Optional[Path] = None,
         progress: Optional[Progress] = None,
+        stop_at_failure: bool = False,
     ) -> None:
         self.reports = [CellReport(cell.name) for cell in cells]
         self._cells = list(cells)
@@ -53,6 +55,7 @@ class Matrix:
         self._wheel = wheel
         self._shim_version: Optional[str] = None
         self._progress = progress or Progress(self.reports)
+        self._stop_at_failure = stop_at_failure
         self._server: Optional[Server] = None
         self._folder = Path(tempfile.mkdtemp(prefix="compat_matrix-"))
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
@@ -107,6 +110,8 @@ class Matrix:
                 report.results.append(result)
                 report.seconds = time.time() - started
                 self._progress.job_done(report, result)
+                if result.status == FAILED and self._stop_at_failure:
+                    self._stopped.set()
             if len(report.results) == report.expected:
                 self._finish(bench)
 
@@ -141,6 +146,8 @@ class Matrix:
             report.identity = identify(python, job_environment(bench, self._jobs[0]), folder)
         except Exception as error:
             raise EnvironmentTrouble(str(error)) from error
+        if report.identity["shim_place"] is None:
+            raise EnvironmentTrouble("one_logger_v1_shim is not installed here: python -m pip install .")
         wrong = mistaken(cell, report.identity, self._shim_version if cell.python != "here" else None)
         if wrong:
             # not "not run": a cell that is not what it says would lend its name to something else

@@ -1,0 +1,174 @@
+"""``python -m compat_matrix signatures``: the shim takes every call that anybody is known to make.
+
+Each ``.pyi`` file here is a v1 module. A stub's parameters must be the shim's, by name, kind and default; what the shim
+has beyond them must have a default. Each call in backquotes in a stub's docstring is bound with
+``inspect.signature(...).bind``. Since the stubs are frozen, they also guard later releases of the shim.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from ..jobs import GOLDENS, SHIM
+
+HERE = Path(__file__).resolve().parent
+_CALL = re.compile(r"`([^`]+)`")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One checked symbol or call; ``trouble`` is empty if it is as v1 had it, None if it could not be checked."""
+
+    symbol: str
+    checked: str
+    trouble: Optional[str]
+    why: str = ""
+
+
+def shim_module(v1: str) -> str:
+    """Where a v1 module lives in the shim."""
+    top, dot, rest = v1.partition(".")
+    return SHIM.get(top, top) + dot + rest
+
+
+def check() -> Iterator[Finding]:
+    """Every stub, every call site, every recorded call."""
+    for path in sorted(HERE.glob("*.pyi")):
+        v1 = path.name[: -len(".pyi")]
+        try:
+            module = importlib.import_module(shim_module(v1))
+        except ImportError as error:
+            yield Finding(v1, "import", None, str(error))
+            continue
+        yield from _module(v1, module, ast.parse(path.read_text(encoding="utf-8")))
+    yield from _recorded()
+
+
+def _module(v1: str, module: Any, stub: ast.Module) -> Iterator[Finding]:
+    for node in stub.body:
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                home = shim_module(f"{v1.partition('.')[0]}.{node.module}") if node.module else module.__name__
+                yield _same_object(f"{v1}.{alias.name}", module, home, alias.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            wanted = {"str": str, "dict": dict}[ast.unparse(node.annotation)]
+            there = isinstance(getattr(module, node.target.id, None), wanted)
+            yield Finding(f"{v1}.{node.target.id}", "constant", "" if there else f"is no {wanted.__name__}")
+        elif isinstance(node, ast.FunctionDef):
+            yield from _function(f"{v1}.{node.name}", getattr(module, node.name, None), node, bound=True)
+        elif isinstance(node, ast.ClassDef):
+            yield from _class(f"{v1}.{node.name}", getattr(module, node.name, None), node)
+
+
+def _same_object(symbol: str, module: Any, home: str, name: str) -> Finding:
+    one, other = getattr(module, name, None), None
+    try:
+        other = getattr(importlib.import_module(home), name)
+    except (ImportError, AttributeError):
+        other = None
+    same = one is not None and (one is other or inspect.ismodule(one))
+    return Finding(symbol, "import", "" if same else f"is not the {name} of {home}")
+
+
+def _class(symbol: str, cls: Any, stub: ast.ClassDef) -> Iterator[Finding]:
+    if cls is None:
+        yield Finding(symbol, "class", "is missing")
+        return
+    for call in _calls(stub):
+        yield _bind(symbol, cls, call, 0)
+    for node in stub.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name, value = node.targets[0].id, ast.literal_eval(node.value)
+            yield Finding(f"{symbol}.{name}", "constant", "" if getattr(cls, name, None) == value else "differs")
+        elif isinstance(node, ast.FunctionDef):
+            # a class is called without self, a method of a class is inspected with it
+            target = cls if node.name == "__init__" else getattr(cls, node.name, None)
+            yield from _function(f"{symbol}.{node.name}", target, node, bound=node.name == "__init__")
+
+
+def _function(symbol: str, target: Any, stub: ast.FunctionDef, bound: bool) -> Iterator[Finding]:
+    if target is None:
+        yield Finding(symbol, "signature", "is missing")
+        return
+    has_self = bool(stub.args.args) and stub.args.args[0].arg == "self"
+    yield Finding(symbol, "signature", _parameters(target, stub, drop_self=has_self and bound))
+    for call in _calls(stub):
+        yield _bind(symbol, target, call, int(has_self and not bound))
+
+
+def _parameters(target: Any, stub: ast.FunctionDef, drop_self: bool) -> str:
+    ours = dict(inspect.signature(target).parameters)
+    names = [argument.arg for argument in stub.args.args]
+    defaults: list[Any] = [inspect.Parameter.empty] * (len(names) - len(stub.args.defaults))
+    defaults += [ast.literal_eval(default) for default in stub.args.defaults]
+    kinds = {parameter.kind for parameter in ours.values()}
+    for name, default in list(zip(names, defaults))[int(drop_self) :]:
+        parameter = ours.pop(name, None)
+        if parameter is None:
+            return f"has no parameter {name!r}"
+        if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+            return f"{name!r} is {parameter.kind.description}"
+        if default is not inspect.Parameter.empty and parameter.default != default:
+            return f"{name!r} is {parameter.default!r} by default, v1: {default!r}"
+    if stub.args.kwarg and inspect.Parameter.VAR_KEYWORD not in kinds:
+        return "takes no **kwargs"
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [p.name for p in ours.values() if p.default is p.empty and p.kind not in variable]
+    return f"needs {needed}, which v1 did not have" if needed else ""
+
+
+def _calls(node: ast.AST) -> list[str]:
+    return _CALL.findall(ast.get_docstring(node) or "")  # type: ignore[arg-type]
+
+
+def _bind(symbol: str, target: Any, call: str, selves: int) -> Finding:
+    parsed = ast.parse(call, mode="eval").body
+    assert isinstance(parsed, ast.Call), call
+    keywords = {keyword.arg: None for keyword in parsed.keywords if keyword.arg}
+    return Finding(symbol, call, _bound(target, [None] * (selves + len(parsed.args)), keywords))
+
+
+def _bound(target: Any, positional: list[Any], keywords: dict[str, Any]) -> str:
+    try:
+        inspect.signature(target).bind(*positional, **keywords)
+    except TypeError as error:
+        return str(error)
+    return ""
+
+
+def _recorded() -> Iterator[Finding]:
+    """Every call of every recorded job that v1 did not refuse."""
+    core = importlib.import_module("one_logger_v1_shim").OneLogger
+    utils = importlib.import_module("one_logger_v1_shim.utils").OneLoggerUtils
+    for path in sorted(GOLDENS.glob("*.json")):
+        job = json.loads(path.read_text(encoding="utf-8"))
+        cls = core if job.get("target") == "OneLogger" else utils
+        trouble = _bound(cls, [job["config"]], {})
+        for step in job["steps"]:
+            positional = [None, *step.get("args", [])]
+            trouble = trouble or _bound(getattr(cls, step["call"]), positional, step.get("kwargs", {}))
+        yield Finding(f"goldens/{path.stem}", f"{len(job['steps'])} calls", trouble)
+
+
+def main(arguments: list[str]) -> int:
+    """Print what differs; 0 if nothing does."""
+    findings = list(check())
+    wrong = [finding for finding in findings if finding.trouble]
+    for finding in wrong:
+        print(f"{finding.symbol}: {finding.checked}: {finding.trouble}")
+    for finding in findings:
+        if finding.trouble is None:
+            print(f"{finding.symbol}: not run ({finding.why})")
+        elif arguments == ["-v"] and not finding.trouble:
+            print(f"{finding.symbol}: {finding.checked}: as v1")
+    checked = [finding for finding in findings if finding.trouble is not None]
+    print(f"signatures: {len(checked) - len(wrong)} of {len(checked)} as v1 had them")
+    return 1 if wrong or not checked else 0

@@ -1,0 +1,1 @@
+"""NVlabs/LongLive trainer/distillation.py, tmfs10/verl, NVlabs/Sana."""

@@ -1,0 +1,69 @@
+"""Which cells there are, and what becomes of those that cannot be run."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import pytest
+
+from compat_matrix import interpreters, plan
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
+
+
+def test_every_python_meets_every_wandb_that_it_can_install() -> None:
+    axes = plan.load()
+    offline = {(cell.python, cell.wandb) for cell in plan.grid(axes) if cell.wandb_mode == "offline"}
+    wanted = {
+        (python, wandb)
+        for python, (wandb, bound) in itertools.product(axes["python"], axes["wandb"].items())
+        if plan.at_least(python, bound)
+    }
+    assert offline == wanted
+    assert ("3.9", "0.31.0") not in wanted
+
+
+def test_every_pair_of_values_occurs() -> None:
+    axes = plan.load()
+    seen = set().union(*(cell.pairs() for cell in plan.grid(axes)))
+    names = ("wrapt", "mode", "delivery", "imports", "wandb_mode", "python", "wandb")
+    for one, other in itertools.combinations(sorted(names), 2):
+        for a, b in itertools.product(axes[one], axes[other]):
+            if {one, other} == {"python", "wandb"}:
+                python, wandb = (a, b) if one == "python" else (b, a)
+                if not plan.at_least(python, axes["wandb"][wandb]):
+                    continue
+            assert (one, a, other, b) in seen
+
+
+def test_cells_have_names_of_their_own_and_share_environments() -> None:
+    cells = plan.grid(plan.load())
+    assert len({cell.name for cell in cells}) == len(cells)
+    assert len({cell.environment for cell in cells}) == len({(cell.python, cell.wandb) for cell in cells})
+
+
+def test_the_diagonal_has_each_python_each_wandb_and_each_value_of_the_other_axes() -> None:
+    axes = plan.load()
+    cells = plan.diagonal(axes)
+    for axis in ("python", "wandb", "wrapt", "mode", "delivery", "imports", "wandb_mode"):
+        assert {getattr(cell, axis) for cell in cells} == set(axes[axis]), axis
+    assert all(plan.at_least(cell.python, axes["wandb"][cell.wandb]) for cell in cells)
+
+
+def test_this_interpreter_is_found_only_if_it_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PYENV_ROOT", raising=False)
+    assert interpreters.find("3.11") is None
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    pretender = tmp_path / f"python{here}"
+    pretender.write_text("#!/bin/sh\necho pyenv: version not installed >&2\nexit 127\n")
+    pretender.chmod(0o755)
+    assert interpreters.find(here) is None
+    pretender.unlink()
+    pretender.symlink_to(sys.executable)
+    assert interpreters.find(here) == str(pretender)
+    (tmp_path / "python3.99").symlink_to(sys.executable)
+    assert interpreters.find("3.99") is None
