@@ -331,3 +331,14 @@ def test_copies_and_pickles() -> None:
     assert type(elsewhere) is OneLoggerUtils
     elsewhere.on_app_start()  # in another process it is silent
     assert elsewhere.one_logger is None
+
+
+def test_rankpulse_of_the_environment(
+    clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    utils, _ = job()
+    utils.on_train_start(train_iterations_start=0)
+    assert warnings(caplog) == []
+    monkeypatch.setenv("RANKPULSE_ENABLE", "Yes")
+    utils.on_train_start(train_iterations_start=0)
+    assert [message for message in warnings(caplog) if "rankpulse" in message]

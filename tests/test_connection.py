@@ -124,6 +124,19 @@ def test_application_span_is_not_opened_behind_the_applications_back(fresh: Path
     assert stored_rows(fresh) == [{"early": 1}, {"late": 1}]
 
 
+def test_v1_callbacks_open_the_application_where_nobody_did(fresh: Path) -> None:
+    path = fresh / "stream.jsonl"
+    application_configures_v2(RecordingExporter(path))
+    utils = OneLoggerUtils(CONFIG)
+    utils.on_train_start(train_iterations_start=0)
+    utils.on_app_start()
+    utils.on_train_end()
+    utils.finish()
+    starts = [record[1:3] for record in records(path) if record[0] == "start"]
+    assert starts == [["application", None], ["training_loop", "application"]]
+    assert records(path)[-1] == ["close"]
+
+
 def test_exporter_of_the_application_is_used(fresh: Path) -> None:
     from one_logger_v1_shim import V1CompatibleExporter
 

@@ -81,6 +81,8 @@ class Connection:
             return
         with self._lock:
             text = _delivery.encode(self._exporter.bookkeeping.complete(row, now))
+            if self._application is None:
+                self.open(now)
             span = self._application
             if span is not None and span.id in self._recorder._spans:
                 taken = self._exporter.rows_taken
@@ -114,8 +116,8 @@ class Connection:
     def open(self, now: float, given_ms: Any = None, asked: bool = False) -> None:
         """Open v2's APPLICATION span, the carrier of our rows, unless the application did so itself.
 
-        ``asked``: v1's ``on_app_start`` was called. Without that, a provider that is not ours is left alone: the
-        application may be about to call v2's own ``on_app_start``, which refuses a second one.
+        ``asked``: a v1 callback was called. Rows alone open no span in a provider that is not ours: the application
+        may be about to call v2's own ``on_app_start``, which refuses a second one.
         """
         if self._dead or self._ended or self._application is not None:
             return
@@ -160,6 +162,8 @@ class Connection:
         if self._dead or self._ended:
             return
         with self._lock:
+            if self._application is None:
+                self.open(now, asked=True)
             if self.spans.enabled():
                 self._guard(method, getattr(self.spans, method), now, *arguments)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
-import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from .. import rankpulse
 from .._log import logger, warn_once
 from .._v1.config import DEFAULTS, V1Config, bad_value
 from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Job
@@ -180,6 +181,8 @@ class OneLoggerUtils(Callbacks):
     def on_train_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``train_iterations_start``: required. ``train_samples_start``: default is that times ``batch_size``."""
         if self._job is not None:
+            if os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y"):
+                rankpulse.start()  # v1 started it here; ours says once that it collects nothing
             self._call("on_train_start", set_barrier, kwargs, self._job.on_train_start, self._forward_train_start)
 
     def on_train_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
@@ -315,7 +318,7 @@ class OneLoggerUtils(Callbacks):
 
 
 def _default_run_name() -> Optional[str]:
-    import os
+    import uuid
 
     # v1 made one up; a name that the environment gives is better, and W&B reads it by itself
     return None if os.environ.get("WANDB_NAME") else str(uuid.uuid4())
