@@ -45,6 +45,15 @@ def _text(key: str, value: Any) -> str:
     return text
 
 
+def _project(key: str, value: Any) -> str:
+    return str(DEFAULTS[key]) if value is None else _text(key, value)
+
+
+def _session(key: str, value: Any) -> str:
+    # BioNeMo passes every key, some of them None; v2 needs a text
+    return os.environ.get("SLURM_JOB_NAME") or "unnamed" if value is None else _text(key, value)
+
+
 def _tag(key: str, value: Any) -> Union[str, list[str]]:
     if isinstance(value, (list, tuple)):
         return [_text(key, one) for one in value]
@@ -109,8 +118,8 @@ def _as_is(key: str, value: Any) -> Any:
 #: v1 key, part of the v2 configuration, field there, conversion, default
 TABLE: tuple[Row, ...] = (
     Row("enable_for_current_rank", BASE, "enable_for_current_rank", _flag, False),
-    Row("one_logger_project", BASE, "application_name", _text, REQUIRED),
-    Row("app_tag_run_name", BASE, "session_tag_or_fn", _text, REQUIRED),
+    Row("one_logger_project", BASE, "application_name", _project, REQUIRED),
+    Row("app_tag_run_name", BASE, "session_tag_or_fn", _session, REQUIRED),
     Row("world_size", BASE, "world_size_or_fn", _positive, REQUIRED),
     Row("is_baseline_run", BASE, "is_baseline_run_or_fn", _flag, False),
     Row("summary_data_schema_version", BASE, "summary_data_schema_version", _text, "1.0.0"),

@@ -136,6 +136,8 @@ def test_callables_stay_callables() -> None:
         ("world_size", "-1", 1),  # os.environ.get("WORLD_SIZE", -1)
         ("world_size", -1, 1),
         ("world_size", None, 1),
+        ("app_tag_run_name", None, "unnamed"),
+        ("one_logger_project", None, "e2e-tracking"),
         ("global_batch_size", 0, 1),
         ("micro_batch_size", None, None),
         ("micro_batch_size", 4.0, 4),

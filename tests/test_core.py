@@ -166,6 +166,7 @@ def test_without_any_configuration(fresh: Path) -> None:
     [
         (3, r"config=3 \(int\); expected a dict or None"),
         ({"project": ["p"]}, r"project=\['p'\] \(list\); expected a string"),
+        ({"project": "a/b"}, r"project='a/b' \(str\); expected at most 128 characters and none of"),
         ({"tags": "one"}, r"tags='one' \(str\); expected a list of strings"),
         ({"wandb": 3}, r"wandb=3 \(int\); expected a dict"),
         ({"api_key": ["s3cret"]}, r"api_key='\(not shown\)'"),

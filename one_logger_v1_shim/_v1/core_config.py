@@ -19,6 +19,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "tags": ("tags", "tags"),
     "save_dir": ("save_dir", "save_dir"),
 }
+_NOT_IN_A_PROJECT = "/\\#?%:"
 _FLAGS = {"async": True, "quiet": False, "no_exception": True, "enable_one_logger": True, "is_baseline_run": False}
 
 
@@ -67,6 +68,8 @@ class CoreConfig:
                     shown = "(not shown)" if name == "api_key" else value
                     raise bad_value(flat, shown, "a string")
                 value = str(value)
+            if name == "project" and (len(value) > 128 or set(value) & set(_NOT_IN_A_PROJECT)):
+                raise bad_value(flat, value, f"at most 128 characters and none of {_NOT_IN_A_PROJECT}, as W&B wants it")
             chosen[name] = value
         unknown = config.keys() - {flat for flat, _ in _PLACES.values()} - _FLAGS.keys() - {"wandb"}
         unknown |= {f"wandb.{key}" for key in nested.keys() - {inner for _, inner in _PLACES.values()}}
