@@ -44,12 +44,13 @@ def digest(wheel: Path) -> str:
 
 
 class Environment:
-    """A virtual environment with the wheel and exactly the named versions."""
+    """A virtual environment with the wheel and exactly the named versions; made by uv unless it must be pip."""
 
     _locks: dict[str, threading.Lock] = {}
     _locks_lock = threading.Lock()
 
-    def __init__(self, name: str, interpreter: str) -> None:
+    def __init__(self, name: str, interpreter: str, by_pip: bool = False) -> None:
+        self._uv = None if by_pip else _uv()
         self.folder = ENVIRONMENTS / name
         self.interpreter = interpreter
         self.python = self.folder / "bin" / "python"
@@ -81,17 +82,15 @@ class Environment:
         return stamp
 
     def _create(self) -> None:
-        uv = _uv()
-        if uv:
-            _run([uv, "venv", "--quiet", "--python", self.interpreter, str(self.folder)])
+        if self._uv:
+            _run([self._uv, "venv", "--quiet", "--python", self.interpreter, str(self.folder)])
         else:
             _run([self.interpreter, "-m", "venv", str(self.folder)])
 
     def _install(self, arguments: Sequence[str]) -> None:
-        uv = _uv()
-        if uv:
+        if self._uv:
             # modules are compiled now: jobs must not take turns at it, nor measure it
-            tool = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python)]
+            tool = [self._uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python)]
         else:
             tool = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         _run([*tool, *arguments])

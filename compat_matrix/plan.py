@@ -24,21 +24,24 @@ class Cell:
     delivery: str
     imports: str
     wandb_mode: str
+    #: with the training frameworks, and for the programs that need them
+    frameworks: bool = False
 
     @property
     def name(self) -> str:
         """Also the name of its file of known differences."""
-        head = "here" if self.python == "here" else f"py{self.python}-wandb-{self.wandb}-wrapt-{self.wrapt}"
+        head = "here" if self.python == "here" else self.environment
         return f"{head}-{self.mode}-{self.delivery}-{self.imports}-{self.wandb_mode}"
 
     @property
     def environment(self) -> str:
         """Cells with the same of these share an environment."""
-        return f"py{self.python}-wandb-{self.wandb}-wrapt-{self.wrapt}"
+        more = "-frameworks" if self.frameworks else ""
+        return f"py{self.python}-wandb-{self.wandb}-wrapt-{self.wrapt}{more}"
 
     def pairs(self) -> set[Pair]:
         """Every pair of two axes' values that this cell has."""
-        axes = sorted((axis, value) for axis, value in vars(self).items())
+        axes = sorted((axis, value) for axis, value in vars(self).items() if isinstance(value, str))
         return {(*a, *b) for a, b in itertools.combinations(axes, 2)}
 
 
@@ -86,11 +89,15 @@ def grid(axes: Mapping[str, Any]) -> list[Cell]:
         while any(candidate.pairs() - seen for candidate in candidates):
             by = len(cells) * 7 % len(candidates)
             cells.append(_most_new(candidates[by:] + candidates[:by], seen))
+    for corner in axes["frameworks"]["cells"]:
+        python, wandb = corner.split("/")
+        for rest in (("async", "worker", "no-edit", "offline"), ("sync", "worker", "swapped", "offline")):
+            cells.append(Cell(python, wandb, "newest", *rest, frameworks=True))
     return cells
 
 
 def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
-    """The cells of ``--quick``: each Python, each wandb, and one online cell; the other axes alternate."""
+    """The cells of ``--quick``: each Python with its wandb, one online and one disabled; the other axes alternate."""
     cells = []
     for number, corner in enumerate(axes["quick"]):
         python, wandb = corner.split("/")
@@ -107,7 +114,7 @@ def here() -> list[Cell]:
     """This interpreter with what it has installed."""
     return [
         Cell("here", "here", "here", "sync", "worker", "swapped", "offline"),
-        Cell("here", "here", "here", "async", "inline", "no-edit", "offline"),
+        Cell("here", "here", "here", "async", "worker", "no-edit", "offline"),
     ]
 
 

@@ -118,6 +118,8 @@ class Matrix:
         self._futures += [self._pool.submit(one, job) for job in jobs]
 
     def _jobs_of(self, cell: Cell) -> list[Job]:
+        if cell.frameworks:
+            return [job for job in self._jobs if job.needs]
         readme = [job for job in self._jobs if not job.name.endswith("@readme") or cell.wandb_mode == "offline"]
         if cell.wandb_mode != "online":
             return readme
@@ -161,8 +163,10 @@ class Matrix:
         if interpreter is None:
             raise EnvironmentTrouble(f"no CPython {cell.python} on this machine")
         self._progress.say(f"environment {cell.environment}")
-        environment = Environment(cell.environment, interpreter)
+        environment = Environment(cell.environment, interpreter, by_pip=cell.frameworks)
         wanted = [requirement("wandb", cell.wandb), requirement("wrapt", cell.wrapt)]
+        if cell.frameworks:
+            wanted += self._axes["frameworks"]["requirements"]
         environment.make(wanted, self._wheel)
         return str(environment.python)
 

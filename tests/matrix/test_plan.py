@@ -15,7 +15,9 @@ pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is 
 
 def test_every_python_meets_every_wandb_that_it_can_install() -> None:
     axes = plan.load()
-    offline = {(cell.python, cell.wandb) for cell in plan.grid(axes) if cell.wandb_mode == "offline"}
+    offline = {
+        (cell.python, cell.wandb) for cell in plan.grid(axes) if cell.wandb_mode == "offline" and not cell.frameworks
+    }
     wanted = {
         (python, wandb)
         for python, (wandb, bound) in itertools.product(axes["python"], axes["wandb"].items())
@@ -41,13 +43,15 @@ def test_every_pair_of_values_occurs() -> None:
 def test_cells_have_names_of_their_own_and_share_environments() -> None:
     cells = plan.grid(plan.load())
     assert len({cell.name for cell in cells}) == len(cells)
-    assert len({cell.environment for cell in cells}) == len({(cell.python, cell.wandb) for cell in cells})
+    plain = [cell for cell in cells if not cell.frameworks]
+    assert len({cell.environment for cell in plain}) == len({(cell.python, cell.wandb) for cell in plain})
 
 
-def test_the_diagonal_has_each_python_each_wandb_and_each_value_of_the_other_axes() -> None:
+def test_the_diagonal_has_each_python_the_ends_of_wandb_and_each_value_of_the_other_axes() -> None:
     axes = plan.load()
     cells = plan.diagonal(axes)
-    for axis in ("python", "wandb", "wrapt", "mode", "delivery", "imports", "wandb_mode"):
+    assert {"0.20.1", "newest"} <= {cell.wandb for cell in cells}
+    for axis in ("python", "wrapt", "mode", "delivery", "imports", "wandb_mode"):
         assert {getattr(cell, axis) for cell in cells} == set(axes[axis]), axis
     assert all(plan.at_least(cell.python, axes["wandb"][cell.wandb]) for cell in cells)
 

@@ -112,16 +112,14 @@ def test_a_cell_that_is_not_what_it_says_is_refused() -> None:
 
 
 def test_swapping_imports_is_the_only_edit(tmp_path: Path) -> None:
-    source = (
-        "    from one_logger import OneLogger\nimport one_logger.rankpulse as r\nfrom one_logger_utils.core import X\n"
-    )
-    assert swap_imports(source) == (
-        "    from one_logger_v1_shim import A\nimport one_logger_v1_shim.rankpulse as r\n"
-        "from one_logger_v1_shim.utils.core import X\n"
-    )
-    assert swap_imports("from one_logger_utils_nemo import A\nx = one_logger\n") == (
-        "from one_logger_utils_nemo import A\nx = one_logger\n"
-    )
+    lines = ["    from one_logger import A", "import one_logger.rankpulse as r", "from one_logger_utils.core import X"]
+    assert swap_imports("\n".join(lines)).splitlines() == [
+        "    from one_logger_v1_shim import A",
+        "import one_logger_v1_shim.rankpulse as r",
+        "from one_logger_v1_shim.utils.core import X",
+    ]
+    others = "from one_logger_utils_nemo import A\nx = one_logger\n"
+    assert swap_imports(others) == others
     copy = swapped_copy(PROGRAMS / "eagle" / "train.py", tmp_path / "copy")
     assert (copy.parent / "one_logger.py").exists()
     assert "one_logger_v1_shim.core" not in copy.read_text()
