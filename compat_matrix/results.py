@@ -53,7 +53,7 @@ class CellReport:
             return NOT_RUN
         if self.count(FAILED):
             return FAILED
-        return PASSED if len(self.results) == self.expected else "unfinished"
+        return PASSED if self.expected and len(self.results) == self.expected else "unfinished"
 
 
 def known_differences(cell: str) -> dict[str, str]:

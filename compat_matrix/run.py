@@ -100,15 +100,16 @@ class Matrix:
         known = known_differences(bench.cell.name)
         jobs = self._jobs_of(bench.cell)
         report.expected = len(jobs)
-        started = time.time()
+        begun: list[float] = []
 
         def one(job: Job) -> None:
             if self._stopped.is_set():
                 return
+            begun.append(time.time())
             result = judge(run_job(bench, job), known)
             if not self._stopped.is_set():
                 report.results.append(result)
-                report.seconds = time.time() - started
+                report.seconds = time.time() - begun[0]
                 self._progress.job_done(report, result)
                 if result.status == FAILED and self._stop_at_failure:
                     self._stopped.set()

@@ -47,7 +47,7 @@ def main(arguments: list[str]) -> int:
         print(f"  project {run.project!r}, run {run.name!r}: {len(run.rows)} rows")
         for number, row in enumerate(run.rows[:_SHOWN]):
             said_by_v1 = {key: value for key, value in row.items() if key not in BOOKKEEPING}
-            print(f"    {number:5}  {_shorten(json.dumps(said_by_v1, ensure_ascii=False))}")
+            print(f"    {number:5}  {_shorten(json.dumps(said_by_v1, ensure_ascii=False, sort_keys=True))}")
         if len(run.rows) > _SHOWN:
             print(f"    and {len(run.rows) - _SHOWN} more")
     if not runs:
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
     ]
     print("\nwhat v1 would have refused:")
     for number, what in said["refused"]:
-        print(f"  {_spelled(calls[number])}: {what}")
+        print(f"  {_spelled(calls[number], 70)}: {what}")
     if not said["refused"]:
         print("  nothing")
     differences = compare_runs(expected, runs, life_ms)
@@ -109,10 +109,10 @@ def _print_calls(calls: Sequence[dict[str, Any]]) -> None:
             print(f"  raised: {_spelled(call)}: {call['raised']}")
 
 
-def _spelled(call: dict[str, Any]) -> str:
+def _spelled(call: dict[str, Any], width: int = 150) -> str:
     given = [json.dumps(value) for value in call["args"]]
     given += [f"{key}={json.dumps(value)}" for key, value in call["kwargs"].items()]
-    return _shorten(f"{call['class']}.{call['call']}({', '.join(given)})")
+    return _shorten(f"{call['class']}.{call['call']}({', '.join(given)})", width)
 
 
 def _shorten(text: str, width: int = 150) -> str:

@@ -20,6 +20,8 @@ def _decode(value):
         return lambda: items.pop(0) if len(items) > 1 else items[0]
     if isinstance(value, dict):
         return {key: _decode(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_decode(one) for one in value]
     return value
 
 

@@ -44,6 +44,7 @@ def test_a_cell_that_was_interrupted_has_not_passed() -> None:
     cell = CellReport("cell", expected=2, results=[Result("cell", "golden/a", "passed")])
     assert cell.status == "unfinished"
     assert not green([cell])
+    assert CellReport("never begun").status == "unfinished"
 
 
 def test_the_terminal_says_why() -> None:

@@ -101,7 +101,7 @@ class OneLoggerUtils:
             "project": config.get("one_logger_project", "e2e-tracking"), "name": config.get("one_logger_run_name"),
             "async": config.get("one_logger_async", True), "quiet": config.get("quiet", False), "no_exception": False,
         })  # fmt: skip
-        self._throughput = bool(self._get("is_log_throughput_enabled", True))
+        self._throughput = bool(self._get("is_log_throughput_enabled", False))
         self._saving = bool(self._get("is_save_checkpoint_enabled", True))
         self._begin_job()
 

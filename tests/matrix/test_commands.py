@@ -1,0 +1,119 @@
+"""``try``, ``mutations`` and the command line around them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from compat_matrix.jobs import PROGRAMS
+from compat_matrix.mutations import MUTATIONS, Mutation, mutate
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "one_logger_v1_shim"
+
+
+def matrix(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd)}
+    command = [sys.executable, "-m", "compat_matrix", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_try_shows_calls_rows_and_what_v1_would_have_refused(tmp_path: Path) -> None:
+    done = matrix("try", str(PROGRAMS / "longlive" / "train.py"), cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "20 x OneLoggerUtils#0.on_train_batch_end" in done.stdout
+    assert "project 'self-forcing', run 'longlive-1.3b': 25 rows" in done.stdout
+    refused = "OneLoggerUtils.on_app_end(): RuntimeError: Cannot end timer = 'app_run' since it is not active"
+    assert refused in done.stdout
+    assert "the same rows, in the same order" in done.stdout
+
+
+def test_try_passes_arguments_callables_and_errors_on(tmp_path: Path) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(
+        """
+import sys
+from one_logger_utils import OneLoggerUtils
+sizes = iter([8, 8, 16])
+logger = OneLoggerUtils({
+    "enable_for_current_rank": True, "one_logger_project": sys.argv[1], "app_tag": "t", "app_tag_run_name": "n",
+    "world_size": 1, "global_batch_size": lambda: next(sizes), "log_every_n_train_iterations": 1,
+    "is_train_iterations_enabled": True, "is_validation_iterations_enabled": False, "batch_size": 8,
+    "train_iterations_target": 2, "train_samples_target": 24,
+})
+logger.on_train_start(train_iterations_start=0)
+for _ in range(2):
+    logger.on_train_batch_start()
+    logger.on_train_batch_end()
+try:
+    logger.on_train_start()
+except ValueError:
+    sys.exit(3)
+"""
+    )
+    done = matrix("try", "train.py", "--", "mine", cwd=tmp_path)
+    assert done.returncode == 3
+    assert "project 'mine'" in done.stdout
+    assert "raised: OneLoggerUtils.on_train_start(): ValueError" in done.stdout
+    assert "without 'one_logger_async'" in done.stdout
+    assert "the same rows, in the same order" in done.stdout, done.stdout
+    assert not (tmp_path / "wandb").exists()
+
+
+def test_try_says_what_is_wrong_with_its_arguments(tmp_path: Path) -> None:
+    assert matrix("try", cwd=tmp_path).returncode == 2
+    done = matrix("try", "missing.py", cwd=tmp_path)
+    assert (done.returncode, done.stderr.strip()) == (2, "no such file: missing.py")
+    assert matrix("retry", cwd=tmp_path).returncode == 2
+    assert matrix("--here", "--job", "no such job", cwd=tmp_path).returncode == 2
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.kind)
+def test_each_mutation_applies_to_the_package_as_it_is(mutation: Mutation, tmp_path: Path) -> None:
+    wheel = tmp_path / "one_logger_v1_shim-0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(PACKAGE / mutation.file, f"one_logger_v1_shim/{mutation.file}")
+    broken = mutate(wheel, mutation, tmp_path / "broken")
+    with zipfile.ZipFile(broken) as archive:
+        source = archive.read(f"one_logger_v1_shim/{mutation.file}").decode()
+    compile(source, mutation.file, "exec")
+    assert source != (PACKAGE / mutation.file).read_text(encoding="utf-8")
+
+
+def test_a_mutation_that_no_longer_applies_is_an_error(tmp_path: Path) -> None:
+    wheel = tmp_path / "x.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("one_logger_v1_shim/a.py", "old = 1\n")
+    with pytest.raises(ValueError, match="write this mutation anew"):
+        mutate(wheel, Mutation("kind", "a.py", "gone", "new"), tmp_path / "out")
+
+
+def test_there_are_ten_mutations_of_several_kinds() -> None:
+    assert len(MUTATIONS) == 10
+    assert {"name", "off by one", "dropped row", "wrong order"} <= {mutation.kind for mutation in MUTATIONS}
+
+
+def test_an_interrupted_run_leaves_a_report(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from compat_matrix import report, __main__ as m;"
+        f"report.write = lambda reports, w=report.write: w(reports, Path({str(tmp_path / 'report')!r}));"
+        "sys.exit(m.main(['--here', '--job', 'golden']))"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    time.sleep(8)
+    process.send_signal(signal.SIGINT)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 1
+    assert "unfinished" in output
+    assert (tmp_path / "report" / "index.html").exists()
