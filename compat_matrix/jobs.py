@@ -35,6 +35,8 @@ class Job:
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     exit_code: int = 0
+    #: the program's own configuration names this W&B server; ours stays out of it
+    server: str = ""
 
     @property
     def is_golden(self) -> bool:
@@ -81,6 +83,7 @@ def program(folder: Path) -> Job:
         arguments=tuple(expected.get("args", ())),
         environment=expected.get("env", {}),
         exit_code=expected.get("exit", 0),
+        server=expected.get("server", ""),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,7 +22,7 @@ from .execute import Bench, identify, job_environment, kill_all, mistaken, run_j
 from .jobs import Job, all_jobs
 from .plan import Cell, at_least
 from .report import REPORT, Progress
-from .results import FAILED, CellReport, Result, judge, known_differences
+from .results import FAILED, NOT_RUN, PASSED, CellReport, Result, judge, known_differences
 from .server import Server
 
 #: also logged offline and then synced, in the online cells
@@ -99,7 +100,7 @@ class Matrix:
     def _submit(self, bench: Bench, report: CellReport) -> None:
         known = known_differences(bench.cell.name)
         jobs = self._jobs_of(bench.cell)
-        report.expected = len(jobs)
+        report.expected = len(jobs) + (bench.server is not None)  # and the page of a run
         begun: list[float] = []
 
         def one(job: Job) -> None:
@@ -113,8 +114,8 @@ class Matrix:
                 self._progress.job_done(report, result)
                 if result.status == FAILED and self._stop_at_failure:
                     self._stopped.set()
-            if len(report.results) == report.expected:
-                self._finish(bench)
+            if len(report.results) == len(jobs):
+                self._finish(bench, report)
 
         self._futures += [self._pool.submit(one, job) for job in jobs]
 
@@ -127,14 +128,28 @@ class Matrix:
         synced = [replace(job, name=f"{job.name}@sync") for job in self._jobs if job.name in SYNCED]
         return [*readme, *synced]
 
-    def _finish(self, bench: Bench) -> None:
+    def _finish(self, bench: Bench, report: CellReport) -> None:
+        """The last look at a cell: in an online one, the page of a run."""
         if bench.server is not None:
-            picture = REPORT / f"{bench.cell.name}.png"
-            for run in stored_runs(bench.folder / "program-longlive"):
-                said = browser.screenshot(bench.server.page(run), picture)
-                self._progress.say(f"{bench.cell.name}: {said}")
+            result = self._page(bench, bench.server)
+            report.results.append(result)
+            self._progress.job_done(report, result)
         with contextlib.suppress(OSError):
             shutil.rmtree(bench.folder)
+
+    @staticmethod
+    def _page(bench: Bench, server: Server) -> Result:
+        result = Result(bench.cell.name, "page of a run", NOT_RUN)
+        stored = stored_runs(bench.folder / "program-longlive")
+        if not stored:
+            result.note = "program/longlive was not run"
+            return result
+        try:
+            result.note = browser.screenshot(server.page(stored[0]), REPORT / f"{bench.cell.name}.png", stored[0].name)
+            result.status = NOT_RUN if "not run" in result.note else PASSED
+        except (ValueError, OSError, subprocess.TimeoutExpired) as error:
+            result.status, result.differences = FAILED, [["page", "shows the run", "yes", str(error)]]
+        return result
 
     # -- environments ------------------------------------------------------------------------------------------
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import sqlite3
 import subprocess
 import time
 import urllib.request
@@ -71,9 +73,20 @@ class Server:
         return found
 
     def page(self, stored: StoredRun) -> str:
-        """The address of the run's web page."""
+        """The address of the run's web page, which is made public first: a browser has no key."""
         found = self.run(stored)
-        return f"{self.url}/{found.entity}/{found.project}/runs/{stored.run_id}"
+        with contextlib.closing(sqlite3.connect(self.folder / "openwandb.db")) as database:
+            ids = database.execute("SELECT id FROM projects WHERE name = ?", (found.project,)).fetchall()
+        for (number,) in ids:
+            request = urllib.request.Request(
+                f"{self.url}/api/v2/projects/{number}/visibility",
+                data=json.dumps({"visibility": "public"}).encode(),
+                headers={"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+                method="PUT",
+            )
+            with urllib.request.urlopen(request, timeout=10):
+                pass
+        return f"{self.url}/runs/{found.entity}/{found.project}/{stored.run_id}"
 
     def stop(self) -> None:
         """End the server that was started here."""

@@ -20,7 +20,7 @@ class OneLogger:
         nested = config.get("wandb") or {}
         self.project = config.get("project") or nested.get("project")
         self.name = config.get("name") or nested.get("name")
-        self.entity = config.get("entity") or nested.get("entity")
+        self.host = config.get("host") or nested.get("host")
         self.emits = []
         #: ``time.time()`` of each of them
         self.times = []
@@ -86,6 +86,7 @@ def dump():
         {
             "project": core.project,
             "name": core.name,
+            "host": core.host,
             "emits": core.emits,
             "times": core.times,
             "refused": core.refused,
