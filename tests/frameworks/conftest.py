@@ -1,9 +1,15 @@
-"""The framework tests run real jobs on the real frameworks; each job is run once and looked at by several tests."""
+"""The framework tests run real jobs on the real frameworks; each job is run once and looked at by several tests.
+
+Most of a job's time goes into imports, on one core. The jobs that a module names in its ``JOBS`` are therefore started
+ahead, two at a time.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
@@ -32,15 +38,44 @@ def _installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None and importlib.util.find_spec("torch") is not None
 
 
-@pytest.fixture(scope="session")
-def job(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., jobs.Result]:
+class Runner:
     """``job(kind, torchrun=0, **settings)``: the job's result; the same job is run once per session."""
-    done: dict[str, jobs.Result] = {}
 
-    def run(kind: str, torchrun: int = 0, **settings: Any) -> jobs.Result:
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._pool = ThreadPoolExecutor(max_workers=2)
+        self._started: dict[str, Future[jobs.Result]] = {}
+
+    def start(self, kind: str, torchrun: int = 0, **settings: Any) -> Future[jobs.Result]:
         key = json.dumps([kind, torchrun, settings], sort_keys=True)
-        if key not in done:
-            done[key] = jobs.run(kind, tmp_path_factory.mktemp(kind), settings, torchrun)
-        return done[key]
+        if key not in self._started:
+            folder = self._folders.mktemp(kind)
+            self._started[key] = self._pool.submit(jobs.run, kind, folder, settings, torchrun)
+        return self._started[key]
 
-    return run
+    def __call__(self, kind: str, torchrun: int = 0, **settings: Any) -> jobs.Result:
+        return self.start(kind, torchrun, **settings).result()
+
+    def close(self) -> None:
+        for job in self._started.values():
+            job.cancel()
+        self._pool.shutdown(wait=True)
+
+
+@pytest.fixture(scope="session")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    runner = Runner(tmp_path_factory)
+    yield runner
+    runner.close()
+
+
+@pytest.fixture(scope="session")
+def job(runner: Runner, request: pytest.FixtureRequest) -> Callable[..., jobs.Result]:
+    """See :class:`Runner`."""
+    run = [item for item in request.session.items if item.get_closest_marker("skip") is None]
+    using = [item for item in run if "job" in getattr(item, "fixturenames", ())]
+    if len(using) > 10:  # not when somebody looks at a few tests
+        for module in dict.fromkeys(item.module for item in using):  # type: ignore[attr-defined]
+            for kind, settings in getattr(module, "JOBS", ()):
+                runner.start(kind, **settings)
+    return runner

@@ -24,7 +24,6 @@ DEFAULTS: dict[str, Any] = {
     "two_datasets": False,
     "resume": None,
     "event": None,  # [global_step, "raise" | "sigint" | "stop"]
-    "end": "",  # "app_end": the job calls on_app_end itself; "lora": it reports a save of its own first, as VILA does
     "enabled": "rank0",  # or "no"
     "config": {},
 }
@@ -150,14 +149,6 @@ def main() -> None:
     try:
         trainer.train(resume_from_checkpoint=settings["resume"])
         trainer.predict(Tokens(12))  # no validation
-        step = trainer.state.global_step
-        if settings["end"] == "lora":
-            callback.on_save_checkpoint_start(global_step=step)
-            torch.save(model.state_dict(), "lora.bin")
-            callback.on_save_checkpoint_success(global_step=step)
-            callback.on_save_checkpoint_end(global_step=step)
-        if settings["end"]:
-            callback.on_app_end()
     except BaseException as raised:
         error = f"{type(raised).__name__}: {raised}"
         raise

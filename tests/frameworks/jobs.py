@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from compat_matrix import wandb_file
-from tests.support import clean_environment
+from tests.support import ROOT, clean_environment
 
 HERE = Path(__file__).resolve().parent
 
@@ -129,9 +129,12 @@ def command(kind: str, settings: dict[str, Any], torchrun: int = 0) -> list[str]
     return [*launcher, str(HERE / f"{kind}_job.py"), json.dumps(settings)]
 
 
-def run(kind: str, folder: Path, settings: Optional[dict[str, Any]] = None, torchrun: int = 0) -> Result:
-    """Run ``lightning_job.py`` or ``huggingface_job.py`` with ``settings`` in ``folder``."""
-    return run_command(command(kind, settings or {}, torchrun), folder)
+def run(kind: str, folder: Path, settings: dict[str, Any], torchrun: int = 0) -> Result:
+    """Run ``lightning_job.py`` or ``huggingface_job.py`` in ``folder``; ``program``: a legacy one, in no-edit mode."""
+    if kind == "program":
+        program = str(ROOT / "compat_matrix" / "programs" / settings["name"] / "train.py")
+        return run_command([sys.executable, "-m", "one_logger_v1_shim", "run", program], folder)
+    return run_command(command(kind, settings, torchrun), folder)
 
 
 def run_command(arguments: list[str], folder: Path, env: Optional[dict[str, str]] = None) -> Result:

@@ -25,7 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "asynchronous": False,
     "fail_save": None,  # the global_step whose asynchronous save fails
     "resume": None,  # path of a checkpoint
-    "event": None,  # [global_step, "raise" | "sigint" | "stop" | "exit"]
+    "event": None,  # [global_step, "raise" | "sigint" | "stop"]
     "then": [],  # stages after fit: "validate", "test", "fit", "save"
     "first": [],  # stages before fit
     "enabled": "rank0",  # or "no", "yes"
@@ -82,8 +82,6 @@ def happen(what: str, trainer: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
     elif what == "stop":
         trainer.should_stop = True
-    elif what == "exit":
-        sys.exit(3)
 
 
 def loader(count: int) -> Any:

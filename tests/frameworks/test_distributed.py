@@ -7,8 +7,17 @@ from typing import Any, Callable
 import pytest
 
 from tests.frameworks import jobs
+from tests.frameworks.test_lightning import BASE
 
 Job = Callable[..., jobs.Result]
+
+LIGHTNING = {**BASE[2], "devices": 2, "batch": 2}
+TRANSFORMERS = {"processes": 2, "batch": 1}
+JOBS = [
+    ("lightning", {"torchrun": 0, **LIGHTNING}),
+    ("lightning", {"torchrun": 2, **LIGHTNING}),
+    ("huggingface", {"torchrun": 2, **TRANSFORMERS}),
+]
 
 
 def counts(result: jobs.Result) -> list[Any]:
@@ -21,8 +30,8 @@ def counts(result: jobs.Result) -> list[Any]:
 
 @pytest.mark.parametrize("torchrun", [0, 2], ids=["lightning's own launcher", "torchrun"])
 def test_lightning_ddp(job: Job, torchrun: int) -> None:
-    alone = job("lightning", via="trainer")
-    both = job("lightning", torchrun=torchrun, via="trainer", devices=2, batch=2)
+    alone = job("lightning", **BASE[2])
+    both = job("lightning", torchrun=torchrun, **LIGHTNING)
     assert both.returncode == 0, both.output
     assert len(both.runs) == 1
     assert both.runs[0].exit_code == 0
@@ -34,7 +43,7 @@ def test_lightning_ddp(job: Job, torchrun: int) -> None:
 def test_transformers_with_torchrun(job: Job) -> None:
     pytest.importorskip("transformers", reason="NOT RUN: pip install 'one-logger-v1-shim[huggingface]'")
     alone = job("huggingface")
-    both = job("huggingface", torchrun=2, processes=2, batch=1)
+    both = job("huggingface", torchrun=2, **TRANSFORMERS)
     assert both.returncode == 0, both.output
     assert len(both.runs) == 1
     assert both.runs[0].exit_code == 0

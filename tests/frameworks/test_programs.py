@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from typing import Callable
 
 import pytest
 
 from tests.frameworks import jobs
-from tests.support import ROOT
 
-PROGRAMS = ROOT / "compat_matrix" / "programs"
+Run = Callable[[str], jobs.Result]
+
 TRAIN = ["train"] * 2
 SAVE = ["train", "save", "saved", "success"]
 
 
-def run(name: str, folder: Path) -> jobs.Result:
-    if name in ("vila", "eagle"):
-        pytest.importorskip("transformers", reason="NOT RUN: pip install 'one-logger-v1-shim[huggingface]'")
-    program = str(PROGRAMS / name / "train.py")
-    result = jobs.run_command([sys.executable, "-m", "one_logger_v1_shim", "run", program], folder)
-    assert result.returncode == 0, result.output
-    return result
+JOBS = [("program", {"name": name}) for name in ("vila", "eagle", "boltz_cp", "codonfm", "nemo_builder")]
 
 
-def test_vila(tmp_path: Path) -> None:
-    result = run("vila", tmp_path)
+@pytest.fixture
+def run(job: Callable[..., jobs.Result]) -> Callable[[str], jobs.Result]:
+    """``run(name)``: the program's result."""
+
+    def run(name: str) -> jobs.Result:
+        if name in ("vila", "eagle"):
+            pytest.importorskip("transformers", reason="NOT RUN: pip install 'one-logger-v1-shim[huggingface]'")
+        result = job("program", name=name)
+        assert result.returncode == 0, result.output
+        return result
+
+    return run
+
+
+def test_vila(run: Run) -> None:
+    result = run("vila")
     model = ["init", "app_start", "model_init_start", "model_init_end"]
     half = [*TRAIN, "validation", *SAVE]
     assert result.kinds == [*model, "train_start", *half, *half, "train_end", "train", "save", "saved", "app_end"]
@@ -33,24 +40,24 @@ def test_vila(tmp_path: Path) -> None:
     assert result.every("train")[-1]["train_tokens"] == 40 * 4 * 8
 
 
-def test_eagle_has_a_one_logger_of_its_own(tmp_path: Path) -> None:
-    result = run("eagle", tmp_path)
+def test_eagle_has_a_one_logger_of_its_own(run: Run) -> None:
+    result = run("eagle")
     model = ["init", "app_start", "model_init_start", "model_init_end"]
     half = [*TRAIN, *SAVE]
     assert result.kinds == [*model, "train_start", *half, *half, "train_end", "app_end"]
 
 
-def test_boltz_cp_is_silent(tmp_path: Path) -> None:
-    result = run("boltz_cp", tmp_path)
+def test_boltz_cp_is_silent(run: Run) -> None:
+    result = run("boltz_cp")
     assert result.runs == []
     assert "one_logger" not in result.output.lower()
     assert "wandb" not in result.output.lower()
 
 
-def test_codonfm_resumes(tmp_path: Path) -> None:
-    result = run("codonfm", tmp_path)
+def test_codonfm_resumes(run: Run) -> None:
+    result = run("codonfm")
     first, second = (
-        jobs.Result(0, "", {}, [one], tmp_path) for one in sorted(result.runs, key=lambda run: len(run.rows))[::-1]
+        jobs.Result(0, "", {}, [one], result.folder) for one in sorted(result.runs, key=lambda run: len(run.rows))[::-1]
     )
     model = ["init", "model_init_start", "model_init_end"]
     half = [*TRAIN, *SAVE, "validation"]
@@ -61,8 +68,8 @@ def test_codonfm_resumes(tmp_path: Path) -> None:
     assert second.every("train")[-1]["train_iterations_end"] == 60
 
 
-def test_nemo_builder(tmp_path: Path) -> None:
-    result = run("nemo_builder", tmp_path)
+def test_nemo_builder(run: Run) -> None:
+    result = run("nemo_builder")
     begin = [
         "init", "model_init_start", "dataloader_init_start", "dataloader_init_end", "load_start", "load_end",
         "model_init_end", "app_start", "optimizer_init_start", "optimizer_init_end", "train_start",
