@@ -1,0 +1,383 @@
+"""A run as people want to see it, made of its rows. Pure: no file, no clock, no terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from .._v1 import metrics as m
+from . import _format as f
+
+_MOST_POINTS = 4096
+_MOST_OTHER_SERIES = 24
+_SECRET = ("api_key", "apikey", "password", "secret")
+
+_JOB = (
+    m.JOBID, m.JOB_NAME, m.JOB_ACCOUNT, m.USER, m.CLUSTER, m.JOB_PARTITION, m.JOB_RESERVATION, m.ALLOC_HOSTS,
+    m.EXEC_HOSTS, m.JOB_START_TIME, m.LIMIT_RUN, m.ARRAY_JOB_ID, m.ARRAY_TASK_COUNT, m.ARRAY_TASK_ID, m.STEP_ID,
+    m.STEP_NODELIST,
+)  # fmt: skip
+_CONFIGURATION = (
+    m.APP_TAG_RUN_NAME, m.APP_TAG_RUN_VERSION, m.APP_RUN_TYPE, m.WORLD_SIZE, m.GLOBAL_BATCH_SIZE, m.MICRO_BATCH_SIZE,
+    m.MODEL_SEQ_LENGTH, m.TRAIN_ITERATIONS_TARGET, m.TRAIN_SAMPLES_TARGET, m.TRAIN_TOKENS_TARGET,
+    m.SAVE_CHECKPOINT_STRATEGY, m.IS_TRAIN_ITERATIONS_ENABLED, m.IS_VALIDATION_ITERATIONS_ENABLED,
+    m.IS_TEST_ITERATIONS_ENABLED, m.IS_SAVE_CHECKPOINT_ENABLED, m.IS_LOG_THROUGHPUT_ENABLED, m.IS_BASELINE_RUN,
+    m.APP_METRICS_FEATURE_TAGS, m.SUMMARY_DATA_SCHEMA_VERSION, m.ONE_LOGGER_UTILS_VERSION, m.ONE_LOGGER_VERSION,
+)  # fmt: skip
+_PHASES = (
+    ("application", m.APP_START_TIME, m.APP_FINISH_TIME),
+    ("model init", m.APP_MODEL_INIT_START_TIME, m.APP_MODEL_INIT_FINISH_TIME),
+    ("data loader", m.APP_BUILD_DATAITERS_START_TIME, m.APP_BUILD_DATAITERS_FINISH_TIME),
+    ("optimizer", m.APP_BUILD_OPTIMIZER_START_TIME, m.APP_BUILD_OPTIMIZER_FINISH_TIME),
+    ("checkpoint load", m.LOAD_CHECKPOINT_START_TIME, m.LOAD_CHECKPOINT_FINISH_TIME),
+    ("training loop", m.APP_TRAIN_LOOP_START_TIME, m.APP_TRAIN_LOOP_FINISH_TIME),
+)
+# Totals that are a part of the application's time, for the share of each.
+_TIMES = (
+    ("training iterations", m.TRAIN_ITERATIONS_TIME_TOTAL),
+    ("validation", m.VALIDATION_ITERATIONS_TIME_TOTAL),
+    ("checkpoint saves", m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL),
+)
+_TAGS = (m.APP_TAG, m.APP_TAG_ID, m.APP_TAG_COUNT)
+
+
+@dataclass
+class Line:
+    """``label  value``; ``spark`` is drawn behind the value as a small plot."""
+
+    label: str
+    value: str
+    spark: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Section:
+    """A headline and its lines."""
+
+    title: str
+    lines: list[Line] = field(default_factory=list)
+
+    def add(self, label: str, value: Optional[str], spark: Iterable[float] = ()) -> None:
+        """Append a line; None adds nothing."""
+        if value is not None:
+            self.lines.append(Line(f.clean(label), value, list(spark)))
+
+
+@dataclass
+class Chart:
+    """Curves over one x axis; ``times`` says whether x is ms since the epoch or a number of rows."""
+
+    title: str
+    unit: str
+    curves: dict[str, list[tuple[float, float]]]
+    times: bool = True
+
+
+@dataclass
+class Report:
+    """What is shown, in order."""
+
+    title: str
+    sections: list[Section]
+    charts: list[Chart]
+    notes: list[str]
+
+
+class Points:
+    """``(x, ...)`` tuples, thinned out evenly so that a run of any length has a bounded number of them."""
+
+    def __init__(self, most: int = _MOST_POINTS) -> None:
+        self.kept: list[tuple[Optional[float], ...]] = []
+        self._most = most
+        self._every = 1
+        self._seen = 0
+        self._last: Optional[tuple[Optional[float], ...]] = None
+
+    def add(self, *point: Optional[float]) -> None:
+        """One more point."""
+        self._last = point
+        if self._seen % self._every == 0:
+            self.kept.append(point)
+            if len(self.kept) >= self._most:
+                self.kept = self.kept[::2]
+                self._every *= 2
+        self._seen += 1
+
+    def curve(self, column: int) -> list[tuple[float, float]]:
+        """``(x, y)`` where both are there; the newest point always is."""
+        points = self.kept if self._last is None or self.kept[-1] is self._last else [*self.kept, self._last]
+        pairs = [(point[0], point[column]) for point in points]
+        return [(x, y) for x, y in pairs if x is not None and y is not None]
+
+
+class Collector:
+    """Takes rows one by one and keeps what the report needs, and no more."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
+        self.counts: dict[str, int] = {}
+        self.series: dict[str, Points] = {}
+        self.rows = 0
+        # x, iteration time since the point before, average, min, throughput, its maximum, iterations
+        self.training = Points()
+        self.saves = Points()
+        self._before: Optional[tuple[float, float]] = None
+
+    def take(self, row: dict[str, Any]) -> None:
+        """One row."""
+        self.rows += 1
+        x = f.number(row.get(m.APP_LAST_LOG_TIME))
+        if x is None:
+            stamp = f.number(row.get("_timestamp"))
+            x = None if stamp is None else stamp * 1000
+        constructed = m.ONE_LOGGER_UTILS_VERSION in row
+        for name, value in row.items():
+            if name in m.UNITS:
+                self.last[name] = value
+            elif constructed:
+                self.metadata[name] = value
+            elif name != "_timestamp":
+                self._other(name, value)
+        self._training(row, x)
+        count = f.number(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL))
+        if count is not None:
+            self.saves.add(x, count)
+
+    def _other(self, name: str, value: Any) -> None:
+        if name not in self.counts and len(self.counts) >= 10_000:
+            return
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self.last[name] = value
+        number = f.number(value)
+        if number is not None and (name in self.series or len(self.series) < _MOST_OTHER_SERIES):
+            self.series.setdefault(name, Points(512)).add(float(self.rows), number)
+
+    def _training(self, row: dict[str, Any], x: Optional[float]) -> None:
+        total = f.number(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
+        done = f.number(row.get(m.TRAIN_ITERATIONS))
+        if total is None or not done:
+            return
+        if self._before is not None and done <= self._before[0]:
+            return  # the same numbers again, before a checkpoint
+        passed = None
+        if self._before is not None:
+            passed = (total - self._before[1]) * 1000 / (done - self._before[0])
+        self._before = (done, total)
+        self.training.add(
+            x,
+            passed if passed is None or (passed >= 0 and math.isfinite(passed)) else None,
+            f.number(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)),
+            f.number(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_MIN)),
+            f.number(row.get(m.TRAIN_THROUGHPUT_PER_GPU)),
+            f.number(row.get(m.TRAIN_THROUGHPUT_PER_GPU_MAX)),
+            f.number(row.get(m.TRAIN_ITERATIONS_END)),
+        )
+
+    def report(self, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
+        """All sections that have something to say."""
+        sections = [
+            header,
+            self._listed("Job", _JOB),
+            self._configuration(config),
+            self._tags(tags),
+            self._phases(),
+            self._progress(),
+            self._validation(),
+            self._checkpoints(),
+            self._others(),
+        ]
+        title = " / ".join(line.value for line in header.lines if line.label in ("project", "run name", "id"))
+        return Report(title or "run", [one for one in sections if one.lines], self._charts(), list(map(f.clean, notes)))
+
+    # -- sections ----------------------------------------------------------------------------------------------
+
+    def _number(self, name: str) -> Optional[float]:
+        return f.number(self.last.get(name))
+
+    def _listed(self, title: str, names: Iterable[str]) -> Section:
+        section = Section(title)
+        for name in names:
+            if name in self.last and not (name in (m.JOB_START_TIME, m.LIMIT_RUN) and not self.last[name]):
+                section.add(name, shown(name, self.last[name]))
+        return section
+
+    def _configuration(self, config: dict[str, Any]) -> Section:
+        section = self._listed("Configuration", _CONFIGURATION)
+        for name, value in {**config, **self.metadata}.items():
+            if name not in self.last and name != "_wandb":
+                section.add(name, shown(name, value))
+        return section
+
+    def _tags(self, tags: list[Any]) -> Section:
+        section = Section("Tags")
+        told = self.last.get(m.APP_TAG)
+        if told is not None:
+            section.add("application", ", ".join(map(f.value, told)) if isinstance(told, list) else f.value(told))
+        if tags:
+            section.add("run", ", ".join(map(f.value, tags)))
+        return section
+
+    def _phases(self) -> Section:
+        section = Section("Phases")
+        latest = self._number(m.APP_LAST_LOG_TIME)
+        app: Optional[float] = None
+        for label, start_name, finish_name in _PHASES:
+            start, finish = self._number(start_name), self._number(finish_name)
+            if start is None and finish is None:
+                continue
+            if start is None:
+                section.add(label, f"ended {f.instant(finish)}, no start")
+            elif finish is None:
+                so_far = "" if latest is None else f", {f.duration((latest - start) / 1000)} until the last row"
+                app = None if latest is None or app is not None else (latest - start) / 1000
+                section.add(label, f"began {f.instant(start)}, not ended{so_far}")
+            else:
+                seconds = (finish - start) / 1000
+                app = seconds if label == "application" else app
+                section.add(label, f"{f.duration(seconds)}{_share(seconds, app, label)}, from {f.instant(start)}")
+        for label, name in _TIMES:
+            total = self._number(name)
+            if total:
+                section.add(label, f"{f.duration(total)}{_share(total, app, label)} in total")
+        return section
+
+    def _progress(self) -> Section:
+        section = Section("Training")
+        end, target = self._number(m.TRAIN_ITERATIONS_END), self._number(m.TRAIN_ITERATIONS_TARGET)
+        start, done = self._number(m.TRAIN_ITERATIONS_START), self._number(m.TRAIN_ITERATIONS)
+        section.add("iterations", _of(end, target))
+        if done is not None and start:
+            section.add("in this job", f"{f.count(done)} (from {f.count(start)})")
+        samples = self._number(m.TRAIN_SAMPLES_END)
+        section.add("samples", _of(samples, self._number(m.TRAIN_SAMPLES_TARGET)))
+        section.add("tokens", _of(self._number(m.TRAIN_TOKENS), self._number(m.TRAIN_TOKENS_TARGET)))
+        average = self._number(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)
+        minimum = self._number(m.TRAIN_ITERATIONS_TIME_MSECS_MIN)
+        if average is not None:
+            least = "" if not minimum else f", shortest {f.measured(minimum)} ms"
+            section.add("iteration time", f"average {f.measured(average)} ms{least}", _ys(self.training.curve(2)))
+        now = self.training.curve(1)
+        if now:
+            section.add("between rows", f"{f.measured(now[-1][1])} ms an iteration, latest", _ys(now))
+        throughput = self._number(m.TRAIN_THROUGHPUT_PER_GPU)
+        if throughput is not None:
+            most = self._number(m.TRAIN_THROUGHPUT_PER_GPU_MAX)
+            best = "" if most is None else f", most {f.measured(most)}"
+            text = f"{f.measured(throughput)} TFLOP/s a GPU on average{best}"
+            section.add("throughput", text, _ys(self.training.curve(4)))
+        total = self._number(m.TRAIN_ITERATIONS_TIME_TOTAL)
+        if samples is not None and total and self._number(m.TRAIN_SAMPLES):
+            section.add("samples / s", f.measured((self._number(m.TRAIN_SAMPLES) or 0.0) / total))
+        if average and end is not None and target is not None and target > end:
+            section.add("still to go", f"about {f.duration((target - end) * average / 1000)} of iterations")
+        work = self._number(m.TRAIN_TFLOP)
+        section.add("work", None if work is None else f"{f.measured(work)} TFLOP")
+        return section
+
+    def _validation(self) -> Section:
+        section = Section("Validation")
+        total = self._number(m.VALIDATION_ITERATIONS_TIME_TOTAL)
+        if total is not None:
+            section.add("time", f.duration(total))
+        for label, name in (
+            ("average", m.VALIDATION_ITERATIONS_TIME_MSECS_AVG),
+            ("shortest", m.VALIDATION_ITERATIONS_TIME_MSECS_MIN),
+        ):
+            value = self._number(name)
+            section.add(label, None if value is None else f"{f.measured(value)} ms")
+        return section
+
+    def _checkpoints(self) -> Section:
+        section = Section("Checkpoints")
+        for label, name in (
+            ("started", m.SAVE_CHECKPOINT_COUNT),
+            ("saved", m.SAVE_CHECKPOINT_SYNC_COUNT),
+            ("async successes", m.SAVE_CHECKPOINT_ASYNC_COUNT),
+            ("at iteration", m.TRAIN_ITERATIONS_SAVE_CHECKPOINT_END),
+        ):
+            value = self._number(name)
+            section.add(label, None if value is None else f.count(value))
+        total = self._number(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL)
+        if total is not None:
+            span = ""
+            least, most = self._number(m.SAVE_CHECKPOINT_SYNC_TIME_MIN), self._number(m.SAVE_CHECKPOINT_SYNC_TIME_MAX)
+            if least is not None and most is not None:
+                span = f", {f.duration(least)} to {f.duration(most)} each"
+            section.add("training stood still", f"{f.duration(total)}{span}")
+        last = self._number(m.LAST_SUCCESSFUL_SAVE_CHECKPOINT_SYNC_FINISH_TIME)
+        section.add("last success", None if last is None else f.instant(last))
+        spent, kept = (
+            self._number(m.TRAIN_ITERATIONS_TIME_TOTAL),
+            self._number(m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE),
+        )
+        if kept is not None:
+            share = f" ({f.percent(kept / spent)})" if spent else ""
+            of = f" of {f.duration(spent)}" if spent else ""
+            section.add("productive", f"{f.duration(kept)}{of} of training is in a checkpoint{share}")
+        section.add("productive until", _of(self._number(m.TRAIN_ITERATIONS_PRODUCTIVE_END), None, "iteration "))
+        return section
+
+    def _others(self) -> Section:
+        section = Section("Other metrics")
+        for name, times in self.counts.items():
+            points = _ys(self.series[name].curve(1)) if name in self.series else []
+            many = f"  ({f.count(float(times))} rows)" if times > 1 else ""
+            section.add(name, f"{shown(name, self.last[name])}{many}", points)
+        return section
+
+    # -- charts ------------------------------------------------------------------------------------------------
+
+    def _charts(self) -> list[Chart]:
+        line = self.training.curve
+        charts = [
+            Chart("Iterations", "iterations", {m.TRAIN_ITERATIONS_END: line(6)}),
+            Chart(
+                "Iteration time",
+                "ms",
+                {
+                    "between rows": line(1),
+                    m.TRAIN_ITERATIONS_TIME_MSECS_AVG: line(2),
+                    m.TRAIN_ITERATIONS_TIME_MSECS_MIN: line(3),
+                },
+            ),
+            Chart(
+                "Throughput",
+                "TFLOP/s a GPU",
+                {m.TRAIN_THROUGHPUT_PER_GPU: line(4), m.TRAIN_THROUGHPUT_PER_GPU_MAX: line(5)},
+            ),
+            Chart("Checkpoint saves", "s in total", {m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL: self.saves.curve(1)}),
+        ]
+        for name, points in self.series.items():
+            if len(points.curve(1)) > 1:
+                charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): points.curve(1)}, times=False))
+        for chart in charts:
+            chart.curves = {name: curve for name, curve in chart.curves.items() if curve}
+        return [chart for chart in charts if chart.curves]
+
+
+def shown(name: str, value: Any) -> str:
+    """A value as text, by the unit of its metric; nothing that is named like a secret."""
+    if any(word in name.lower() for word in _SECRET):
+        return "(not shown)"
+    return f.by_unit(value, m.UNITS.get(name))
+
+
+def _of(value: Optional[float], target: Optional[float], before: str = "") -> Optional[str]:
+    if value is None:
+        return None
+    if not target:
+        return before + f.count(value)
+    return f"{before}{f.count(value)} of {f.count(target)} ({f.percent(value / target)})"
+
+
+def _share(seconds: float, app: Optional[float], label: str) -> str:
+    if not app or app <= 0 or label == "application" or seconds < 0:
+        return ""
+    return f" ({f.percent(seconds / app)})"
+
+
+def _ys(curve: list[tuple[float, float]]) -> list[float]:
+    return [y for _, y in curve]

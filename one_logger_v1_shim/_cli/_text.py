@@ -1,0 +1,72 @@
+"""The report in a terminal: with rich if it is installed and somebody looks, as plain text otherwise."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any, TextIO
+
+from ._format import sparkline
+from ._report import Line, Report
+
+_MOST_LINES = 200  # of one section
+
+
+def write(report: Report, out: TextIO) -> None:
+    """Write the report. The content is the same both ways."""
+    if hasattr(out, "reconfigure"):
+        out.reconfigure(errors="replace")
+    if out.isatty() and importlib.util.find_spec("rich") is not None:
+        write_rich(report, out)
+    else:
+        write_plain(report, out)
+
+
+def write_plain(report: Report, out: TextIO) -> None:
+    """As plain text."""
+    for section in report.sections:
+        print(section.title, file=out)
+        width = min(40, max(len(line.label) for line in section.lines))
+        for line in section.lines[:_MOST_LINES]:
+            print(f"  {line.label:{width}}  {line.value}{_plot(line, out)}", file=out)
+        if len(section.lines) > _MOST_LINES:
+            print(f"  {_more(len(section.lines))}", file=out)
+        print(file=out)
+    for note in report.notes:
+        print(f"note: {note}", file=out)
+
+
+def write_rich(report: Report, out: TextIO, **options: Any) -> None:
+    """With colours and boxes; ``options`` are rich's ``Console``'s."""
+    from rich.box import ROUNDED
+    from rich.console import Console
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(file=out, highlight=False, **options)
+    for section in report.sections:
+        table = Table.grid(padding=(0, 2))
+        # Text and not str: a value may look like rich's markup
+        for line in section.lines[:_MOST_LINES]:
+            value = Text(line.value)
+            value.append(_plot(line, out), style="green")
+            table.add_row(Text(line.label, style="cyan"), value)
+        if len(section.lines) > _MOST_LINES:
+            table.add_row(Text(""), Text(_more(len(section.lines)), style="dim"))
+        console.print(Panel(table, title=Text(section.title, style="bold"), title_align="left", box=ROUNDED))
+    for note in report.notes:
+        console.print(Text(f"note: {note}", style="yellow"))
+
+
+def _more(lines: int) -> str:
+    return f"... and {lines - _MOST_LINES:,} more"
+
+
+def _plot(line: Line, out: TextIO) -> str:
+    try:
+        "▁█".encode(getattr(out, "encoding", None) or "ascii")
+        plain = False
+    except (UnicodeError, LookupError):
+        plain = True
+    drawn = sparkline(line.spark, ascii_only=plain)
+    return f"  {drawn}" if drawn else ""

@@ -1,0 +1,142 @@
+"""``show``: a run as people want to see it, in the terminal or as a page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import _format as f
+from ._files import alive
+from ._report import Collector, Report, Section
+from ._sources import NoRunError, Run, find, open_run, worker_of
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Show one run; returns 0, or 2 when there is none or the page can't be made."""
+    parser = argparse.ArgumentParser(
+        prog="python -m one_logger_v1_shim show", description="Shows a run: phases, progress, throughput, checkpoints."
+    )
+    parser.add_argument(
+        "dir",
+        nargs="?",
+        metavar="DIR",
+        help="a journal, a W&B run folder, a .wandb file, or a folder of these: then the newest run "
+        "(default: WANDB_DIR or the working directory)",
+    )
+    parser.add_argument("--html", metavar="FILE", help="write one self-contained page with charts instead")
+    chosen = parser.parse_args(list(arguments))
+    path = Path(chosen.dir or os.environ.get("WANDB_DIR") or ".")
+    try:
+        report = read(path)
+    except NoRunError as error:
+        return _refused(str(error))
+    except OSError as error:
+        return _refused(f"{path} can not be read ({error.strerror})")
+    if chosen.html is None:
+        from ._text import write
+
+        try:
+            write(report, sys.stdout)
+            sys.stdout.flush()
+        except BrokenPipeError:  # `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return _page(report, Path(chosen.html))
+
+
+def read(path: Path) -> Report:
+    """The report of the run at ``path``, or of the newest one in it.
+
+    Raises:
+        NoRunError: there is none.
+        OSError: it can't be read.
+    """
+    where, others = find(path)
+    run = open_run(where)
+    collector = Collector()
+    for row in run.rows():
+        collector.take(row)
+    about = run.about
+    if others:
+        run.notes.append(f"{len(others)} older runs are here, too, the latest of them {others[-1]}")
+    tags = _told(about, "tags")
+    config = about.get("config")
+    return collector.report(
+        _header(run, collector),
+        config if isinstance(config, dict) else {},
+        tags if isinstance(tags, list) else [],
+        run.notes,
+    )
+
+
+def _told(about: dict[str, Any], name: str) -> Any:
+    """What the run was told: chosen by the v1 configuration, else as W&B has it, else the default."""
+    for place in (about.get("chosen"), about, about.get("default")):
+        if isinstance(place, dict) and place.get(name) not in (None, "", []):
+            return place[name]
+    return None
+
+
+def _header(run: Run, collector: Collector) -> Section:
+    about, mark = run.about, run.about.get("mark") or {}
+    section = Section("Run")
+    for label, name in (("project", "project"), ("run name", "run_name"), ("id", "id"), ("entity", "entity")):
+        value = _told(about, name)
+        section.add(label, None if value is None else f.value(value))
+    created = f.number(about.get("created"))
+    section.add("created", None if created is None else f.instant(created * 1000))
+    section.add("state", _state(run, mark))
+    section.add("rows", _rows(run, mark, collector.rows))
+    if mark.get("url"):
+        section.add("W&B", f.value(mark["url"]))
+    if mark.get("dir"):
+        section.add("run folder", f.value(mark["dir"]))
+    if mark.get("notice"):
+        section.add("notice", f.clean(mark["notice"], 500))
+    section.add("read from", f.clean(run.path, 500))
+    version = about.get("version")
+    section.add("shim version", None if version is None else f.value(version))
+    return section
+
+
+def _state(run: Run, mark: dict[str, Any]) -> str:
+    ended = "" if run.exit_code is None else f" (exit code {run.exit_code})"
+    if not run.journal:
+        return f"finished{ended}" if ended else "not finished"
+    said = f.value(mark.get("state") or "no word from the W&B process")
+    if said == "finished":
+        return f"finished{ended}" if ended else "finished by the W&B process; the job ended without finish()"
+    if run.exit_code is None and alive(run.about.get("pid")):
+        return f"running ({said})"
+    if worker_of(run.path) is not None:
+        return f"the job has ended{ended}, its rows are being delivered ({said})"
+    return f"not finished ({said}); send the rest with: python -m one_logger_v1_shim recover {f.clean(run.path, 500)}"
+
+
+def _rows(run: Run, mark: dict[str, Any], rows: int) -> str:
+    taken = f.number(mark.get("rows"))
+    if not run.journal or taken is None:
+        return f.count(float(rows))
+    return f"{f.count(float(rows))}, of which W&B has taken {f.count(taken)}"
+
+
+def _page(report: Report, path: Path) -> int:
+    from ._html import NoPlotlyError, page, save
+
+    try:
+        save(page(report), path)
+    except NoPlotlyError:
+        return _refused("--html needs plotly: python -m pip install 'one-logger-v1-shim[show]'")
+    except OSError as error:
+        return _refused(f"{path} can not be written ({error.strerror})")
+    print(f"{f.clean(path, 1000)}: {len(report.charts)} charts")
+    return 0
+
+
+def _refused(message: str) -> int:
+    print(f"one_logger_v1_shim show: {f.clean(message, 1000)}", file=sys.stderr)
+    return 2
