@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -102,9 +103,11 @@ def worker_of(folder: Path) -> Optional[int]:
 
 
 def journals(folder: Path) -> list[Path]:
-    """The journals in ``folder``, oldest first; empty when it can't be read."""
+    """The user's own journals in ``folder``, oldest first; empty when it can't be read."""
     try:
-        return sorted(filter(_is_journal, _children(folder)), key=_age)
+        named = [child for child in folder.glob("one-logger-*") if not child.is_symlink()]
+        own = [child for child in named if child.stat().st_uid == os.getuid()]
+        return sorted(filter(_is_journal, own), key=_age)
     except OSError:
         return []
 
@@ -118,7 +121,10 @@ def _children(folder: Path) -> list[Path]:
 
 
 def _is_journal(folder: Path) -> bool:
-    return (folder / "run.json").is_file() or any(folder.glob("rows-*.jsonl"))
+    try:
+        return (folder / "run.json").is_file() or any(folder.glob("rows-*.jsonl"))
+    except OSError:  # somebody else's
+        return False
 
 
 def _is_run(folder: Path) -> bool:

@@ -1,0 +1,52 @@
+"""``doctor``: will a job that runs here log, and where to? One line a finding, with what to do about it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+
+from . import _format as f
+from ._findings import ERROR, WARNING, Finding
+
+_MOST = 600  # characters
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Look at everything; returns 1 if any finding is an error, else 0."""
+    parser = argparse.ArgumentParser(
+        prog="python -m one_logger_v1_shim doctor",
+        description="Says whether a job that runs here, in this environment, will log. Exit code 1: it will not.",
+    )
+    parser.add_argument("--offline", action="store_true", help="send nothing over the network")
+    chosen = parser.parse_args(list(arguments))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    worst = 0
+    for finding in findings(chosen.offline):
+        worst = max(worst, finding.level == ERROR)
+        advice = f" -> {f.clean(finding.advice, _MOST)}" if finding.advice else ""
+        print(f"{finding.level:7}  {finding.what}: {f.clean(finding.detail, _MOST)}{advice}", flush=True)
+    return worst
+
+
+def findings(offline: bool) -> Iterator[Finding]:
+    """All findings; a check that fails itself is one, too, and does not hold up the others."""
+    from . import _checks_environment as environment
+    from . import _checks_wandb as wandb
+
+    checks = [
+        environment.versions,
+        environment.rank,
+        environment.providers,
+        environment.exporters,
+        lambda: wandb.destination(offline),
+        wandb.disk,
+        wandb.leftovers,
+    ]
+    for check in checks:
+        try:
+            yield from check()
+        except Exception as error:
+            name = getattr(check, "__name__", "check").strip("<>")
+            yield Finding(WARNING, name, f"could not be looked at ({error!r})")
