@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from . import plan
-from .environments import ENVIRONMENTS
+from .environments import ENVIRONMENTS, EnvironmentTrouble
 
 _COMMANDS = """commands:
   try SCRIPT [-- ARGS]   run your own program untouched: its v1 calls, its rows, what v1 would have refused
@@ -65,7 +65,11 @@ def _run(cells: Sequence[plan.Cell], axes: dict[str, object], only: Optional[Seq
     if not jobs:
         print("no job has such a name", file=sys.stderr)
         return 2
-    reports = Matrix(cells, axes, jobs).run()
+    try:
+        reports = Matrix(cells, axes, jobs).run()
+    except EnvironmentTrouble as trouble:
+        print(f"the wheel can't be built: {trouble}", file=sys.stderr)
+        return 2
     path = report.write(reports)
     print(report.table(reports))
     print(f"report: {path}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -10,14 +12,27 @@ import subprocess
 import sys
 import threading
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 HOME = Path(__file__).resolve().parent
 TREE = HOME.parent
 ENVIRONMENTS = HOME / ".envs"
 _STAMP = "compat_matrix.json"
+
+
+@contextlib.contextmanager
+def alone(say: Callable[[str], None]) -> Iterator[None]:
+    """Wait until no other run of the matrix uses the environments: it would change the wheel in them."""
+    ENVIRONMENTS.mkdir(exist_ok=True)
+    with (ENVIRONMENTS / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another run of the matrix, which uses the environments")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 class EnvironmentTrouble(Exception):

@@ -49,10 +49,10 @@ class CellReport:
     @property
     def status(self) -> str:
         """Of the cell as a whole. One whose jobs did not all come in has not passed."""
-        if self.not_run:
-            return NOT_RUN
         if self.count(FAILED):
             return FAILED
+        if self.not_run:
+            return NOT_RUN
         return PASSED if self.expected and len(self.results) == self.expected else "unfinished"
 
 

@@ -65,8 +65,10 @@ class Matrix:
 
     def run(self) -> list[CellReport]:
         """Run everything; the reports so far if it is interrupted."""
+        own = any(cell.python != "here" for cell in self._cells)
         try:
-            self._run()
+            with environments.alone(self._progress.say) if own else contextlib.nullcontext():
+                self._run()
         except KeyboardInterrupt:
             self._stopped.set()
             for future in self._futures:

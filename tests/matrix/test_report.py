@@ -47,6 +47,13 @@ def test_a_cell_that_was_interrupted_has_not_passed() -> None:
     assert CellReport("never begun").status == "unfinished"
 
 
+def test_a_cell_that_is_not_what_it_says_is_red() -> None:
+    cell = CellReport("cell", not_run="wandb is 0.31.0, the cell names 0.25.1")
+    cell.results = [Result("cell", "identity", "failed", differences=[["cell", "identity", "cell", cell.not_run]])]
+    assert cell.status == "failed"
+    assert not green([*reports()[:1], cell])
+
+
 def test_the_terminal_says_why() -> None:
     text = table(reports())
     assert "1 x no CPython 3.9 on this machine" in text

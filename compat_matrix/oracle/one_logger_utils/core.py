@@ -9,73 +9,14 @@ import time
 
 from one_logger.core import OneLogger
 
+from .arguments import ARGUMENTS, ONCE_REQUIRED, OPTIONAL, REQUIRED, refuse
+from .checkpoints import Checkpoints
+from .timer import Timer
+
 VERSION = "1.0.2"
 
-_REQUIRED = {
-    "enable_for_current_rank", "one_logger_project", "app_tag", "app_tag_run_name", "world_size", "global_batch_size",
-    "is_train_iterations_enabled", "is_validation_iterations_enabled",
-}  # fmt: skip
-# The installed v1 refused a configuration without these; later ones, and the CONTRACT, do not.
-_ONCE_REQUIRED = {
-    "one_logger_async", "log_every_n_train_iterations", "app_tag_run_version", "batch_size",
-    "train_iterations_target", "train_samples_target", "is_baseline_run", "is_test_iterations_enabled",
-    "is_save_checkpoint_enabled", "is_log_throughput_enabled", "micro_batch_size",
-}  # fmt: skip
-_OPTIONAL = {
-    "one_logger_run_name", "quiet", "barrier", "summary_data_schema_version", "app_run_type",
-    "app_metrics_feature_tags", "app_start_time", "seq_length", "metadata",
-}  # fmt: skip
-_STEP = "global_step"
-_ARGUMENTS = {
-    "on_app_start": (set(), {"app_start_time"}),
-    "on_app_end": (set(), {"app_finish_time"}),
-    "on_model_init_start": (set(), {"app_model_init_start_time"}),
-    "on_model_init_end": (set(), {"app_model_init_finish_time"}),
-    "on_dataloader_init_start": (set(), {"app_build_dataiters_start_time"}),
-    "on_dataloader_init_end": (set(), {"app_build_dataiters_finish_time"}),
-    "on_optimizer_init_start": (set(), {"app_build_optimizer_start_time"}),
-    "on_optimizer_init_end": (set(), {"app_build_optimizer_finish_time"}),
-    "on_load_checkpoint_start": (set(), {"load_checkpoint_start_time"}),
-    "on_load_checkpoint_end": (set(), {"load_checkpoint_finish_time"}),
-    "on_train_start": ({"train_iterations_start"}, {"train_samples_start"}),
-    "on_save_checkpoint_start": ({_STEP}, set()),
-    "on_save_checkpoint_end": ({_STEP}, set()),
-    "on_save_checkpoint_success": ({_STEP}, set()),
-}
 
-
-class _Timer:
-    def __init__(self):
-        self.start = self.finish = None
-        self.reset()
-
-    def reset(self):
-        self.active = False
-        self.count = 0
-        self.total = self.max = 0.0
-        self.min = 0.0
-
-    def begin(self):
-        if self.active:
-            self.reset()  # v1 dropped the whole history of a timer that was started twice
-        self.active = True
-        self.start = time.time()
-
-    def end(self):
-        self.active = False
-        self.finish = time.time()
-        self.latest = self.finish - self.start
-        self.count += 1
-        self.total += self.latest
-        self.max = max(self.max, self.latest)
-        self.min = self.latest if self.count == 1 else min(self.min, self.latest)
-
-    @property
-    def average(self):
-        return self.total / self.count if self.count else 0.0
-
-
-class OneLoggerUtils:
+class OneLoggerUtils(Checkpoints):
     """The callbacks of v1, one core call after the other."""
 
     O_MINIMAL, O_THROUGHPUT, O_CKPT = 1, 2, 4
@@ -118,7 +59,7 @@ class OneLoggerUtils:
         self.one_logger.refused.append(text)
 
     def _timer(self, name):
-        return self._timers.setdefault(name, _Timer())
+        return self._timers.setdefault(name, Timer())
 
     def _begin(self, name, set_barrier):
         self._barrier(set_barrier)
@@ -145,13 +86,13 @@ class OneLoggerUtils:
         self._config["barrier"]()
 
     def _arguments(self, callback, given):
-        required, optional = _ARGUMENTS.get(callback, (set(), set()))
-        _refuse(callback, required - given.keys(), given.keys() - required - optional)
+        required, optional = ARGUMENTS.get(callback, (set(), set()))
+        refuse(callback, required - given.keys(), given.keys() - required - optional)
         self._given.update(given)
 
     def _begin_job(self):
         config = self._config
-        known = _REQUIRED | _ONCE_REQUIRED | _OPTIONAL
+        known = REQUIRED | ONCE_REQUIRED | OPTIONAL
         if self._throughput:
             known = known | {"flops_per_sample"}
         if self._saving:
@@ -160,8 +101,8 @@ class OneLoggerUtils:
             if key not in known and key in config and config[key] is None:
                 self._note(f"1.0.2 raised ValueError for {key!r}, given although its feature is off")
                 del config[key]
-        _refuse("__init__", _REQUIRED - config.keys(), config.keys() - known)
-        for key in sorted(_ONCE_REQUIRED - config.keys()):
+        refuse("__init__", REQUIRED - config.keys(), config.keys() - known)
+        for key in sorted(ONCE_REQUIRED - config.keys()):
             self._note(f"1.0.2 raised ValueError for a configuration without {key!r}; later v1 took its default")
         self.one_logger.log_app_tag(self._get("app_tag"))
         row = {
@@ -312,101 +253,9 @@ class OneLoggerUtils:
             "validation_iterations_time_msecs_min": timer.min * 1000,
         })  # fmt: skip
 
-    # -- checkpoints -------------------------------------------------------------------------------------------
-
-    def _need_saving(self):
-        assert self._saving, (
-            "Checkpoint saving is not enabled. Please ensure that `is_save_checkpoint_enabled = True` in the config "
-            "to enable this feature."
-        )
-
-    def on_save_checkpoint_start(self, set_barrier=False, **given):
-        if not self.one_logger:
-            return
-        self._need_saving()
-        self._begin("save_checkpoint", set_barrier)
-        self._arguments("on_save_checkpoint_start", given)
-        self.one_logger.log_app_tag(self._get("app_tag"))
-        progress = self._progress()
-        self._log(progress)
-        self._attempts += 1
-        self._log({
-            "train_iterations_save_checkpoint_end": progress["train_iterations_end"],
-            "save_checkpoint_count": self._attempts,
-        })  # fmt: skip
-        productive = {
-            "train_iterations_productive_end": progress["train_iterations_end"],
-            "train_samples_productive_end": progress["train_samples_end"],
-            "train_iterations_time_total_productive": progress["train_iterations_time_total"],
-            "validation_iterations_time_total_productive": self._timer("validation_iterations").total,
-        }
-        if self._throughput:
-            productive["train_tflop_productive_end"] = progress["train_tflop_end"]
-        self._saves[given[_STEP]] = {"productive": productive, "end": None, "success": False}
-
-    def on_save_checkpoint_end(self, set_barrier=False, **given):
-        if not self.one_logger:
-            return
-        self._need_saving()
-        self._end("save_checkpoint", set_barrier)
-        self._arguments("on_save_checkpoint_end", given)
-        timer = self._timer("save_checkpoint")
-        self._synced += 1
-        save = self._saves.setdefault(given[_STEP], {"productive": {}, "end": None, "success": False})
-        save["end"] = {"finish": timer.finish * 1000, "total": timer.total}
-        row = {}
-        if save["success"]:
-            row["save_checkpoint_sync_time_total_productive"] = timer.total
-            row.update(self._success_times(save))
-        self._log({
-            **row,
-            "save_checkpoint_sync_time_total": timer.total, "save_checkpoint_sync_time_min": timer.min,
-            "save_checkpoint_sync_time_max": timer.max, "save_checkpoint_sync_count": self._synced,
-        })  # fmt: skip
-
-    def on_save_checkpoint_success(self, set_barrier=False, **given):
-        if not self.one_logger:
-            return
-        self._need_saving()
-        self._arguments("on_save_checkpoint_success", given)
-        step = given[_STEP]
-        save = self._saves.get(step)
-        if save is None:
-            self._note(f"KeyError: 'productive_metrics:{step}' (a success without its start)")
-            return
-        if save["success"]:
-            self._note("KeyError: 'successful_save_checkpoint_sync_finish_time' (a step saved twice)")
-        save["success"] = True
-        row = self._success_times(save) if save["end"] else {}
-        if self._newest_success is None or step > self._newest_success:
-            self._newest_success = step
-            row.update(save["productive"])
-            if save["end"]:
-                row["save_checkpoint_sync_time_total_productive"] = save["end"]["total"]
-        if self._get("save_checkpoint_strategy", "sync") == "async":
-            self._async_successes += 1
-            row["save_checkpoint_async_count"] = self._async_successes
-        self._log(row)
-
-    def _success_times(self, save):
-        row = {}
-        if not self._any_success:
-            self._any_success = True
-            row["first_saved_train_iterations_start_time"] = self._timer("app_train_loop").start * 1000
-            row["first_successful_save_checkpoint_sync_finish_time"] = save["end"]["finish"]
-        row["last_successful_save_checkpoint_sync_finish_time"] = save["end"]["finish"]
-        return row
-
     def finish(self):
         if self.one_logger:
             self.one_logger.finish()
-
-
-def _refuse(callback, missing, additional):
-    if missing:
-        raise ValueError(f"Missing required arguments for callback 'OneLoggerUtils.{callback}': {missing}")
-    if additional:
-        raise ValueError(f"Additional arguments provided for callback 'OneLoggerUtils.{callback}': {additional}")
 
 
 def _instants():
