@@ -1,0 +1,234 @@
+"""``python -m compat_matrix.bench``: what the shim costs a job, beside what v2 and wandb cost it.
+
+A benchmark, not a test: every row of the table is measured in this run together with its peers, who take turns in
+processes of their own; figures are medians over turns, ratios medians of the ratios of each turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Optional
+
+from . import bench_starts, bench_table
+from .bench_process import BenchError, HangingServer, Lane, together
+from .bench_table import Row, us
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    turns: int
+    pairs: int  # in a turn
+    warm: int  # iterations before the young lanes count
+    iterations: int  # that make a lane old
+    rows: int  # that make a lane with rows old
+    v2_rows: int  # v2's own callbacks get slower with each: theirs are fewer
+    memory_after: int
+    calls: int  # of log_metrics in a turn
+    starts: int  # fresh processes of each kind
+    queued: int  # rows before finish()
+
+
+SIZES = {
+    "full": Size(15, 500, 1000, 1_000_000, 100_000, 5_000, 10_000, 2000, 9, 10_000),
+    "quick": Size(7, 300, 1000, 200_000, 20_000, 2_000, 10_000, 1000, 5, 10_000),
+    # does it run? The figures mean nothing.
+    "tiny": Size(1, 20, 20, 200, 50, 20, 50, 20, 1, 50),
+}
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the ratios, turn by turn."""
+    return statistics.median(one / other for one, other in zip(ours, theirs))
+
+
+def callbacks(base: Path, size: Size) -> list[Row]:
+    """The pair of batch callbacks: without a row due, and with one due every iteration; young and old."""
+    with (
+        Lane("empty", base) as empty,
+        Lane("v2", base) as v2,
+        Lane("v2", base, {"every": 1}) as v2_rows,
+        Lane("v2", base, {"every": 1}) as v2_old,
+        Lane("shim", base) as young,
+        Lane("shim", base) as old,
+        Lane("shim", base, {"every": 1}) as rows_young,
+        Lane("shim", base, {"every": 1}) as rows_old,
+    ):
+        lanes = (empty, v2, v2_rows, young, old, rows_young, rows_old)
+        together((old, "advance", {"n": size.iterations}), (rows_old, "advance", {"n": size.rows}))
+        reached = v2_old.do("advance", n=size.v2_rows, limit=20)
+        v2_at = us(v2_old.do("turn", n=20))
+        for lane in (v2, young, rows_young):
+            lane.do("advance", n=size.warm)
+        for lane in (rows_young, rows_old):
+            lane.do("settle")
+        found: dict[Lane, list[float]] = {lane: [] for lane in lanes}
+        for _ in range(size.turns):
+            for lane in lanes:
+                found[lane].append(lane.do("turn", n=20 if lane is v2_rows else size.pairs))
+    nothing, direct, direct_rows, pair, pair_old, row, row_old = (statistics.median(found[lane]) for lane in lanes)
+    to_v2, aged = ratios(found[young], found[v2]), ratios(found[old], found[young])
+    to_pair, row_aged = ratios(found[rows_young], found[young]), ratios(found[rows_old], found[rows_young])
+    v2_rows_text = f"v2 direct {us(direct_rows)} in its first {20 * size.turns} rows, {v2_at} after {reached}"
+    start = "`on_train_batch_start` + `_end`, enabled, "
+    return [
+        Row(
+            f"{start}no row due, from iteration {size.warm:,}", "at most 0.8 x v2's own pair",
+            us(pair), f"{to_v2:.2f} x v2", f"v2 direct {us(direct)}; empty method calls {us(nothing)}", to_v2 <= 0.8,
+            figures={"us": pair, "ratio": to_v2, "v2_us": direct, "empty_us": nothing},
+        ),
+        Row(
+            f"the same from iteration {size.iterations:,}", f"within 1.2 x of iteration {size.warm:,}",
+            us(pair_old), f"{aged:.2f} x iteration {size.warm:,}", f"at iteration {size.warm:,} {us(pair)}",
+            aged <= 1.2,
+            figures={"us": pair_old, "ratio": aged},
+        ),
+        Row(
+            "the pair with a row due every iteration, async", "at most 2 x the pair without a row",
+            us(row), f"{to_pair:.2f} x the pair without a row", v2_rows_text, to_pair <= 2,
+            figures={"us": row, "ratio": to_pair, "v2_us": direct_rows, "v2_rows": reached},
+        ),
+        Row(
+            f"the same after {size.rows:,} rows", "flat: within 1.2 x of the first rows",
+            us(row_old), f"{row_aged:.2f} x row {size.warm:,}", f"at row {size.warm:,} {us(row)}", row_aged <= 1.2,
+            figures={"us": row_old, "ratio": row_aged},
+        ),
+    ]  # fmt: skip
+
+
+def memory(base: Path, size: Size) -> list[Row]:
+    """What a long job's telemetry keeps."""
+    every = max(1, size.iterations // size.rows)
+    with Lane("shim", base, {"every": every}) as shim, Lane("v2", base, {"every": every}) as v2:
+        ours, theirs = together(
+            (shim, "memory", {"n": size.iterations, "after": size.memory_after}),
+            (v2, "memory", {"n": size.iterations, "after": min(2000, size.memory_after), "limit": 20}),
+        )
+    grown, v2_rows = ours["mib"], theirs["units"] / every
+    return [
+        Row(
+            f"memory over {size.iterations:,} iterations and {size.rows:,} rows",
+            f"RSS growth under 16 MiB after the first {size.memory_after:,}",
+            f"{grown:.1f} MiB", f"{grown / size.rows * 1024:.2f} KiB a row",
+            f"v2 direct {theirs['mib']:.1f} MiB over {v2_rows:,.0f} rows, where it was stopped", grown < 16,
+            figures={"mib": grown, "v2_mib": theirs["mib"], "v2_rows": v2_rows},
+        )
+    ]  # fmt: skip
+
+
+def disabled(base: Path, size: Size) -> list[Row]:
+    """A rank that is not enabled."""
+    options = {"enabled": False}
+    with Lane("empty", base) as empty, Lane("v2", base, options) as v2, Lane("shim", base, options) as shim:
+        lanes = (empty, v2, shim)
+        found: dict[Lane, list[float]] = {lane: [] for lane in lanes}
+        for _ in range(size.turns):
+            for lane in lanes:
+                found[lane].append(lane.do("turn", n=size.pairs) / 2)
+    nothing, direct, ours = (statistics.median(found[lane]) for lane in lanes)
+    return [
+        Row(
+            "a disabled rank, one callback", "at most 0.5 us",
+            us(ours), f"{ratios(found[shim], found[v2]):.3f} x v2 disabled",
+            f"v2 disabled {us(direct)}; an empty method call {us(nothing)}", ours <= 0.5,
+            figures={"us": ours, "v2_us": direct, "empty_us": nothing},
+        )
+    ]  # fmt: skip
+
+
+def rows(base: Path, size: Size) -> list[Row]:
+    """``OneLogger.log_metrics`` beside ``wandb.Run.log``; also while the server hangs."""
+    with (
+        HangingServer() as server,
+        Lane("wandb", base) as theirs,
+        Lane("core", base) as ours,
+        Lane("core", base, None, **server.environment) as hanging,
+    ):
+        lanes = (theirs, ours, hanging)
+        found: dict[Lane, list[list[float]]] = {lane: [] for lane in lanes}
+        for lane in lanes:
+            lane.do("advance", n=size.warm)
+        for lane in (theirs, ours):
+            lane.do("settle")
+        for _ in range(size.turns):
+            for lane in lanes:
+                found[lane].append(lane.do("each", n=size.calls))
+                if lane is not hanging:
+                    lane.do("settle")
+    middle = {lane: [one[0] for one in found[lane]] for lane in lanes}
+    worst = {lane: statistics.median(one[1] for one in found[lane]) for lane in lanes}
+    median = {lane: statistics.median(middle[lane]) for lane in lanes}
+    wandb = f"`wandb.Run.log` {us(median[theirs])}, p99.9 {us(worst[theirs])}"
+    listed = []
+    for lane, what in ((ours, "async, journal on"), (hanging, "while the server hangs")):
+        ratio = ratios(middle[lane], middle[theirs])
+        listed += [
+            Row(
+                f"`OneLogger.log_metrics` of 14 numbers, {what}", "at most 0.4 x `wandb.Run.log`",
+                us(median[lane]), f"{ratio:.2f} x `wandb.Run.log`", wandb, ratio <= 0.4,
+                figures={"us": median[lane], "ratio": ratio, "wandb_us": median[theirs]},
+            ),
+            Row(
+                f"the same, 99.9th percentile, {what}", "under 1 ms",
+                us(worst[lane]), f"{worst[lane] / worst[theirs]:.2f} x `wandb.Run.log`", wandb, worst[lane] < 1000,
+                figures={"us": worst[lane], "wandb_us": worst[theirs]},
+            ),
+        ]  # fmt: skip
+    return listed
+
+
+PARTS: dict[str, Callable[[Path, Any], list[Row]]] = {
+    "callbacks": callbacks,
+    "memory": memory,
+    "disabled": disabled,
+    "rows": rows,
+    "import": bench_starts.imports,
+    "construction": bench_starts.construction,
+    "finish": bench_starts.finish,
+}
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """0: everything was measured. 1: something could not be. What a figure is has no influence."""
+    parser = argparse.ArgumentParser(prog="python -m compat_matrix bench", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_const", dest="size", const="quick", help="fewer turns, shorter jobs")
+    parser.add_argument("--size", choices=SIZES, default="full", help=argparse.SUPPRESS)
+    parser.add_argument("--only", metavar="PART", action="append", choices=list(PARTS), help=f"one of {list(PARTS)}")
+    parser.add_argument("--markdown", action="store_true", help="print the table as the README shows it, at the end")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
+    options = parser.parse_args(arguments)
+    facts = bench_table.machine()
+    print(f"{bench_table.described(facts)}\n", flush=True)
+    table: list[Row] = []
+    complete = True
+    with tempfile.TemporaryDirectory(prefix="one-logger-bench-", ignore_cleanup_errors=True) as folder:
+        for name in options.only or PARTS:
+            base = Path(folder) / name
+            base.mkdir()
+            try:
+                found = PARTS[name](base, SIZES[options.size])
+            except (BenchError, OSError) as error:
+                complete = False
+                found = [Row(name, "", note=str(error))]
+            table += found
+            for row in found:
+                print(bench_table.text(row), flush=True)
+    missed = [row.what for row in table if not row.met]
+    print(f"\n{len(table) - len(missed)} of {len(table)} met")
+    if options.markdown:
+        print(f"\n{bench_table.markdown(table, facts)}")
+    if options.json:
+        options.json.write_text(json.dumps(bench_table.as_json(table, facts), indent=1) + "\n")
+    return 0 if complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

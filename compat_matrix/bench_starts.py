@@ -1,0 +1,171 @@
+"""The rows of the benchmark that take a fresh process for each figure: import, construction, ``finish()``."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+from .bench_lanes import CONFIG
+from .bench_process import HangingServer, Lane, timed
+from .bench_table import Row
+
+_TIMED = """
+import json, time
+begin = time.perf_counter()
+{code}
+print(json.dumps({{"ms": (time.perf_counter() - begin) * 1000}}))
+"""
+
+# All that a disabled rank of a v1 job does: both packages, both classes.
+_DISABLED = """
+from one_logger_v1_shim import OneLogger
+from one_logger_v1_shim.utils import OneLoggerUtils
+OneLogger({"enable_one_logger": False})
+OneLoggerUtils({"enable_for_current_rank": False})
+"""
+_IMPORTS = {
+    "import": "import one_logger_v1_shim",
+    "used": _DISABLED,
+    "v2": "from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider",
+    "wandb": "import wandb",
+}
+
+
+def imports(base: Path, size: Any) -> list[Row]:
+    """What a disabled rank pays for having the shim; compiled modules."""
+    found: dict[str, list[float]] = {name: [] for name in _IMPORTS}
+    for turn in range(size.starts + 1):
+        for name, code in _IMPORTS.items():
+            answer = timed(_TIMED.format(code=code), base / name)
+            if turn:  # the first one compiles
+                found[name].append(answer["ms"])
+    middle = {name: statistics.median(times) for name, times in found.items()}
+    peers = f"importing v2 {middle['v2']:.0f} ms, wandb {middle['wandb']:.0f} ms"
+    return [
+        Row(
+            what, "at most 30 ms",
+            f"{middle[name]:.1f} ms", f"{middle[name] / middle['v2']:.2f} x v2", peers, middle[name] <= 30,
+            figures={"ms": middle[name], "v2_ms": middle["v2"], "wandb_ms": middle["wandb"]},
+        )
+        for name, what in (
+            ("import", "`import one_logger_v1_shim`"),
+            ("used", "the same, with both classes imported and made, on a disabled rank"),
+        )
+    ]  # fmt: skip
+
+
+_CONSTRUCTION = f"""
+import glob, json, os, time
+begin = time.perf_counter()
+from one_logger_v1_shim.utils import OneLoggerUtils
+imported = time.perf_counter()
+utils = OneLoggerUtils({CONFIG!r})
+built = time.perf_counter()
+
+def state():
+    for path in glob.glob("wandb/one-logger-*/mark.json"):
+        return json.load(open(path)).get("state")
+
+early = state()
+limit = time.monotonic() + 30
+while not state() and time.monotonic() < limit:
+    time.sleep(0.02)
+up = time.perf_counter()
+utils.finish()
+print(json.dumps({{"ms": (built - begin) * 1000, "early": early, "up_ms": (up - begin) * 1000}}))
+"""
+
+_WANDB = """
+import json, time
+begin = time.perf_counter()
+import wandb
+imported = time.perf_counter()
+run = wandb.init(project="bench", mode="offline", settings=wandb.Settings(console="off", silent=True))
+built = time.perf_counter()
+run.finish()
+print(json.dumps({"ms": (built - begin) * 1000, "init_ms": (built - imported) * 1000}))
+"""
+
+
+def construction(base: Path, size: Any) -> list[Row]:
+    """The first enabled ``OneLoggerUtils`` of a process, v2's import included; the same while the server hangs."""
+    ours: list[dict[str, Any]] = []
+    hanging: list[dict[str, Any]] = []
+    theirs: list[dict[str, Any]] = []
+    with HangingServer() as server:
+        more = {**server.environment, "ONE_LOGGER_V1_FINISH_TIMEOUT": "20"}
+        for turn in range(size.starts + 1):
+            folder = base / str(turn)
+            answers = (
+                (ours, timed(_CONSTRUCTION, folder / "ours")),
+                (theirs, timed(_WANDB, folder / "theirs")),
+                *([(hanging, timed(_CONSTRUCTION, folder / "hanging", **more))] if 0 < turn <= 3 else []),
+            )
+            for collected, answer in answers:
+                if turn or size.starts == 0:
+                    collected.append(answer)
+    wandb = statistics.median(one["ms"] for one in theirs)
+    init = statistics.median(one["init_ms"] for one in theirs)
+    listed = []
+    for answers, what in ((ours, "offline"), (hanging, "while the server hangs")):
+        built = statistics.median(one["ms"] for one in answers)
+        up = statistics.median(one["up_ms"] for one in answers)
+        waited = any(one["early"] for one in answers)
+        listed.append(
+            Row(
+                f"first enabled construction, {what}", "does not wait for wandb to come up",
+                f"{built:.0f} ms", f"{built / wandb:.2f} x `import wandb` + `wandb.init`",
+                f"our W&B run is up {up - built:.0f} ms later; `wandb.init` offline {init:.0f} ms, "
+                f"with its import {wandb:.0f} ms", not waited and built < up,
+                figures={"ms": built, "up_ms": up, "wandb_ms": wandb, "init_ms": init},
+            )
+        )  # fmt: skip
+    return listed
+
+
+def finish(base: Path, size: Any) -> list[Row]:
+    """``finish()`` right after many rows; and with a time limit that is too short, while the server hangs."""
+    limit, short = 30.0, 2.0
+    ours, theirs, rates, said, stored = [], [], [], [], []
+    for _ in range(max(1, size.starts // 3)):
+        with Lane("core", base, None, ONE_LOGGER_V1_FINISH_TIMEOUT=str(limit)) as lane:
+            lane.do("advance", n=1)
+            lane.do("settle")  # wandb is up: what is timed is the drain
+            seconds = lane.do("ending", n=size.queued)["s"]
+            ours.append(seconds)
+            rates.append(size.queued / seconds)
+            stored.append(int(lane.do("state").get("rows", 0)))
+            said.append("waiting for W&B" in lane.log())
+        with Lane("wandb", base) as lane:
+            theirs.append(lane.do("ending", n=size.queued)["s"])
+    took, wandb = statistics.median(ours), statistics.median(theirs)
+    everything = all(rows == size.queued + 1 for rows in stored)
+    spoke = all(line or seconds <= 2.5 for line, seconds in zip(said, ours))
+    with HangingServer() as server:
+        more = {**server.environment, "ONE_LOGGER_V1_FINISH_TIMEOUT": str(short)}
+        with Lane("core", base, None, **more) as lane:
+            bounded = lane.do("ending", n=size.queued)["s"]
+            begin = time.monotonic()
+        left = time.monotonic() - begin
+    shutil.rmtree(base, ignore_errors=True)
+    base.mkdir(exist_ok=True)
+    return [
+        Row(
+            f"`finish()` with {size.queued:,} rows queued",
+            f"bounded by the drain, a line if over 2 s, never over the limit ({limit:.0f} s)",
+            f"{took:.1f} s", f"{took / wandb:.2f} x `wandb.Run.finish`",
+            f"`wandb.Run.finish` after as many rows {wandb:.1f} s", took <= limit and everything and spoke,
+            f"{statistics.median(rates):,.0f} rows/s, {'all' if everything else min(stored)} rows taken, "
+            f"{'a line was said' if any(said) else 'no line was due'}",
+            {"s": took, "wandb_s": wandb, "rows_per_s": statistics.median(rates), "stored": stored},
+        ),
+        Row(
+            f"the same, server hanging, limit {short:.0f} s", f"at most {short + 0.5} s",
+            f"{bounded:.2f} s", f"{bounded / short:.2f} x the limit", "", bounded <= short + 0.5,
+            f"the worker finished by itself {left:.1f} s later, offline",
+            {"s": bounded, "left_s": left},
+        ),
+    ]  # fmt: skip
