@@ -67,7 +67,7 @@ class AsyncSaves:
             self._raise()
         finally:
             self.interrupted = False
-        super().teardown()  # type: ignore[misc]
+        # Not super(): Lightning's closes an executor of its own, and up to 2.1 fails where there is none.
 
     def _submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Future[Any]:
         if self._executor is None:  # after a teardown too: one trainer may fit several times

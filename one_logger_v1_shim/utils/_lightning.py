@@ -67,6 +67,7 @@ class LightningEvents(JobCallback):
     """
 
     _held = False  # a hooked trainer closes the job itself, when ``fit`` is over
+    _failed = False
     _trained = False  # Lightning's tuner calls ``fit`` too, and trains without us: that is not the job
 
     # -- the job -----------------------------------------------------------------------------------------------
@@ -101,6 +102,7 @@ class LightningEvents(JobCallback):
             io = getattr(trainer, "augmented_async_checkpoint_io", None)
             if io is not None:
                 io.interrupted = True
+            self._failed = True
             self._end_train()
             if not self._held:
                 self._report_saves(trainer)
@@ -112,9 +114,10 @@ class LightningEvents(JobCallback):
         their ``on_exception`` or ``teardown`` are still reported."""
         outer, self._held = self._held, True
         failed = True
+        self._failed = False
         try:
             yield
-            failed = False
+            failed = self._failed  # older Lightnings keep Ctrl-C to themselves
         finally:
             self._held = outer
             if not outer and self._app in ("started", "ended") and (self._trained or failed):
