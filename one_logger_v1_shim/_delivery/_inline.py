@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import socket
+import sys
 import threading
+import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Optional
 
 from .._log import logger, warn_once
-from . import _wandb
-from ._journal import FINISH, Journal, make_folder, new_run_id, write_json
-from ._spec import RunSpec, mode
+from . import _server, _wandb
+from ._journal import FINISH, Journal, begin, new_run_id, write_mark
+from ._spec import RunSpec, mode, public, started
 
 
 class InlineSink:
@@ -26,33 +31,43 @@ class InlineSink:
         run_id = new_run_id()
         base = spec.folder(os.environ)
         if os.environ.get("ONE_LOGGER_V1_JOURNAL", "1") != "0":
-            self._journal = Journal(make_folder(base, run_id, keep=True))
-            write_json(self._journal.folder / "run.json", {"id": run_id, "pid": os.getpid(), "delivery": "inline"})
+            self._journal = _begin(base, run_id, spec)
+        home = base
+        if self._journal is not None and self._journal.folder.parent != base / "wandb":
+            home = self._journal.folder  # the base can't be written
         try:
-            reason = _wandb.why_offline(spec, os.environ)
-            self._run = self._open(spec, run_id, str(base), reason is not None)
+            reason = _server.why_offline(spec, os.environ)
         except Exception as error:
-            try:
+            reason = type(error).__name__
+        try:
+            self._run = self._open(spec, run_id, str(home), reason is not None)
+        except Exception as error:
+            if reason is None:
                 reason = f"{type(error).__name__} when it was opened online"
-                self._run = self._open(spec, run_id, str(base), True)
-            except Exception as second:
-                warn_once("inline:open", f"no W&B run could be opened: {second!r}; {self._left()}")
+                with suppress(Exception):
+                    self._run = self._open(spec, run_id, str(home), True)
+            if self._run is None:
+                warn_once("inline:open", f"no W&B run could be opened: {error!r}; {self._left()}")
                 return
+        # wandb's own exit handler ends its process; ours must come before it
+        atexit.register(self._at_exit)
         if reason is not None:
             self._mark("offline")
             silent = os.environ.get("WANDB_SILENT", "").lower() in ("1", "true")
             if not (silent and mode(os.environ) == "offline"):
-                logger.warning(_wandb.notice(spec, reason, _wandb.run_folder(self._run)))
+                logger.warning(_wandb.notice(spec, reason, [_wandb.run_folder(self._run)]))
 
-    def _open(self, spec: RunSpec, run_id: str, base: str, offline: bool) -> Any:
+    def _open(self, spec: RunSpec, run_id: str, home: str, offline: bool) -> Any:
         """Open our run and hide it: the user's ``wandb.init()`` would return it, their ``finish()`` end it."""
         before = _global_settings()
-        run = _wandb.init(spec, run_id, base, offline, reinit="create_new")
-        after = _global_settings()
-        for name in before.keys() & after.keys():
-            if before[name] != after[name]:
-                with suppress(Exception):
-                    setattr(_setup().settings, name, before[name])
+        try:
+            run = _wandb.init(spec, run_id, home, offline, reinit="create_new", wanted=_wandb.IMPATIENT)
+        finally:
+            after = _global_settings()
+            for name in before.keys() & after.keys():
+                if before[name] != after[name]:
+                    with suppress(Exception):
+                        setattr(_setup().settings, name, before[name])
         with suppress(Exception):
             _setup().remove_active_run(run)
         return run
@@ -72,6 +87,7 @@ class InlineSink:
                 if said:
                     warn_once("wandb:row", said)
             except Exception as error:
+                self._mark("failed")
                 self._run = None
                 warn_once("wandb:log", f"W&B takes no more rows ({error!r}); {self._left()}")
 
@@ -81,33 +97,63 @@ class InlineSink:
             if self._finished:
                 return
             self._finished = True
+            atexit.unregister(self._at_exit)
+            run, self._run = self._run, None
             if self._journal is not None:
                 self._journal.append(f"{FINISH} {exit_code}")
                 self._journal.close()
-            run, self._run = self._run, None
             if run is None:
                 return
             try:
                 run.finish(exit_code=exit_code)
-                self._mark("finished")
+                self._mark("finished", run)
             except Exception as error:
+                self._mark("failed", run)
                 warn_once("wandb:finish", f"the W&B run could not be finished ({error!r}); {self._left()}")
+
+    def _at_exit(self) -> None:
+        self.finish(1 if getattr(sys, "last_type", None) else 0)
 
     def abandon(self) -> None:
         """In a forked child: forget the run."""
         self._finished = True
         self._run = None
+        self._lock = threading.RLock()  # another thread of the parent may have held it
+        atexit.unregister(self._at_exit)
         if self._journal is not None:
-            self._journal.close()
+            self._journal.abandon()
 
-    def _mark(self, state: str) -> None:
+    def _mark(self, state: str, run: Any = None) -> None:
         if self._journal is not None:
-            with suppress(OSError):
-                mark = {"state": state, "dir": _wandb.run_folder(self._run), "rows": self._journal.rows}
-                write_json(self._journal.folder / "mark.json", mark)
+            where = _wandb.run_folder(run or self._run)
+            with suppress(Exception):
+                write_mark(self._journal.folder, {"state": state, "dir": where, "dirs": [where],
+                                                  "rows": self._journal.rows})  # fmt: skip
 
     def _left(self) -> str:
-        return f"rows are kept in {self._journal.folder}" if self._journal is not None else "rows are lost"
+        if self._journal is None:
+            return "rows are lost"
+        folder = self._journal.folder
+        return f"rows are kept in {folder}; send them with: python -m one_logger_v1_shim recover {folder}"
+
+
+def _begin(base: Path, run_id: str, spec: RunSpec) -> Optional[Journal]:
+    about = {
+        "id": run_id,
+        "pid": os.getpid(),
+        "started": started(os.getpid()),
+        "machine": socket.gethostname(),
+        "created": time.time(),
+        "delivery": "inline",
+        "chosen": public(spec.chosen),
+        "default": public(spec.default),
+        "keep": True,
+    }
+    try:
+        return begin(base, run_id, True, about)
+    except OSError as error:
+        warn_once("journal:none", f"no journal can be kept anywhere ({error.strerror})")
+        return None
 
 
 def _setup() -> Any:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
+from typing import TYPE_CHECKING
 
 from .._log import warn_once
-from . import Sink
 from ._spec import RunSpec, mode
+
+if TYPE_CHECKING:
+    from . import Sink
 
 
 def open_sink(spec: RunSpec, *, asynchronous: bool) -> Sink:
@@ -17,17 +21,29 @@ def open_sink(spec: RunSpec, *, asynchronous: bool) -> Sink:
     if how not in ("worker", "inline"):
         warn_once("delivery", f"ONE_LOGGER_V1_DELIVERY={how!r}; expected worker or inline; worker is used")
         how = "worker"
+    sink: Sink
     try:
         if how == "inline":
             from ._inline import InlineSink
 
-            return InlineSink(spec, asynchronous)
-        from ._worker_sink import WorkerSink
+            sink = InlineSink(spec, asynchronous)
+        else:
+            from ._worker_sink import WorkerSink
 
-        return WorkerSink(spec, asynchronous)
+            sink = WorkerSink(spec, asynchronous)
     except Exception as error:
         warn_once("delivery:open", f"rows are not logged, no way to deliver them could be set up: {error!r}")
         return Dropping(asynchronous)
+    _finish_with_child(sink)
+    return sink
+
+
+def _finish_with_child(sink: Sink) -> None:
+    """A child of ``multiprocessing`` ends without ``atexit``; it has finalizers of its own."""
+    process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+    if process is not None and util is not None and process.parent_process() is not None:
+        # they are called in a `finally`: what ends the process, if anything, is being raised
+        util.Finalize(None, lambda: sink.finish(1 if sys.exc_info()[0] else 0), exitpriority=0)
 
 
 class Dropping:

@@ -76,6 +76,29 @@ def mode(environ: Mapping[str, str]) -> str:
     return {"dryrun": "offline", "run": "online", "shared": "online"}.get(asked, asked)
 
 
+def public(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a specification that may be written down."""
+    found = {key: value for key, value in values.items() if key != "api_key"}
+    if isinstance(found.get("host"), str):
+        found["host"] = without_user(found["host"])
+    return found
+
+
+def without_user(url: str) -> str:
+    """``url`` without a user name and password."""
+    before, slashes, rest = url.partition("//")
+    place, slash, path = rest.partition("/")
+    return f"{before}{slashes}{place.rpartition('@')[2]}{slash}{path}" if slashes else url
+
+
+def started(pid: int) -> Optional[str]:
+    """When the process began, in a form that only compares; None when it can't be told or there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError, ValueError):
+        return None
+
+
 def seconds(environ: Mapping[str, str], name: str, default: float) -> float:
     """A number of seconds from the environment; what is no number counts as absent."""
     try:

@@ -1,69 +1,141 @@
-"""How much of a run is on disk for certain: reads the ``.wandb`` file that wandb writes.
+"""How much of a run is on disk for certain: reads the ``.wandb`` files that wandb writes, without wandb.
 
-The file is a LevelDB log (32 KiB blocks of checksummed fragments) of ``Record`` messages, whose classes wandb brings.
+A file is a LevelDB log (32 KiB blocks of checksummed fragments) of protobuf messages, of which only the rows' numbers
+matter here. The numbers of the fields never changed from wandb 0.20.1 to 0.31.0.
 """
 
 from __future__ import annotations
 
-import json
 import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Union
 
 _BLOCK = 32768
-_HEADER = 7
+_FILE_HEADER = 7  # ":W&B", a magic number, a version
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+_READ = 4 * 1024 * 1024
+
+# wandb_internal.Record.history; HistoryRecord.item; HistoryItem: key, nested_key, value_json; from 0.31 on a number
+_HISTORY, _ITEM, _KEY, _NESTED_KEY, _VALUE_JSON, _INTEGER = 2, 1, 1, 2, 16, 5
 
 
-def rows_on_disk(folder: Path) -> int:
-    """One more than the last ``_step`` in the run folder's ``.wandb`` file; 0 without a file."""
-    steps = [row.get("_step", -1) for row in rows(folder)]
-    return 1 + max((step for step in steps if isinstance(step, int)), default=-1)
+class Scanner:
+    """One ``.wandb`` file that may still grow: :meth:`advance` reads on from where it stopped."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        #: one more than the last ``_step`` that is whole on disk
+        self.rows = 0
+        self._at = _FILE_HEADER
+
+    def advance(self) -> int:
+        """Read what is new; returns :attr:`rows`. A torn or damaged record ends the reading, until it is whole."""
+        last = b""
+        try:
+            with self.path.open("rb") as file:
+                size = _READ
+                while True:
+                    file.seek(self._at)
+                    data = file.read(size)
+                    began = self._at
+                    for record, self._at in records_from(data, began):
+                        for number, value in fields(record):
+                            if number == _HISTORY and isinstance(value, bytes):
+                                last = value
+                    if len(data) < size:
+                        break
+                    size = _READ if self._at != began else 2 * size  # a record may be larger than what was read
+        except (OSError, ValueError, IndexError, struct.error):
+            pass
+        if last:
+            self.rows = max(self.rows, _step(last) + 1)
+        return self.rows
 
 
-def rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of a run folder (or of a ``.wandb`` file), with what W&B added; ends before a torn or damaged record."""
-    from wandb.proto import wandb_internal_pb2 as messages
+def rows_on_disk(folder: Path, run_id: str) -> int:
+    """How many rows of the run are whole in the W&B folders below ``folder``: one more than the last ``_step``."""
+    return max((Scanner(path).advance() for path in run_files(folder, run_id)), default=0)
 
-    record_class: Any = messages.Record  # type: ignore[attr-defined]
 
-    paths = [folder] if folder.suffix == ".wandb" else sorted(folder.glob("*.wandb"))
-    for path in paths:
-        for data in _records(path.read_bytes()):
-            record = record_class()
-            record.ParseFromString(data)
-            if record.WhichOneof("record_type") != "history":
-                continue
-            row: dict[str, Any] = {}
-            for item in record.history.item:
-                value = item.value_json
-                row[item.key or ".".join(item.nested_key)] = json.loads(value) if value else None
-            yield row
+def run_files(folder: Path, run_id: str) -> list[Path]:
+    """The ``.wandb`` files of a run below ``folder`` (which holds ``offline-run-<date>-<id>`` ...), oldest first."""
+    found = [path for path in folder.glob(f"*run-*-{run_id}/run-{run_id}.wandb") if not path.parent.is_symlink()]
+    return sorted(found, key=lambda path: path.parent.name.rpartition("run-")[2])
 
 
 def _records(data: bytes) -> Iterator[bytes]:
-    at = _HEADER
+    """The whole records of a file's content."""
+    for record, _ in records_from(data[_FILE_HEADER:], _FILE_HEADER):
+        yield record
+
+
+def records_from(data: bytes, began: int) -> Iterator[tuple[bytes, int]]:
+    """The whole records in ``data``, which stands at ``began`` in its file, each with the place where it ends."""
+    at = began
     parts = b""
-    while at + _HEADER <= len(data):
+    while at + _FILE_HEADER <= began + len(data):
         left = _BLOCK - at % _BLOCK
-        if left < _HEADER:
+        if left < 7:  # no header fits into the rest of a block
             at += left
             continue
-        checksum, size, kind = struct.unpack("<IHB", data[at : at + _HEADER])
-        if kind == 0 and size == 0:  # padding
+        here = at - began
+        checksum, size, kind = struct.unpack("<IHB", data[here : here + 7])
+        if kind == 0 and size == 0:  # the padding of a block that was given out and never filled
             at += left
             continue
-        body = data[at + _HEADER : at + _HEADER + size]
+        body = data[here + 7 : here + 7 + size]
         if len(body) < size or zlib.crc32(bytes([kind]) + body) & 0xFFFFFFFF != checksum:
             return
-        at += _HEADER + size
-        if kind == _FULL:
-            yield body
-        elif kind == _FIRST:
-            parts = body
-        elif kind in (_MIDDLE, _LAST):
-            parts += body
-            if kind == _LAST:
-                yield parts
+        at += 7 + size
+        parts = body if kind in (_FULL, _FIRST) else parts + body
+        if kind in (_FULL, _LAST):
+            yield parts, at
+            parts = b""
+
+
+def _step(history: bytes) -> int:
+    for number, item in fields(history):
+        if number != _ITEM or not isinstance(item, bytes):
+            continue
+        found = dict(fields(item))
+        if b"_step" not in (found.get(_KEY), found.get(_NESTED_KEY)):
+            continue
+        text, whole = found.get(_VALUE_JSON), found.get(_INTEGER)
+        if isinstance(text, bytes) and text:
+            return int(text)
+        if isinstance(whole, int):
+            return (whole >> 1) ^ -(whole & 1)  # sint64
+    return -1
+
+
+def fields(body: bytes) -> Iterator[tuple[int, Union[int, bytes]]]:
+    """The fields of a protobuf message: a number for a varint, bytes for all else."""
+    at = 0
+    while at < len(body):
+        tag, at = _varint(body, at)
+        kind = tag & 7
+        if kind == 0:
+            value, at = _varint(body, at)
+            yield tag >> 3, value
+            continue
+        if kind == 2:
+            size, at = _varint(body, at)
+        elif kind in (1, 5):
+            size = 8 if kind == 1 else 4
+        else:
+            raise ValueError(f"protobuf wire type {kind} at byte {at}")
+        yield tag >> 3, body[at : at + size]
+        at += size
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = body[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7

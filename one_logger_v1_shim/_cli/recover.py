@@ -1,0 +1,48 @@
+"""``recover``: send what a job that was killed, or whose W&B process was, has left in its journal."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from .._delivery.recover import Left, find, look, send
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Returns 0 when nothing is left to do, 1 when something is, 2 for a folder without journals."""
+    parser = argparse.ArgumentParser(
+        prog="python -m one_logger_v1_shim recover",
+        description="Sends the rows of runs that did not finish, from the journal that each job keeps, to W&B.",
+    )
+    parser.add_argument(
+        "folder",
+        nargs="?",
+        type=Path,
+        help="a journal (one-logger-*) or the folder that holds wandb/; default: here, WANDB_DIR, the temp directory",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be sent, and send nothing")
+    given = parser.parse_args(list(arguments))
+    journals = find(given.folder)
+    if not journals:
+        where = given.folder if given.folder is not None else "here, in WANDB_DIR or in the temp directory"
+        print(f"no journal of this user: {where}")
+        return 2 if given.folder is not None else 0
+    lefts = [look(folder) for folder in journals]
+    finished = sum(1 for left in lefts if left.finished)
+    if finished:
+        print(f"{finished} of {len(lefts)} runs finished: nothing to send for them")
+    return max([_one(left, given.dry_run) for left in lefts if not left.finished], default=0)
+
+
+def _one(left: Left, dry: bool) -> int:
+    print(f"{left.folder}: run {left.run_id or '?'}, {left.rows} rows, W&B has {left.stored} of them on disk")
+    if left.busy:
+        print(f"  left alone: {left.busy}")
+        return 1
+    if dry:
+        print(f"  would send {left.rows - left.stored} rows" if left.stored < left.rows else "  would mark or sync it")
+        return 1
+    for line in send(left):
+        print(f"  {line}", flush=True)
+    return 0 if left.state == "finished" else 1

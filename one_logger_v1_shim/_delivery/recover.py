@@ -1,0 +1,213 @@
+"""Journals whose run did not finish and whose job is gone: what W&B has, and sending it the rest.
+
+What a journal's files say is data: paths in them lead nowhere, names are checked, text is cut before it is shown, and a
+key from the environment goes to no server that only a file names.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from . import _server
+from ._children import is_running, locked
+from ._follow import Follower
+from ._journal import FINISH, FROM, is_own, read_json, read_mark, write_mark
+from ._process import GIVEN_UP, environment
+from ._spec import RunSpec, mode
+from .wandb_file import Scanner, run_files
+
+_ID = re.compile(r"[a-z0-9]{8}")
+# A worker writes its mark twice a minute: on another machine that is the only sign of life.
+_QUIET = 180.0
+_SYNC_LIMIT = 1800.0
+
+
+@dataclass
+class Left:
+    """One journal: how much there is, how much W&B has on disk, and why it can't be sent now, if so."""
+
+    folder: Path
+    run_id: str = ""
+    rows: int = 0
+    stored: int = 0
+    state: str = ""
+    files: list[Path] = field(default_factory=list)
+    busy: Optional[str] = None
+
+    @property
+    def finished(self) -> bool:
+        """Is there nothing to do?"""
+        return self.state == "finished" and self.stored >= self.rows
+
+    @property
+    def on_disk_only(self) -> bool:
+        """Has W&B all rows in its files, but a server that did not take them?"""
+        return self.rows > 0 and self.stored >= self.rows and any(one.parent.name[:4] == "run-" for one in self.files)
+
+
+def find(where: Optional[Path]) -> list[Path]:
+    """The user's own journals at ``where`` (one, a folder of them, or one that holds ``wandb/``), oldest first.
+
+    Without ``where``: below the working directory, ``WANDB_DIR`` and the temp directory.
+    """
+    if where is not None:
+        if is_own(where) and (where / "run.json").is_file():
+            return [where]
+        places = [where, where / "wandb"]
+    else:
+        given = os.environ.get("WANDB_DIR")
+        places = [Path("wandb"), *([Path(given), Path(given) / "wandb"] if given else []), Path(tempfile.gettempdir())]
+    found: dict[str, Path] = {}
+    for place in places:
+        for folder in place.glob("one-logger-*"):
+            if is_own(folder) and (folder / "run.json").is_file():
+                found.setdefault(os.path.realpath(folder), folder)
+    return sorted(found.values(), key=lambda one: one.name)
+
+
+def look(folder: Path) -> Left:
+    """What is left of the run whose journal is in ``folder``. Changes nothing."""
+    folder = Path(os.path.abspath(folder))
+    about, mark = read_json(folder / "run.json"), read_mark(folder)
+    left = Left(folder, state=str(mark.get("state") or ""))
+    run_id = str(about.get("id") or "")
+    if not _ID.fullmatch(run_id):
+        left.busy = "its run.json is damaged: no run id"
+        return left
+    left.run_id = run_id
+    left.rows = _rows(folder)
+    homes = [folder.parent, folder / "wandb", Path(tempfile.gettempdir()) / f"{folder.name}-more" / "wandb"]
+    left.files = [path for home in homes for path in run_files(home, run_id)]
+    left.stored = max((Scanner(path).advance() for path in left.files), default=0)
+    left.busy = _busy(folder, about)
+    return left
+
+
+def _busy(folder: Path, about: dict[str, Any]) -> Optional[str]:
+    if locked(folder):
+        return "its W&B process is at work"
+    pid, machine = about.get("pid"), about.get("machine")
+    if machine == socket.gethostname() or machine is None:
+        if isinstance(pid, int) and is_running(pid, about.get("started")):
+            return f"its job runs (process {pid})"
+        return None
+    newest = max((path.lstat().st_mtime for path in folder.iterdir()), default=0.0)
+    if time.time() - newest < _QUIET:
+        return f"its job seems to run on {shown(machine)}"
+    return None
+
+
+def _rows(folder: Path) -> int:
+    follower = Follower(folder)
+    rows = 0
+    while True:
+        lines = follower.lines(rows)
+        if not lines:
+            follower.close()
+            return rows
+        for line in lines:
+            if line.startswith(b"{"):
+                rows += 1
+            elif line.startswith(FROM.encode()) and line[len(FROM) :].strip().isdigit():
+                rows = max(rows, int(line[len(FROM) :]))
+            elif line.startswith(FINISH.encode()):
+                follower.close()
+                return rows
+
+
+def send(left: Left) -> Iterator[str]:
+    """Send what is left of a run, and say how it went, line by line. ``left.state`` is ``finished`` if all is well."""
+    about = read_json(left.folder / "run.json")
+    spec = RunSpec(chosen=about.get("chosen") or {}, default=about.get("default") or {})
+    environ = environment(spec)
+    refused = _credentials(spec, environ)
+    if refused:
+        yield refused
+        return
+    if left.on_disk_only and mode(environ) != "offline":
+        yield from _sync(left, environ)
+        return
+    if left.stored >= left.rows:
+        # All rows lie in W&B's files: a further file with none would add nothing.
+        _mark(left, "finished")
+        yield f"W&B's files have all {left.rows} rows; sync them with: {_sync_words(left)}"
+        return
+    if about.get("mode") == "offline" and not mode(environ):
+        environ["WANDB_MODE"] = "offline"
+    with (left.folder / "worker.log").open("ab") as log:
+        done = subprocess.run(
+            [sys.executable, "-m", f"{__package__}.worker", str(left.folder), "--recover"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=left.folder,
+            env=environ,
+            check=False,
+        )
+    after, mark = look(left.folder), read_mark(left.folder)
+    left.state, left.stored, left.files = after.state, after.stored, after.files
+    if done.returncode not in (0, GIVEN_UP):
+        left.state = "failed"
+        yield f"the W&B process ended with code {done.returncode}; see {left.folder / 'worker.log'}"
+    elif mark.get("notice"):
+        yield shown(mark["notice"], 1000)
+    else:
+        yield f"sent; {shown(mark.get('url') or 'all rows are with W&B')}"
+
+
+def _credentials(spec: RunSpec, environ: dict[str, str]) -> Optional[str]:
+    """A key in the environment is for the server that the environment names, or for W&B's own."""
+    if not spec.host or not environ.get("WANDB_API_KEY") or mode(environ) == "offline":
+        return None
+    host = spec.host.rstrip("/")
+    if host == environ.get("WANDB_BASE_URL", "").rstrip("/") or host == "https://api.wandb.ai":
+        return None
+    if _server.netrc_key(environ, host):
+        del environ["WANDB_API_KEY"]
+        return None
+    return f"it goes to {shown(host)}; to send your WANDB_API_KEY there, say so with WANDB_BASE_URL={shown(host)}"
+
+
+def _sync(left: Left, environ: dict[str, str]) -> Iterator[str]:
+    yield f"all rows are on disk; syncing {len(left.files)} folder(s) with the server"
+    for path in left.files:
+        command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_SYNC_LIMIT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            yield f"no end within {_SYNC_LIMIT:g} s: {_sync_words(left)}"
+            return
+        if done.returncode != 0:
+            last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+            yield f"wandb sync failed: {shown(''.join(last))}; try: {_sync_words(left)}"
+            return
+    _mark(left, "finished")
+    yield "synced"
+
+
+def _sync_words(left: Left) -> str:
+    return "wandb sync " + " ".join(str(path.parent) for path in left.files)
+
+
+def _mark(left: Left, state: str) -> None:
+    left.state = state
+    mark = read_mark(left.folder)
+    write_mark(left.folder, {**mark, "state": state, "rows": left.rows})
+
+
+def shown(value: object, most: int = 200) -> str:
+    """Text from a file, for a terminal: cut, and without what a terminal would obey."""
+    text = "".join(one if one.isprintable() else "?" for one in str(value)[: most + 1])
+    return text if len(text) <= most else text[:most] + "..."
