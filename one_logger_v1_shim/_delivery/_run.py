@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import threading
 import time
@@ -98,6 +99,12 @@ class Run:
     def began_offline(self) -> bool:
         """Are there rows in an offline folder? Then the rest follows there: all of it is synced together."""
         return any(path.parent.name.startswith("offline-") for path in self._files())
+
+    def forget_attempt(self) -> None:
+        """Remove the folder of an online run that never came to be, so that one folder is the run's."""
+        for path in self._files():
+            if path.parent.name.startswith("run-") and Scanner(path).advance() == 0:
+                shutil.rmtree(path.parent, ignore_errors=True)
 
     def folders(self) -> list[str]:
         """The W&B folders of the run, oldest first."""

@@ -105,6 +105,7 @@ class Worker:
         """wandb can't be asked twice in one process: after a failed ``init`` it hangs. Start over, offline."""
         say(f"starting over offline: {reason}")
         end_children()
+        self.run.forget_attempt()
         command = [sys.executable, "-m", f"{__package__}.worker", str(self.folder), "--offline", reason, *options]
         if self.recovering:
             command.append("--recover")
