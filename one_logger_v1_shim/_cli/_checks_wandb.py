@@ -9,20 +9,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
-from .._delivery._spec import RunSpec, mode
-from .._delivery._wandb import credentials, unreachable
+from .._delivery._server import credentials, unreachable
+from .._delivery._spec import RunSpec, mode, without_user
+from .._delivery.recover import find, look
 from ._findings import ERROR, OK, WARNING, Finding
-from ._sources import journals, unfinished
 
 _NOBODY = RunSpec(chosen={}, default={})
 _REACH_LIMIT = 5.0  # seconds
 _IMPORT_LIMIT = 60.0  # seconds; wandb on a slow network file system
+_MOST_JOURNALS = 10
 _LITTLE, _TOO_LITTLE = 1024**3, 50 * 1024**2  # bytes free
 
 # In a process of its own: importing wandb is slow, may fail in many ways, and sets things up that a doctor must not.
@@ -48,7 +47,7 @@ def destination(offline: bool) -> Iterator[Finding]:
     if server is None:
         yield Finding(WARNING, "W&B server", "not known, as wandb can not be asked")
     else:
-        yield Finding(OK, "W&B server", f"{_without_password(server)} ({origin})")
+        yield Finding(OK, "W&B server", f"{without_user(server)} ({origin})")
     yield _entity(asked)
     key, where = _key(server or "")
     wants = asked in ("", "online")
@@ -130,36 +129,13 @@ def _key(server: str) -> tuple[Optional[str], str]:
 
 
 def _reachable(server: str, key: Optional[str], have_key: bool) -> Finding:
-    shown = _without_password(server)
-    answer: list[Optional[str]] = []
-
-    def ask() -> None:
-        try:
-            answer.append(unreachable(server, key, _REACH_LIMIT))
-        except Exception as error:
-            answer.append(f"{shown}: {type(error).__name__}")
-
-    # The limit of a socket is for each of its steps; name resolution has none.
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(_REACH_LIMIT)
-    if not answer:
-        problem: Optional[str] = f"{shown} can not be reached (no answer within {_REACH_LIMIT:g} s)"
-    else:
-        problem = answer[0] and answer[0].replace(server, shown)
+    shown = without_user(server)
+    problem = unreachable(server, key, _REACH_LIMIT)
     if problem is None or ("refuses" in problem and not have_key):
         return Finding(OK, "W&B reachable", f"{shown} answers")
     advice = "check the key and WANDB_BASE_URL" if "refuses" in problem else "check WANDB_BASE_URL and the network"
     # Without a key the run is offline anyway.
     return Finding(ERROR if have_key else WARNING, "W&B reachable", problem, f"{advice}, or set WANDB_MODE=offline")
-
-
-def _without_password(url: str) -> str:
-    try:
-        parts = urllib.parse.urlsplit(url)
-    except ValueError:
-        return "(no valid address)"
-    return urllib.parse.urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
 
 
 def disk() -> Iterator[Finding]:
@@ -196,12 +172,19 @@ def disk() -> Iterator[Finding]:
 
 def leftovers() -> Iterator[Finding]:
     """Journals whose rows have not all been given to W&B."""
-    waiting = []
-    for folder in (_NOBODY.folder(os.environ) / "wandb", Path(tempfile.gettempdir())):
-        waiting += [(one, why) for one in journals(folder) for why in [unfinished(one)] if why]
-    for journal, why in waiting[-10:]:
-        yield Finding(WARNING, "journal", f"{journal}: {why}", f"python -m one_logger_v1_shim recover {journal}")
-    if len(waiting) > 10:
-        yield Finding(WARNING, "journals", f"{len(waiting)} runs in all did not finish", "recover them one by one")
-    if not waiting:
+    waiting = [left for left in map(look, find(None)) if not left.finished]
+    idle = [left for left in waiting if not left.busy]
+    for left in waiting:
+        if left.busy:
+            yield Finding(OK, "journal", f"{left.folder}: {left.busy}")
+    for left in idle[-_MOST_JOURNALS:]:
+        yield Finding(
+            WARNING,
+            "journal",
+            f"{left.folder}: not finished, {left.rows} rows, W&B has {left.stored} of them on disk",
+            f"python -m one_logger_v1_shim recover {left.folder}",
+        )
+    if len(idle) > _MOST_JOURNALS:
+        yield Finding(WARNING, "journals", f"{len(idle)} in all", "python -m one_logger_v1_shim recover")
+    if not idle:
         yield Finding(OK, "journals", "no run waits for `recover`")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
-
-_MOST_JSON = 4 * 1024 * 1024  # bytes of run.json and mark.json that are read
+from typing import BinaryIO
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -22,26 +19,3 @@ def open_regular(path: Path) -> BinaryIO:
         os.close(descriptor)
         raise OSError(errno.EINVAL, "not an ordinary file", str(path))
     return os.fdopen(descriptor, "rb")
-
-
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in ``path``; empty when there is none, or it is damaged."""
-    try:
-        with open_regular(path) as file:
-            content = json.loads(file.read(_MOST_JSON))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def alive(pid: Any) -> bool:
-    """Is there a process of that number on this machine?"""
-    if isinstance(pid, bool) or not isinstance(pid, int) or pid <= 0:
-        return False
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True

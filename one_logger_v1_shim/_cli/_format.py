@@ -88,6 +88,8 @@ def percent(share: float) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds, in the units in which people say it."""
+    if not math.isfinite(seconds):
+        return "?"
     if seconds < 0:
         return f"-{duration(-seconds)}"
     if seconds < 0.9995:
@@ -121,8 +123,8 @@ def sparkline(values: Sequence[float], width: int = 40, ascii_only: bool = False
     blocks = _ASCII_BLOCKS if ascii_only else _BLOCKS
     if len(values) > width:
         edges = [round(i * len(values) / width) for i in range(width + 1)]
-        values = [math.fsum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:])]
+        values = [sum(values[a:b]) / (b - a) for a, b in zip(edges, edges[1:])]
     low, high = min(values), max(values)
-    if not (high > low and math.isfinite(high - low)):
+    if not (high > low and math.isfinite(high - low) and all(map(math.isfinite, values))):
         return blocks[3] * len(values)
     return "".join(blocks[round((one - low) / (high - low) * (len(blocks) - 1))] for one in values)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ._format import clean
-from ._report import Chart, Report
+from ._model import Chart, Report
 
 _MOST_LINES = 2000  # of one section
 

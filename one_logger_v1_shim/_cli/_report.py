@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from .._v1 import metrics as m
 from . import _format as f
+from ._model import Chart, Points, Report, Section
 
-_MOST_POINTS = 4096
 _MOST_OTHER_SERIES = 24
 _SECRET = ("api_key", "apikey", "password", "secret")
 
@@ -43,75 +42,6 @@ _TIMES = (
 _TAGS = (m.APP_TAG, m.APP_TAG_ID, m.APP_TAG_COUNT)
 
 
-@dataclass
-class Line:
-    """``label  value``; ``spark`` is drawn behind the value as a small plot."""
-
-    label: str
-    value: str
-    spark: list[float] = field(default_factory=list)
-
-
-@dataclass
-class Section:
-    """A headline and its lines."""
-
-    title: str
-    lines: list[Line] = field(default_factory=list)
-
-    def add(self, label: str, value: Optional[str], spark: Iterable[float] = ()) -> None:
-        """Append a line; None adds nothing."""
-        if value is not None:
-            self.lines.append(Line(f.clean(label), value, list(spark)))
-
-
-@dataclass
-class Chart:
-    """Curves over one x axis; ``times`` says whether x is ms since the epoch or a number of rows."""
-
-    title: str
-    unit: str
-    curves: dict[str, list[tuple[float, float]]]
-    times: bool = True
-
-
-@dataclass
-class Report:
-    """What is shown, in order."""
-
-    title: str
-    sections: list[Section]
-    charts: list[Chart]
-    notes: list[str]
-
-
-class Points:
-    """``(x, ...)`` tuples, thinned out evenly so that a run of any length has a bounded number of them."""
-
-    def __init__(self, most: int = _MOST_POINTS) -> None:
-        self.kept: list[tuple[Optional[float], ...]] = []
-        self._most = most
-        self._every = 1
-        self._seen = 0
-        self._last: Optional[tuple[Optional[float], ...]] = None
-
-    def add(self, *point: Optional[float]) -> None:
-        """One more point."""
-        self._last = point
-        if self._seen % self._every == 0:
-            self.kept.append(point)
-            if len(self.kept) >= self._most:
-                self.kept = self.kept[::2]
-                self._every *= 2
-        self._seen += 1
-
-    def curve(self, column: int) -> list[tuple[float, float]]:
-        """``(x, y)`` where both are there; the newest point always is."""
-        points = self.kept if self._last is None or self.kept[-1] is self._last else [*self.kept, self._last]
-        pairs = [(point[0], point[column]) for point in points]
-        return [(x, y) for x, y in pairs if x is not None and y is not None]
-
-
 class Collector:
     """Takes rows one by one and keeps what the report needs, and no more."""
 
@@ -137,9 +67,11 @@ class Collector:
         for name, value in row.items():
             if name in m.UNITS:
                 self.last[name] = value
+            elif name == "_timestamp":  # W&B's own
+                continue
             elif constructed:
                 self.metadata[name] = value
-            elif name != "_timestamp":
+            else:
                 self._other(name, value)
         self._training(row, x)
         count = f.number(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL))
@@ -223,21 +155,18 @@ class Collector:
     def _phases(self) -> Section:
         section = Section("Phases")
         latest = self._number(m.APP_LAST_LOG_TIME)
-        app: Optional[float] = None
+        began, ended = self._number(m.APP_START_TIME), self._number(m.APP_FINISH_TIME) or latest
+        app = None if began is None or ended is None else (ended - began) / 1000
         for label, start_name, finish_name in _PHASES:
             start, finish = self._number(start_name), self._number(finish_name)
-            if start is None and finish is None:
-                continue
-            if start is None:
-                section.add(label, f"ended {f.instant(finish)}, no start")
-            elif finish is None:
-                so_far = "" if latest is None else f", {f.duration((latest - start) / 1000)} until the last row"
-                app = None if latest is None or app is not None else (latest - start) / 1000
-                section.add(label, f"began {f.instant(start)}, not ended{so_far}")
-            else:
+            if finish is not None and start is not None:
                 seconds = (finish - start) / 1000
-                app = seconds if label == "application" else app
                 section.add(label, f"{f.duration(seconds)}{_share(seconds, app, label)}, from {f.instant(start)}")
+            elif finish is not None:
+                section.add(label, f"ended {f.instant(finish)}, no start")
+            elif start is not None:
+                so_far = "" if latest is None else f", {f.duration((latest - start) / 1000)} until the last row"
+                section.add(label, f"began {f.instant(start)}, not ended{so_far}")
         for label, name in _TIMES:
             total = self._number(name)
             if total:
@@ -351,11 +280,10 @@ class Collector:
             Chart("Checkpoint saves", "s in total", {m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL: self.saves.curve(1)}),
         ]
         for name, points in self.series.items():
-            if len(points.curve(1)) > 1:
-                charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): points.curve(1)}, times=False))
+            charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): points.curve(1)}, times=False))
         for chart in charts:
             chart.curves = {name: curve for name, curve in chart.curves.items() if curve}
-        return [chart for chart in charts if chart.curves]
+        return [chart for chart in charts if any(len(curve) > 1 for curve in chart.curves.values())]
 
 
 def shown(name: str, value: Any) -> str:

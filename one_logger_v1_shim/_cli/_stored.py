@@ -7,17 +7,19 @@ numbers never changed from wandb 0.20.1 to 0.31.0.
 from __future__ import annotations
 
 import json
-import mmap
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, BinaryIO
 
-from .._delivery.wandb_file import _records
+from .._delivery.wandb_file import fields, records_from
 from ._files import open_regular
 
 #: what ``run.log`` adds to a row by itself
 OWN_KEYS = frozenset({"_step", "_runtime", "_timestamp", "_wandb"})
+
+_FILE_HEADER = 7  # ":W&B", a magic number, a version
+_READ = 4 * 1024 * 1024
 
 # Record
 _HISTORY, _CONFIG, _RUN, _EXIT = 2, 5, 17, 18
@@ -46,20 +48,33 @@ def records(path: Path, about: dict[str, Any]) -> Iterator[dict[str, Any]]:
             return
         if head != b":W&B":
             raise ValueError(f"{path} is no .wandb file")
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            data: Any = content  # slices of it are bytes, which is all that is asked of it
-            for body in _records(data):
-                try:
-                    row = _take(body, about)
-                except (ValueError, LookupError, struct.error, RecursionError):
-                    continue
-                if row is not None:
-                    yield row
+        for body in _bodies(file):
+            try:
+                row = _take(body, about)
+            except (ValueError, LookupError, struct.error, RecursionError):
+                continue
+            if row is not None:
+                yield row
+
+
+def _bodies(file: BinaryIO) -> Iterator[bytes]:
+    """The whole records, read piece by piece: the file of a long job is larger than the memory of a login node."""
+    at, size = _FILE_HEADER, _READ
+    while True:
+        file.seek(at)
+        data = file.read(size)
+        began = at
+        for body, end in records_from(data, began):
+            yield body
+            at = end
+        if len(data) < size:
+            return
+        size = _READ if at != began else 2 * size  # a record may be larger than what was read
 
 
 def _take(body: bytes, about: dict[str, Any]) -> Any:
     """The row, if the record is one."""
-    for number, value in _fields(body):
+    for number, value in fields(body):
         if not isinstance(value, bytes):
             continue
         if number == _HISTORY:
@@ -67,10 +82,10 @@ def _take(body: bytes, about: dict[str, Any]) -> Any:
         if number == _CONFIG:
             about.setdefault("config", {}).update(_items(value))
         elif number == _EXIT:
-            about["exit_code"] = next((code for key, code in _fields(value) if key == 1), 0)
+            about["exit_code"] = next((code for key, code in fields(value) if key == 1), 0)
         elif number == _RUN:
             tags = []
-            for key, part in _fields(value):
+            for key, part in fields(value):
                 if not isinstance(part, bytes):
                     continue
                 if key == _RUN_CONFIG:
@@ -84,12 +99,12 @@ def _take(body: bytes, about: dict[str, Any]) -> Any:
 
 
 def _items(body: bytes) -> Iterator[tuple[str, Any]]:
-    for number, value in _fields(body):
+    for number, value in fields(body):
         if number != _ITEM or not isinstance(value, bytes):
             continue
         keys: list[str] = []
         content: Any = None
-        for part, inner in _fields(value):
+        for part, inner in fields(value):
             if not isinstance(inner, bytes):
                 continue
             if part == _NESTED_KEY or (part == _KEY and not keys):
@@ -98,34 +113,3 @@ def _items(body: bytes) -> Iterator[tuple[str, Any]]:
                 content = json.loads(inner)
         if keys:
             yield ".".join(keys), content
-
-
-def _fields(body: bytes) -> Iterator[tuple[int, Union[int, bytes]]]:
-    """The fields of a protobuf message: a number for a varint, bytes for all else."""
-    at = 0
-    while at < len(body):
-        tag, at = _varint(body, at)
-        kind = tag & 7
-        if kind == 0:
-            value, at = _varint(body, at)
-            yield tag >> 3, value
-            continue
-        if kind == 2:
-            size, at = _varint(body, at)
-        elif kind in (1, 5):
-            size = 8 if kind == 1 else 4
-        else:
-            raise ValueError(f"protobuf wire type {kind}")
-        yield tag >> 3, body[at : at + size]
-        at += size
-
-
-def _varint(body: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = body[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7

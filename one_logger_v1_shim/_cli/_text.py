@@ -6,7 +6,7 @@ import importlib.util
 from typing import Any, TextIO
 
 from ._format import sparkline
-from ._report import Line, Report
+from ._model import Line, Report
 
 _MOST_LINES = 200  # of one section
 

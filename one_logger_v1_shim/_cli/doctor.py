@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 
@@ -24,9 +25,12 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.reconfigure(errors="replace")
     worst = 0
     for finding in findings(chosen.offline):
-        worst = max(worst, finding.level == ERROR)
+        worst = max(worst, int(finding.level == ERROR))
         advice = f" -> {f.clean(finding.advice, _MOST)}" if finding.advice else ""
-        print(f"{finding.level:7}  {finding.what}: {f.clean(finding.detail, _MOST)}{advice}", flush=True)
+        try:
+            print(f"{finding.level:7}  {finding.what}: {f.clean(finding.detail, _MOST)}{advice}", flush=True)
+        except BrokenPipeError:  # `| head`: the exit code is still worth having
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return worst
 
 

@@ -9,10 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .._delivery.recover import look
 from . import _format as f
-from ._files import alive
-from ._report import Collector, Report, Section
-from ._sources import NoRunError, Run, find, open_run, worker_of
+from ._model import Report, Section
+from ._report import Collector
+from ._sources import NoRunError, Run, find, open_run
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,6 +61,8 @@ def read(path: Path) -> Report:
     collector = Collector()
     for row in run.rows():
         collector.take(row)
+    if not run.journal and not collector.rows and run.notes:
+        raise NoRunError(run.notes[0])
     about = run.about
     if others:
         run.notes.append(f"{len(others)} older runs are here, too, the latest of them {others[-1]}")
@@ -107,14 +110,13 @@ def _state(run: Run, mark: dict[str, Any]) -> str:
     ended = "" if run.exit_code is None else f" (exit code {run.exit_code})"
     if not run.journal:
         return f"finished{ended}" if ended else "not finished"
+    left = look(run.path)
     said = f.value(mark.get("state") or "no word from the W&B process")
-    if said == "finished":
+    if left.finished:
         return f"finished{ended}" if ended else "finished by the W&B process; the job ended without finish()"
-    if run.exit_code is None and alive(run.about.get("pid")):
-        return f"running ({said})"
-    if worker_of(run.path) is not None:
-        return f"the job has ended{ended}, its rows are being delivered ({said})"
-    return f"not finished ({said}); send the rest with: python -m one_logger_v1_shim recover {f.clean(run.path, 500)}"
+    if left.busy:
+        return f"{f.clean(left.busy)} ({said}){ended}"
+    return f"not finished ({said}){ended}; see: python -m one_logger_v1_shim recover --dry-run {f.clean(run.path, 500)}"
 
 
 def _rows(run: Run, mark: dict[str, Any], rows: int) -> str:
@@ -131,8 +133,8 @@ def _page(report: Report, path: Path) -> int:
         save(page(report), path)
     except NoPlotlyError:
         return _refused("--html needs plotly: python -m pip install 'one-logger-v1-shim[show]'")
-    except OSError as error:
-        return _refused(f"{path} can not be written ({error.strerror})")
+    except (OSError, ValueError) as error:
+        return _refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})")
     print(f"{f.clean(path, 1000)}: {len(report.charts)} charts")
     return 0
 

@@ -1,0 +1,80 @@
+"""What a report consists of: sections of lines, and charts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Optional
+
+from . import _format as f
+
+_MOST_POINTS = 4096
+
+
+@dataclass
+class Line:
+    """``label  value``; ``spark`` is drawn behind the value as a small plot."""
+
+    label: str
+    value: str
+    spark: list[float] = field(default_factory=list)
+
+
+@dataclass
+class Section:
+    """A headline and its lines."""
+
+    title: str
+    lines: list[Line] = field(default_factory=list)
+
+    def add(self, label: str, value: Optional[str], spark: Iterable[float] = ()) -> None:
+        """Append a line; None adds nothing."""
+        if value is not None:
+            self.lines.append(Line(f.clean(label), value, list(spark)))
+
+
+@dataclass
+class Chart:
+    """Curves over one x axis; ``times`` says whether x is ms since the epoch or a number of rows."""
+
+    title: str
+    unit: str
+    curves: dict[str, list[tuple[float, float]]]
+    times: bool = True
+
+
+@dataclass
+class Report:
+    """What is shown, in order."""
+
+    title: str
+    sections: list[Section]
+    charts: list[Chart]
+    notes: list[str]
+
+
+class Points:
+    """``(x, ...)`` tuples, thinned out evenly so that a run of any length has a bounded number of them."""
+
+    def __init__(self, most: int = _MOST_POINTS) -> None:
+        self.kept: list[tuple[Optional[float], ...]] = []
+        self._most = most
+        self._every = 1
+        self._seen = 0
+        self._last: Optional[tuple[Optional[float], ...]] = None
+
+    def add(self, *point: Optional[float]) -> None:
+        """One more point."""
+        self._last = point
+        if self._seen % self._every == 0:
+            self.kept.append(point)
+            if len(self.kept) >= self._most:
+                self.kept = self.kept[::2]
+                self._every *= 2
+        self._seen += 1
+
+    def curve(self, column: int) -> list[tuple[float, float]]:
+        """``(x, y)`` where both are there; the newest point always is."""
+        points = self.kept if self._last is None or self.kept[-1] is self._last else [*self.kept, self._last]
+        pairs = [(point[0], point[column]) for point in points]
+        return [(x, y) for x, y in pairs if x is not None and y is not None]

@@ -1,0 +1,232 @@
+"""``doctor``: each thing that can be wrong, made wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from one_logger_v1_shim._cli import _checks_environment, _checks_wandb, doctor
+from tests.cli.journals import job_rows, journal
+from tests.support import run_python
+
+KEY = "0123456789abcdef" * 2 + "01234567"
+COMMAND = "import sys; from one_logger_v1_shim.__main__ import main; sys.exit(main(['doctor', *sys.argv[1:]]))"
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory, a home and a temp directory of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC", raising=False)
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    return tmp_path
+
+
+@contextmanager
+def server(status: int) -> Iterator[tuple[str, list[str]]]:
+    """A W&B server on loopback that answers everything with ``status``; 0: never. Gives its URL and the keys it saw."""
+    seen: list[str] = []
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.headers.get("Authorization", ""))
+            if not status:
+                over.wait(30)
+                return
+            self.send_response(status)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *_: object) -> None:
+            """Silent."""
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    web.daemon_threads = True
+    thread = threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{web.server_address[1]}", seen
+    finally:
+        over.set()
+        web.shutdown()
+        web.server_close()
+
+
+def one(findings: Iterator[doctor.Finding], what: str) -> doctor.Finding:
+    (found,) = [finding for finding in findings if finding.what == what]
+    return found
+
+
+def test_the_whole_of_it(tmp_path: Path) -> None:
+    env = {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path / "tmp")}
+    before = sorted(tmp_path.rglob("*"))
+    result = run_python(COMMAND, tmp_path, env=env)
+    lines = result.stdout.splitlines()
+    assert all(re.fullmatch(r"(ok     |warning|error  )  [^:]+: .+", line) for line in lines), result.stdout
+    said = [line[9:].partition(":")[0] for line in lines]
+    for what in ("python", "wandb", "rank", "one_logger", "v2 exporters", "W&B mode", "W&B folder", "journals"):
+        assert what in said
+    assert not any(line.startswith("error") for line in lines), result.stdout
+    assert sorted(tmp_path.rglob("*")) == before, "it writes nothing"
+    result = run_python(COMMAND, tmp_path, env={**env, "WANDB_DIR": "/dev/null"}, check=False)
+    assert result.returncode == 1
+    assert re.search(r"^error +W&B folder: /dev/null/wandb .* -> set WANDB_DIR", result.stdout, re.MULTILINE)
+
+
+def test_servers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setattr(_checks_wandb, "_REACH_LIMIT", 0.5)
+    expected = {200: ("ok", "answers"), 401: ("error", "refuses the API key"), 403: ("error", "refuses"),
+                500: ("error", "HTTP 500"), 0: ("error", "no answer")}  # fmt: skip
+    for status, (level, said) in expected.items():
+        with server(status) as (url, seen):
+            found = _checks_wandb._reachable(url, KEY, True)
+            assert (found.level, said in found.detail) == (level, True), (status, found)
+            assert len(seen) == 1
+            assert KEY not in repr(found)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: refused
+        found = _checks_wandb._reachable(f"http://127.0.0.1:{unused.getsockname()[1]}", KEY, True)
+    assert found.level == "error"
+
+
+def test_a_job_that_would_go_online(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    with server(200) as (url, seen):
+        env = {"WANDB_BASE_URL": url.replace("//", "//user:pass@"), "WANDB_API_KEY": KEY, "WANDB_ENTITY": "team"}
+        for name, content in env.items():
+            monkeypatch.setenv(name, content)
+        assert doctor.main(["--offline"]) == 0
+        assert not seen
+        said = capsys.readouterr().out
+        assert "not asked (--offline)" in said
+        assert re.search(r"^ok +W&B API key: found \(WANDB_API_KEY\), not shown$", said, re.MULTILINE)
+        assert re.search(r"^ok +W&B entity: team", said, re.MULTILINE)
+        assert KEY not in said
+        assert "pass" not in said
+    with server(401) as (url, seen):
+        monkeypatch.setenv("WANDB_BASE_URL", url)
+        assert doctor.main([]) == 1
+        assert len(seen) == 1
+        said = capsys.readouterr().out
+        assert re.search(r"^error +W&B reachable: .*refuses the API key .* -> check the key", said, re.MULTILINE)
+        assert KEY not in said
+
+
+def test_key_in_netrc_and_server_in_the_settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path / ".config" / "wandb" / "settings"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[default]\nbase_url = https://wandb.example/\n")
+    (tmp_path / ".netrc").write_text(f"machine wandb.example login user password {KEY}\n")
+    os.chmod(tmp_path / ".netrc", 0o600)
+    assert _checks_wandb._server(None) == ("https://wandb.example", str(settings))
+    assert _checks_wandb._key("https://wandb.example") == (KEY, "netrc")
+    assert _checks_wandb._key("https://elsewhere.example") == (None, "")
+
+
+def test_rank(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert one(_checks_environment.rank(), "rank").level == "ok"
+    for world, level in (("2", "ok"), ("1", "warning"), ("many", "warning")):
+        monkeypatch.setenv("RANK", "1")
+        monkeypatch.setenv("WORLD_SIZE", world)
+        assert one(_checks_environment.rank(), "rank").level == level
+
+
+PROVIDERS = (
+    "import sys; sys.path.insert(0, '.')\n"
+    "from one_logger_v1_shim._cli._checks_environment import providers\n"
+    "for one in providers(): print(one.level, one.what, one.detail)\n"
+    "assert 'one_logger' not in sys.modules and 'wandb' not in sys.modules\n"
+)
+INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
+
+
+def test_providers(tmp_path: Path) -> None:
+    assert "ok one_logger nobody" in run_python(PROVIDERS, tmp_path).stdout
+    on = {"ONE_LOGGER_V1_SHIM": "1"}
+    assert "ok one_logger_utils the shim, in no-edit mode" in run_python(INSTALL + PROVIDERS, tmp_path, env=on).stdout
+    said = run_python("sys = __import__('sys'); sys.meta_path[:] = [one for one in sys.meta_path if "
+                      "'_noedit' not in type(one).__module__]\n" + PROVIDERS, tmp_path, env=on).stdout  # fmt: skip
+    assert "warning one_logger nobody, although ONE_LOGGER_V1_SHIM is set" in said
+    (tmp_path / "one_logger").mkdir()
+    assert "ok one_logger nobody" in run_python(PROVIDERS, tmp_path).stdout, "a folder without code"
+    (tmp_path / "one_logger" / "__init__.py").write_text("raise SystemExit('imported')\n")
+    said = run_python(PROVIDERS, tmp_path).stdout
+    assert "ok one_logger the real one" in said
+    assert "warning v1 modules one_logger is the real one, one_logger_utils is not" in said
+
+
+def test_exporters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def levels() -> list[tuple[str, str]]:
+        return [(found.level, found.detail) for found in _checks_environment.exporters()]
+
+    assert [level for level, _ in levels()] == ["ok"]
+    file = tmp_path / "one_logger_exporters_config.yaml"
+    file.write_text(
+        "exporters:\n"
+        "- {class_name: nv_one_logger.exporter.file_exporter.FileExporter, config: {token: hidden}}\n"
+        "- {class_name: not_installed_anywhere.Exporter, enabled: false}\n"
+    )
+    assert [level for level, _ in levels()] == ["ok", "warning"]
+    assert "hidden" not in str(levels())
+    for content in ("exporters: 3", "a: b: c", "!!python/object/apply:os.system ['touch hacked']", "- [", ""):
+        file.write_text(content)
+        assert [level for level, _ in levels()] == ["warning"]
+    assert not (tmp_path / "hacked").exists()
+    file.unlink()
+    monkeypatch.setenv("ONE_LOGGER_EXPORTER_CONFIG_PATH", "nowhere.yaml")
+    assert [level for level, _ in levels()] == ["warning", "ok"]
+    (tmp_path / "nowhere.yaml").write_text(json.dumps({"exporters": []}))
+    assert levels() == []
+
+
+def test_leftover_journals(tmp_path: Path) -> None:
+    def said() -> list[tuple[str, str]]:
+        return [(found.level, found.advice) for found in _checks_wandb.leftovers()]
+
+    assert said() == [("ok", "")]
+    running = journal(tmp_path, job_rows(), state="offline", finish=False, run_id="running0", pid=os.getpid())
+    assert said() == [("ok", ""), ("ok", "")]
+    left = journal(tmp_path, job_rows(), state="online", finish=False, run_id="killed00")
+    assert said() == [
+        ("ok", ""),
+        ("warning", f"python -m one_logger_v1_shim recover {left.relative_to(tmp_path)}"),
+    ] or (said() == [("ok", ""), ("warning", f"python -m one_logger_v1_shim recover {left}")])
+    elsewhere = journal(tmp_path / "tmp", job_rows(), state="online", finish=False, run_id="tempdir0")
+    elsewhere.rename(tmp_path / "tmp" / elsewhere.name)
+    assert [level for level, _ in said()] == ["ok", "warning", "warning"]
+    assert running.exists()
+
+
+def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {found.level for found in _checks_environment.versions()} == {"ok"}
+    needed = {"wrapt": ("99", None), "not-installed-anywhere": ("1", None), "PyYAML": ("1", "2")}
+    monkeypatch.setattr(_checks_environment, "_NEEDED", needed)
+    found = {one.what: (one.level, one.advice) for one in _checks_environment.versions()}
+    assert found["wrapt"] == ("error", "python -m pip install 'wrapt>=99'")
+    assert found["not-installed-anywhere"][0] == "error"
+    assert found["PyYAML"] == ("error", "python -m pip install 'PyYAML>=1,<2'")
+    assert _checks_environment._release("2.3.1rc1") == (2, 3, 1)
+
+
+def test_a_check_that_fails_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setattr(_checks_environment, "_RANK", None)
+    found = list(doctor.findings(offline=True))
+    assert one(iter(found), "rank").detail.startswith("could not be looked at (TypeError")
+    assert one(iter(found), "disk").level in ("ok", "warning")
