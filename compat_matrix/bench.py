@@ -11,10 +11,10 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from . import bench_starts, bench_table
 from .bench_process import BenchError, HangingServer, Lane, together
@@ -41,7 +41,7 @@ SIZES = {
     "full": Size(15, 500, 1000, 1_000_000, 100_000, 5_000, 10_000, 2000, 9, 10_000),
     "quick": Size(7, 300, 1000, 200_000, 20_000, 2_000, 10_000, 1000, 5, 10_000),
     # does it run? The figures mean nothing.
-    "tiny": Size(1, 20, 20, 200, 50, 20, 50, 20, 1, 50),
+    "tiny": Size(1, 20, 20, 200, 50, 20, 50, 20, 0, 50),
 }
 
 
@@ -68,8 +68,7 @@ def callbacks(base: Path, size: Size) -> list[Row]:
         v2_at = us(v2_old.do("turn", n=20))
         for lane in (v2, young, rows_young):
             lane.do("advance", n=size.warm)
-        for lane in (rows_young, rows_old):
-            lane.do("settle")
+        together((rows_young, "settle", {}), (rows_old, "settle", {}))
         found: dict[Lane, list[float]] = {lane: [] for lane in lanes}
         for _ in range(size.turns):
             for lane in lanes:

@@ -248,8 +248,8 @@ class Wandb(Lane):
         super().__init__(options)
         import wandb
 
-        settings = {"console": "off", "silent": True, "x_disable_stats": True}
-        known = {name: value for name, value in settings.items() if name in wandb.Settings.model_fields}
+        settings: dict[str, Any] = {"console": "off", "silent": True, "x_disable_stats": True}
+        known: dict[str, Any] = {name: value for name, value in settings.items() if name in wandb.Settings.model_fields}
         run = wandb.init(project="bench", mode="offline", settings=wandb.Settings(**known))
         self.once = lambda: run.log(ROW)
         self.finish = run.finish

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
@@ -76,17 +77,16 @@ class Lane:
         self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None and not stream.closed:
-                stream.close()
+                with suppress(OSError):
+                    stream.close()
 
     def do(self, what: str, **arguments: Any) -> Any:
         """Have the lane do ``what`` and return its answer. Raises :class:`BenchError` if it has ended."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        try:
+        with suppress(OSError):  # it has ended: there is no answer either
             self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
             self._process.stdin.flush()
-        except OSError:
-            pass
         answer = self._process.stdout.readline()
         if not answer:
             raise BenchError(f"{self.kind}: {self.log()[-2000:]}")

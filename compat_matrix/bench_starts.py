@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import time
 from pathlib import Path
@@ -14,9 +13,9 @@ from .bench_table import Row
 
 _TIMED = """
 import json, time
-begin = time.perf_counter()
+begin, cpu = time.perf_counter(), time.process_time()
 {code}
-print(json.dumps({{"ms": (time.perf_counter() - begin) * 1000}}))
+print(json.dumps({{"ms": (time.perf_counter() - begin) * 1000, "cpu": (time.process_time() - cpu) * 1000}}))
 """
 
 # All that a disabled rank of a v1 job does: both packages, both classes.
@@ -35,20 +34,26 @@ _IMPORTS = {
 
 
 def imports(base: Path, size: Any) -> list[Row]:
-    """What a disabled rank pays for having the shim; compiled modules."""
-    found: dict[str, list[float]] = {name: [] for name in _IMPORTS}
+    """What a disabled rank pays for having the shim; compiled modules.
+
+    Judged by CPU time: imports from a warm disk do nothing but compute, and on a busy machine the clock on the wall
+    measures the neighbours.
+    """
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in _IMPORTS}
     for turn in range(size.starts + 1):
         for name, code in _IMPORTS.items():
             answer = timed(_TIMED.format(code=code), base / name)
-            if turn:  # the first one compiles
-                found[name].append(answer["ms"])
-    middle = {name: statistics.median(times) for name, times in found.items()}
-    peers = f"importing v2 {middle['v2']:.0f} ms, wandb {middle['wandb']:.0f} ms"
+            if turn or not size.starts:  # the first one compiles
+                found[name].append(answer)
+    cpu = {name: statistics.median(one["cpu"] for one in answers) for name, answers in found.items()}
+    wall = {name: statistics.median(one["ms"] for one in answers) for name, answers in found.items()}
+    peers = f"importing v2 {cpu['v2']:.0f} ms, wandb {cpu['wandb']:.0f} ms"
     return [
         Row(
             what, "at most 30 ms",
-            f"{middle[name]:.1f} ms", f"{middle[name] / middle['v2']:.2f} x v2", peers, middle[name] <= 30,
-            figures={"ms": middle[name], "v2_ms": middle["v2"], "wandb_ms": middle["wandb"]},
+            f"{cpu[name]:.1f} ms", f"{cpu[name] / cpu['v2']:.2f} x v2", peers, cpu[name] <= 30,
+            f"CPU time; by the clock {wall[name]:.0f}, {wall['v2']:.0f} and {wall['wandb']:.0f} ms",
+            {"cpu_ms": cpu[name], "ms": wall[name], "v2_cpu_ms": cpu["v2"], "wandb_cpu_ms": cpu["wandb"]},
         )
         for name, what in (
             ("import", "`import one_logger_v1_shim`"),
@@ -57,11 +62,13 @@ def imports(base: Path, size: Any) -> list[Row]:
     ]  # fmt: skip
 
 
+# How long the worker asks a server that hangs; what the job does until then is what is measured.
+_SHORT = {"ONE_LOGGER_V1_CONNECT_TIMEOUT": "1"}
+
 _CONSTRUCTION = f"""
 import glob, json, os, time
 begin = time.perf_counter()
 from one_logger_v1_shim.utils import OneLoggerUtils
-imported = time.perf_counter()
 utils = OneLoggerUtils({CONFIG!r})
 built = time.perf_counter()
 
@@ -96,16 +103,17 @@ def construction(base: Path, size: Any) -> list[Row]:
     hanging: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
     with HangingServer() as server:
-        more = {**server.environment, "ONE_LOGGER_V1_FINISH_TIMEOUT": "20"}
+        more = {**server.environment, **_SHORT}
         for turn in range(size.starts + 1):
             folder = base / str(turn)
-            answers = (
-                (ours, timed(_CONSTRUCTION, folder / "ours")),
-                (theirs, timed(_WANDB, folder / "theirs")),
-                *([(hanging, timed(_CONSTRUCTION, folder / "hanging", **more))] if 0 < turn <= 3 else []),
-            )
-            for collected, answer in answers:
-                if turn or size.starts == 0:
+            # The job's process of the hanging server waits for the worker at its end, which takes its time.
+            for collected, name, code, environ in (
+                (ours, "ours", _CONSTRUCTION, {}),
+                (theirs, "theirs", _WANDB, {}),
+                *([(hanging, "hanging", _CONSTRUCTION, more)] if turn <= 3 else []),
+            ):
+                answer = timed(code, folder / name, **environ)
+                if turn or not size.starts:  # the first one compiles
                     collected.append(answer)
     wandb = statistics.median(one["ms"] for one in theirs)
     init = statistics.median(one["init_ms"] for one in theirs)
@@ -145,13 +153,11 @@ def finish(base: Path, size: Any) -> list[Row]:
     everything = all(rows == size.queued + 1 for rows in stored)
     spoke = all(line or seconds <= 2.5 for line, seconds in zip(said, ours))
     with HangingServer() as server:
-        more = {**server.environment, "ONE_LOGGER_V1_FINISH_TIMEOUT": str(short)}
+        more = {**server.environment, **_SHORT, "ONE_LOGGER_V1_FINISH_TIMEOUT": str(short)}
         with Lane("core", base, None, **more) as lane:
             bounded = lane.do("ending", n=size.queued)["s"]
             begin = time.monotonic()
         left = time.monotonic() - begin
-    shutil.rmtree(base, ignore_errors=True)
-    base.mkdir(exist_ok=True)
     return [
         Row(
             f"`finish()` with {size.queued:,} rows queued",
