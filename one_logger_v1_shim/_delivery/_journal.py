@@ -59,6 +59,15 @@ def is_own(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
+def has_room(folder: Path) -> bool:
+    """Does the disk of ``folder`` take as much as wandb writes at a time?"""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            return file.write(bytes(65536)) == 65536
+    except OSError:
+        return False
+
+
 def write_json(path: Path, content: Any) -> None:
     """Replace ``path`` in one step: a reader sees the old content or the new one. Raises ``OSError``."""
     partial = path.with_name(path.name + ".partial")

@@ -67,17 +67,19 @@ class Run:
 
     def open(self, offline: bool) -> None:
         """``wandb.init``, after the rows that W&B has on disk; raises whatever wandb raises."""
-        self.skip = self.rows_on_disk()
         more: dict[str, Any] = {"program": self._about.get("program")}
-        if self.skip or self._files():
+        again = bool(self._files())
+        if again:
             more["resume"] = "allow"
+        self.forget_attempts()
+        self.skip = self.rows_on_disk()
         self._offline = offline
         self._run = _wandb.init(self.spec, self.id, str(self.home), offline, **more)
         self.url = getattr(self._run, "url", None)
         self._processes = children()
-        if self.skip and not offline:
-            # What the server lacks of the rows on disk is sent again.
-            self.skip = min(self.skip, max(0, int(getattr(self._run, "starting_step", 0) or 0)))
+        if again and not offline:
+            # The server may have more than is on disk, and less: what it lacks is sent again.
+            self.skip = max(0, int(getattr(self._run, "starting_step", 0) or 0))
 
     def log(self, step: int, line: bytes) -> Optional[str]:
         """Give W&B the row ``step`` (from 0), unless it has it. Returns what had to be repaired."""
@@ -100,10 +102,11 @@ class Run:
         """Are there rows in an offline folder? Then the rest follows there: all of it is synced together."""
         return any(path.parent.name.startswith("offline-") for path in self._files())
 
-    def forget_attempt(self) -> None:
-        """Remove the folder of an online run that never came to be, so that one folder is the run's."""
+    def forget_attempts(self, online_only: bool = False) -> None:
+        """Remove folders of this run that hold no row: of an online run that never came to be, or of a process that
+        was killed before it wrote (wandb writes 32 KiB at a time). The journal has their rows."""
         for path in self._files():
-            if path.parent.name.startswith("run-") and Scanner(path).advance() == 0:
+            if (path.parent.name.startswith("run-") or not online_only) and Scanner(path).advance() == 0:
                 shutil.rmtree(path.parent, ignore_errors=True)
 
     def folders(self) -> list[str]:
@@ -143,10 +146,21 @@ class Run:
             return ""
         if not done.is_set():
             return "the W&B server did not take all rows in time"
+        if self._upload_failed():
+            return "the W&B server refused rows"
         base_url = _server.server(self.spec)
         key, _ = _server.credentials(self.spec, os.environ, base_url)
         why = _server.unreachable(base_url, key, seconds(os.environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT", 5.0))
         return f"W&B's server may not have all rows ({why})" if why else ""
+
+    def _upload_failed(self) -> bool:
+        """Did wandb give the upload up? It says so in its log only, and finishes as if all were well."""
+        try:
+            log = Path(_wandb.run_folder(self._run)) / "logs" / "debug-internal.log"
+            with log.open("rb") as lines:
+                return any(b"filestream: fatal error" in line for line in lines)
+        except OSError:
+            return False
 
 
 def _bounded(function: Any, limit: float) -> None:

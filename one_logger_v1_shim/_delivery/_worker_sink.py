@@ -20,7 +20,8 @@ from ._process import GIVEN_UP, Process, environment
 from ._spec import RunSpec, mode, public, seconds, started
 
 _LOOK_EVERY = 5.0  # seconds between looks at the worker, while rows come in
-_MOST_WORKERS = 3
+_MOST_WORKERS = 3  # that live for less than _LONG seconds
+_LONG = 300.0
 # Seconds that a callback may wait in sync mode: for the first row, while wandb comes up; for the others.
 _FIRST_WAIT, _WAIT = 20.0, 10.0
 
@@ -64,6 +65,7 @@ class WorkerSink:
 
     def _start(self) -> None:
         self._workers += 1
+        self._began = time.monotonic()
         try:
             self._process = Process(self._journal.folder, environment(self._spec))
         except Exception as error:
@@ -85,6 +87,8 @@ class WorkerSink:
         self._process = None
         if code == GIVEN_UP:
             return  # it has said why
+        if time.monotonic() - self._began > _LONG:
+            self._workers = 0
         if self._workers < _MOST_WORKERS:
             warn_once(f"worker:died:{self._workers}", f"the W&B process {_ended(code)}; "
                       "another one goes on from the journal")  # fmt: skip
@@ -96,6 +100,8 @@ class WorkerSink:
     def _say(self) -> None:
         """Pass on the worker's one line: that the run is offline, where, and how to sync it."""
         mark = read_mark(self._journal.folder)
+        if mark.get("event"):
+            warn_once(f"worker:{mark.get('processes')}", str(mark["event"]))
         notice = mark.get("notice")
         if notice and notice != self._said:
             self._said = notice

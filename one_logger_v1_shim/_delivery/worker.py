@@ -20,7 +20,7 @@ from typing import NoReturn, Optional
 from . import _server, _wandb
 from ._children import block_signals, children, end_children, lock, say
 from ._follow import Follower
-from ._journal import FINISH, FROM, is_own, overflow, read_json, read_mark, write_mark
+from ._journal import FINISH, FROM, has_room, is_own, overflow, read_json, read_mark, write_mark
 from ._process import GIVEN_UP
 from ._run import Run
 from ._spec import RunSpec, seconds, started
@@ -30,6 +30,8 @@ _POLL_IDLE = 1.0  # after a while without rows
 _MARK_EVERY = 0.5  # seconds between writes of mark.json
 _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine may look
 _DRAIN_LIMIT = 300.0
+_MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
+_SHORT = 60.0
 
 
 class Worker:
@@ -45,12 +47,14 @@ class Worker:
         self.mark = read_mark(folder)
         self.follower = Follower(folder)
         self.recovering = recovering
+        self.tries = 0
         self.taken = 0  # rows of the journal that are in W&B's hands
         self._passed = 0  # rows that neither the server nor the journal has: W&B's older files have them
         self._answers = answers
         self._doorbell = None if recovering else doorbell
         self._parent = self.about.get("pid")
-        self._marked = time.monotonic()
+        self._began = self._marked = time.monotonic()
+        self._reason: Optional[str] = None  # why it is offline
         chosen = dict(self.about.get("chosen") or {})
         if os.environ.get("ONE_LOGGER_V1_HOST"):
             chosen["host"] = os.environ["ONE_LOGGER_V1_HOST"]
@@ -65,6 +69,7 @@ class Worker:
         self.run.await_older(self.mark)
         if reason is None and self.run.began_offline():
             reason = "it began offline"
+        self._reason = reason
         if reason is None:
             timer = threading.Timer(_wandb.init_limit() + 5.0, self._again_offline, ["no answer from W&B in time"])
             timer.daemon = True
@@ -83,10 +88,6 @@ class Worker:
                 if self.run.home == overflow(self.folder):
                     raise
                 say(f"wandb.init offline in {self.run.home}: {error!r}")
-                with suppress(FileExistsError):
-                    overflow(self.folder).mkdir(mode=0o700)
-                if not is_own(overflow(self.folder)):
-                    raise
                 self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
         self.mark = {
             "state": "online" if reason is None else "offline",
@@ -95,6 +96,7 @@ class Worker:
             "url": self.run.url if reason is None else None,
             "rows": self.run.skip,
             "processes": [[one, started(one)] for one in children()],
+            "event": self.mark.get("event"),
             "notice": None if reason is None else _wandb.notice(self.spec, reason, self.run.folders()),
         }
         if self.run.skip:
@@ -105,8 +107,12 @@ class Worker:
         """wandb can't be asked twice in one process: after a failed ``init`` it hangs. Start over, offline."""
         say(f"starting over offline: {reason}")
         end_children()
-        self.run.forget_attempt()
-        command = [sys.executable, "-m", f"{__package__}.worker", str(self.folder), "--offline", reason, *options]
+        self.run.forget_attempts(online_only=True)
+        self._again("--offline", reason, *options)
+
+    def _again(self, *options: str) -> None:
+        """Become a new process that is still the job's child and has its pipes."""
+        command = [sys.executable, "-m", f"{__package__}.worker", str(self.folder), *options]
         if self.recovering:
             command.append("--recover")
         if self._answers is not None:
@@ -126,6 +132,8 @@ class Worker:
                 if line.startswith(b"{"):
                     self.take(line)
                 elif line.startswith(FINISH.encode()):
+                    if not self.run.alive():
+                        self._fail("wandb's process has ended")
                     return _number(line, 0)
                 elif line.startswith(FROM.encode()):
                     self._passed = max(self._passed, _number(line, 0) - max(self.taken, self.run.skip))
@@ -137,11 +145,11 @@ class Worker:
             if lines:
                 idle = 0
                 continue
+            if not self.run.alive():
+                self._fail("wandb's process has ended")
             if gone:
                 return 1
             idle += 1
-            if not self.run.alive():
-                self._fail("wandb's process has gone")
             if self.follower.waiting():
                 self.follower.remove(self.run.rows_on_disk())
             asked, gone = self._wait(_POLL if idle < 50 else _POLL_IDLE)
@@ -157,14 +165,23 @@ class Worker:
             say(f"row {self.taken}: {error!r}")
         except Exception as error:
             self.taken -= 1
-            self._fail(f"row {self.taken + 1}: {error!r}")
+            say(f"row {self.taken + 1}: {error!r}")
+            self._fail("wandb's process has ended")
 
-    def _fail(self, why: str) -> NoReturn:
-        """wandb's own process has gone: another worker can go on, this one can't."""
+    def _fail(self, why: str, *options: str) -> NoReturn:
+        """wandb's own process has gone (a scheduler's SIGTERM ends it, and not us): go on with another one."""
         say(why)
+        tries = self.tries + 1 if time.monotonic() - self._began < _SHORT else 1
         self.mark["state"] = "failed"
+        if tries <= _MOST_TRIES:
+            self.mark["event"] = f"{why}; another one goes on from the journal"
         self._write_mark(force=True)
         end_children()
+        if tries <= _MOST_TRIES:
+            because = ["--offline", self._reason] if self._reason is not None else []
+            if self.run.home == overflow(self.folder) and "--overflow" not in options:
+                options = (*options, "--overflow")
+            self._again(*because, *options, "--tries", str(tries))
         os._exit(3)
 
     def _wait(self, limit: float) -> tuple[bool, bool]:
@@ -191,6 +208,8 @@ class Worker:
         self.mark["state"] = "finishing"
         self._write_mark(force=True)
         missing = self.run.finish(exit_code, self.taken, limit)
+        if self.run.rows_on_disk() < self.taken and self.tries < _MOST_TRIES:
+            self._fail(missing, *([] if has_room(self.run.home) else ["--overflow"]))
         if self._passed > 0 and not missing:
             missing = f"{self._passed} older rows are in W&B's files only"
         self.mark["state"] = "unfinished" if missing else "finished"
@@ -260,7 +279,12 @@ def main(arguments: list[str]) -> NoReturn:
             os._exit(5)
         worker = Worker(folder, None if recovering else answers, 0, recovering)
         if "--overflow" in arguments:
-            worker.run.home = overflow(folder)
+            with suppress(FileExistsError):
+                overflow(folder).mkdir(mode=0o700)
+            if is_own(overflow(folder)):
+                worker.run.home = overflow(folder)
+        if "--tries" in arguments:
+            worker.tries = int(arguments[arguments.index("--tries") + 1])
         if not recovering:
             with suppress(OSError):
                 os.chdir(str(worker.about.get("cwd") or folder))

@@ -205,4 +205,6 @@ def journal_values(home: Path) -> list[int]:
 
 def stored(home: Path) -> list[StoredRun]:
     """All W&B runs of ours below ``home``, in the order in which they were begun."""
-    return [read(path) for path in sorted(home.rglob("*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])]
+    return [
+        read(path) for path in sorted(home.rglob("*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])
+    ]

@@ -49,7 +49,10 @@ AT_START: dict[str, tuple[Callable[[Path], jobs.Result], str]] = {
     "drops the connection": (at_start("drop"), "can not be reached"),
     "hangs when the run is made": (at_start("init:hang"), "Error"),
     "refuses the entity": (at_start("init:403"), "Error"),
-    "is down": (without_server({"WANDB_BASE_URL": closed_port(), **WITH_KEY}), "can not be reached (Connection refused"),
+    "is down": (
+        without_server({"WANDB_BASE_URL": closed_port(), **WITH_KEY}),
+        "can not be reached (Connection refused",
+    ),
     "has no address": (
         without_server({"WANDB_BASE_URL": "http://server.invalid", **WITH_KEY}),
         "http://server.invalid can not be reached",
@@ -130,6 +133,7 @@ def goes_well(home: Path) -> tuple[jobs.Result, Server]:
 DIES = {
     "hangs mid-run": dies_mid_run("hang", ONE_LOGGER_V1_FINISH_TIMEOUT="2"),
     "refuses the key mid-run": dies_mid_run("401"),
+    "refuses rows mid-run": dies_mid_run("rows:401"),
     "drops connections mid-run": dies_mid_run("drop", ONE_LOGGER_V1_FINISH_TIMEOUT="2"),
 }
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
@@ -154,8 +158,10 @@ def test_server_trouble_at_start(name: str, outcome: Callable[[str], jobs.Result
     assert jobs.journal_values(result.home) == list(range(ROWS))
 
 
-def test_a_willing_server_gets_the_rows(outcome: Callable[[str], tuple[jobs.Result, Server]], name: str = "goes well") -> None:
-    result, server = outcome(name)
+def test_a_willing_server_gets_the_rows(
+    outcome: Callable[[str], tuple[jobs.Result, Server]],
+) -> None:
+    result, server = outcome("goes well")
     assert (result.code, result.out, result.err) == (0, "done\n", "")
     assert [server.rows[step]["i"] for step in sorted(server.rows)] == list(range(ROWS))
     assert result.values() == list(range(ROWS))
@@ -232,7 +238,9 @@ def leaks(home: Path, secret: str) -> Optional[Path]:
     return None
 
 
-@pytest.mark.parametrize("name", ["goes well", "refuses the key with 401", "refuses the key mid-run", "refuses the entity"])
+@pytest.mark.parametrize(
+    "name", ["goes well", "refuses the key with 401", "refuses the key mid-run", "refuses the entity"]
+)
 def test_the_key_is_written_nowhere(name: str, outcome: Callable[[str], Any]) -> None:
     found = outcome(name)
     result = found[0] if isinstance(found, tuple) else found
