@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from compat_matrix import bench
+from compat_matrix.bench_process import BenchError
+from compat_matrix.bench_table import Row
 
 PARTS = {
     "callbacks": 4,
@@ -42,8 +44,8 @@ def test_every_row_is_measured(part: str, tmp_path: Path, capsys: pytest.Capture
 def test_a_part_that_fails_is_said_and_not_measured(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(base: Path, size: object) -> list[bench.Row]:
-        raise bench.BenchError("the lane has gone")
+    def broken(base: Path, size: object) -> list[Row]:
+        raise BenchError("the lane has gone")
 
     monkeypatch.setitem(bench.PARTS, "memory", broken)
     assert bench.main(["--size", "tiny", "--only", "memory"]) == 1
