@@ -67,7 +67,7 @@ class Connection:
         self._foreign = False  # the APPLICATION span is the application's own
         # v2 knows one application per process; a later run's rows go on without it
         self._ended = bool(recorder._closed)
-        self.spans = Spans(recorder, self._clock)
+        self.spans = Spans(recorder, self._clock, self._heard)
 
     # -- rows --------------------------------------------------------------------------------------------------
 
@@ -107,6 +107,10 @@ class Connection:
                 self.log_metrics(tags.row(), now)
 
     # -- the application ---------------------------------------------------------------------------------------
+
+    def _heard(self) -> bool:
+        ours = self._exporter
+        return ours.translates or any(one is not ours for one in self._recorder._exporters)
 
     @property
     def finished(self) -> bool:

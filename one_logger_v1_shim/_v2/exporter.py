@@ -91,6 +91,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         self.asynchronous = asynchronous
         self.bookkeeping = Bookkeeping(VERSION)
         self._translation = Translation(one_logger_config) if translate else None
+        self.translates = translate
         self._tags = TagList()
         self._sink: Optional[_delivery.Sink] = None
         self._thread = _Thread()

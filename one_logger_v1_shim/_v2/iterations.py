@@ -35,10 +35,14 @@ _KNOWN = {
 
 
 class Iterations:
-    """v2's view of the training iterations. Called under the connection's lock."""
+    """v2's view of the training iterations. Called under the connection's lock.
 
-    def __init__(self, recorder: TrainingRecorder) -> None:
+    ``heard`` tells whether any exporter but the shim's own, which sends rows only, listens.
+    """
+
+    def __init__(self, recorder: TrainingRecorder, heard: Callable[[], bool]) -> None:
         self._recorder = recorder
+        self._heard = heard
         self._began: Optional[TracingTimestamp] = None
         self._span: Optional[Span] = None
         self._virtual = (
@@ -93,7 +97,7 @@ class Iterations:
         if state.completed_training_iterations_overall % config.log_every_n_train_iterations == 0:
             if loop is None:
                 warn_once("v2:progress", "v2 gets no training progress: on_train_start was not called")
-            else:
+            elif self._heard():  # v2 takes 19 attributes to say it
                 recorder._maybe_send_training_metrics_update()
                 _trim(loop)
         if span is not None:

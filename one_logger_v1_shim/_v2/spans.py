@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.core.span import Span, StandardSpanName
@@ -39,7 +39,7 @@ _SAVE_SPANS = {
 class Spans:
     """The spans that the shim has opened; it ends these and no others. Called under the connection's lock."""
 
-    def __init__(self, recorder: TrainingRecorder, clock: Clock) -> None:
+    def __init__(self, recorder: TrainingRecorder, clock: Clock, heard: Callable[[], bool]) -> None:
         self._recorder = recorder
         self._clock = clock
         self._provider = OneLoggerProvider.instance()
@@ -48,7 +48,7 @@ class Spans:
         self._succeeded = False
         # A sync save whose end v1 has reported and whose success may still follow: v2 wants success before end.
         self._ending: Optional[TracingTimestamp] = None
-        self.iterations = Iterations(recorder)
+        self.iterations = Iterations(recorder, heard)
 
     def enabled(self) -> bool:
         """Does v2 still record? (It disables itself after an error under its quiet strategy.)"""
