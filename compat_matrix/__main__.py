@@ -15,6 +15,7 @@ _COMMANDS = """commands:
   try SCRIPT [-- ARGS]   run your own program untouched: its v1 calls, its rows, what v1 would have refused
   signatures             does the shim accept every call that anybody is known to make?
   mutations              break a metric in a copy of the wheel, ten times: is it noticed?
+  bench                  what the shim costs a job, beside what v2 and wandb cost it
   record [NAME ...]      write the expected rows of programs anew, from the oracle
   clean                  remove the environments and the report
 
@@ -93,6 +94,10 @@ def _command(name: str, arguments: list[str]) -> int:
         from . import record
 
         return record.main(arguments)
+    if name == "bench":
+        from . import bench
+
+        return bench.main(arguments)
     if name == "clean":
         from .report import REPORT
 
