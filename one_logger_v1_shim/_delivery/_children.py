@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import os
 import signal
 import sys
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -15,12 +18,26 @@ from ._spec import started
 _held: list[int] = []
 
 
+class Log(io.TextIOBase):
+    """Standard error that never raises: ``worker.log`` may be on a full disk, and wandb writes to it too."""
+
+    def write(self, text: str) -> int:
+        """Write at once."""
+        with suppress(OSError):
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def fileno(self) -> int:
+        """For who wants to write by himself."""
+        return 2
+
+
 def say(message: str) -> None:
-    """A line in worker.log, which may be on a full disk. A key is not shown, whoever put it into the message."""
+    """A line in worker.log. A key is not shown, whoever put it into the message."""
     key = os.environ.get("WANDB_API_KEY")
     if key:
         message = message.replace(key, "***")
-    with suppress(OSError, ValueError):
+    with suppress(Exception):
         print(time.strftime("%Y-%m-%d %H:%M:%S"), message, file=sys.stderr, flush=True)
 
 
@@ -98,3 +115,11 @@ def end_children() -> None:
     limit = time.monotonic() + 3.0
     while any(map(is_running, mine)) and time.monotonic() < limit:
         time.sleep(0.02)
+
+
+def tidy_up() -> None:
+    """Remove temporary folders of this process (wandb makes two): it does not end in the ordinary way."""
+    for one in gc.get_objects():
+        if type(one) is tempfile.TemporaryDirectory:
+            with suppress(Exception):
+                one.cleanup()

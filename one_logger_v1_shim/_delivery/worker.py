@@ -7,6 +7,7 @@ doorbell (end of file: the job has gone), standard output its answers, standard 
 
 from __future__ import annotations
 
+import logging
 import os
 import select
 import shutil
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 from . import _server, _wandb
-from ._children import block_signals, children, end_children, lock, say
+from ._children import Log, block_signals, children, end_children, lock, say, tidy_up
 from ._follow import Follower
 from ._journal import FINISH, FROM, has_room, is_own, overflow, read_json, read_mark, write_mark
 from ._process import GIVEN_UP
@@ -117,6 +118,7 @@ class Worker:
             command.append("--recover")
         if self._answers is not None:
             os.dup2(self._answers, 1)
+        tidy_up()
         os.chdir(self.folder)
         os.execv(sys.executable, command)
 
@@ -272,6 +274,8 @@ def main(arguments: list[str]) -> NoReturn:
     answers = os.dup(1)
     os.set_blocking(answers, False)
     os.dup2(2, 1)
+    sys.stdout = sys.stderr = Log()
+    logging.raiseExceptions = False
     code = 1
     try:
         if not lock(folder):
@@ -301,6 +305,8 @@ def main(arguments: list[str]) -> NoReturn:
         with suppress(Exception):
             end_children()
     finally:
+        with suppress(Exception):
+            tidy_up()
         # Not an ordinary exit: after trouble with the server wandb's own exit handlers may never return.
         os._exit(code)
 

@@ -1,0 +1,252 @@
+"""Trouble with the disk, and what is written where."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from pathlib import Path
+from typing import Callable, Optional
+
+import pytest
+
+from tests.delivery import jobs
+
+JOB = """
+one = one_logger()
+log(one, 50)
+one.finish()
+print("done")
+"""
+LONG = """
+one = one_logger({asynchronous})
+for i in range({rows}):
+    one.log_metrics({{"i": i, "text": "x" * 200}})
+    if i % 100 == 0: time.sleep(0.05)  # so that the worker is not behind when the disk is full
+one.finish()
+print("done")
+"""
+
+
+def mounted(options: str) -> Callable[[Path], Optional[subprocess.CompletedProcess[str]]]:
+    def mount(where: Path) -> Optional[subprocess.CompletedProcess[str]]:
+        where.mkdir(parents=True)
+        if os.geteuid() != 0 or shutil.which("mount") is None:
+            return None
+        return subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(where)], capture_output=True, text=True, check=False
+        )
+
+    return mount
+
+
+def unmount(where: Path) -> None:
+    subprocess.run(["umount", "-l", str(where)], check=False)
+
+
+class NoMount(Exception):
+    pass
+
+
+def full_disk(size: str, code: str) -> Callable[[Path], jobs.Result]:
+    """WANDB_DIR is on a disk that is soon full; the temp directory is not."""
+
+    def scenario(home: Path) -> jobs.Result:
+        disk, temporary = home / "disk", home / "temporary"
+        done = mounted(f"size={size}")(disk)
+        if done is None or done.returncode != 0:
+            raise NoMount
+        temporary.mkdir()
+        try:
+            result = jobs.run(code, home, {"WANDB_DIR": str(disk), "TMPDIR": str(temporary)})
+            for found in disk.rglob("*"):  # to look at when the disk has gone
+                if found.is_file() and (found.suffix in (".wandb", ".jsonl", ".log") or found.suffix == ".json"):
+                    copy = home / "kept" / found.relative_to(disk)
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy(found, copy)
+            return result
+        finally:
+            unmount(disk)
+
+    return scenario
+
+
+def read_only(home: Path) -> jobs.Result:
+    """The working directory takes nothing, and nobody said another one."""
+    work, temporary = home / "work", home / "temporary"
+    done = mounted("size=1m")(work)
+    temporary.mkdir()
+    (work / "job.py").write_text(jobs.BEGIN + JOB)
+    if done is None:
+        work.chmod(0o555)
+    elif done.returncode != 0 or subprocess.run(["mount", "-o", "remount,ro", str(work)], check=False).returncode != 0:
+        raise NoMount
+    try:
+        code = f"os.chdir({str(work)!r})\n{JOB}"
+        return jobs.run(code, home, {"TMPDIR": str(temporary)})
+    finally:
+        if done is None:
+            work.chmod(0o755)
+        else:
+            unmount(work)
+
+
+def unwritable(home: Path) -> jobs.Result:
+    home.mkdir(parents=True)
+    (home / "file").write_text("no folder")
+    (home / "temporary").mkdir()
+    return jobs.run(JOB, home, {"WANDB_DIR": str(home / "file"), "TMPDIR": str(home / "temporary")})
+
+
+def file_size_limit(home: Path) -> jobs.Result:
+    """The job may not write large files: its journal goes on in new ones. The worker inherits the limit."""
+    code = (
+        "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        + ("resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, resource.RLIM_INFINITY))\n")
+        + LONG.format(rows=2000, asynchronous=True)
+    )
+    (home / "temporary").mkdir(parents=True)
+    return jobs.run(code, home, {"TMPDIR": str(home / "temporary")})
+
+
+def without_wandb(home: Path) -> jobs.Result:
+    """wandb is not installed, as far as Python can tell."""
+    (home / "path" / "wandb").mkdir(parents=True)
+    (home / "path" / "wandb" / "__init__.py").write_text("raise ImportError('no wandb here')\n")
+    from tests.support import ROOT
+
+    return jobs.run(JOB, home, {"PYTHONPATH": f"{home / 'path'}{os.pathsep}{ROOT}"})
+
+
+def with_environment(**environ: str) -> Callable[[Path], jobs.Result]:
+    return lambda home: jobs.run(JOB, home, environ)
+
+
+def without_journal(home: Path) -> jobs.Result:
+    (home / "temporary").mkdir(parents=True)
+    return jobs.run(JOB, home, {"ONE_LOGGER_V1_JOURNAL": "0", "TMPDIR": str(home / "temporary")})
+
+
+def small_segments(home: Path) -> jobs.Result:
+    code = """
+from one_logger_v1_shim._delivery import _journal
+_journal.SEGMENT_BYTES = 20_000
+one = one_logger()
+for i in range(2000):
+    one.log_metrics({"i": i, "text": "x" * 200})
+wait_for("go on")
+log(one, 1, start=2000)
+"""
+    job = jobs.Job(code, home)
+    jobs.until(lambda: not any(home.rglob("rows-000001.jsonl")) and jobs.journals(home), "the first file is removed")
+    job.taken(2000)
+    job.go_on("go on")
+    return job.end()
+
+
+SCENARIOS: dict[str, Callable[[Path], jobs.Result]] = {
+    "full disk": full_disk("400k", LONG.format(rows=3000, asynchronous=True)),
+    "full disk, sync": full_disk("400k", LONG.format(rows=3000, asynchronous=False)),
+    "full from the start": full_disk("4k", JOB),
+    "read-only working directory": read_only,
+    "unwritable WANDB_DIR": unwritable,
+    "file size limit": file_size_limit,
+    "wandb missing": without_wandb,
+    "disabled": with_environment(WANDB_MODE="disabled"),
+    "no journal": without_journal,
+    "small segments": small_segments,
+    "umask": lambda home: jobs.run("os.umask(0o027)\n" + JOB, home),
+}
+
+
+@pytest.mark.parametrize("name", ["full disk", "full disk, sync"])
+def test_full_disk_mid_run(name: str, outcome: Callable[[str], jobs.Result]) -> None:
+    """The journal goes on in the temp directory, and so does W&B's own folder at the end."""
+    try:
+        result = outcome(name)
+    except NoMount:
+        pytest.skip("no small disk can be mounted here")
+    assert (result.code, result.out) == (0, "done\n"), result.err
+    assert jobs.journal_values(result.home) == list(range(3000))
+    assert sorted(set(result.values())) == list(range(3000)), result.err
+    assert sum("can not be written" in line for line in result.lines) == 1
+    assert sum("goes on in" in line and "-more" in line for line in result.lines) == 1
+
+
+@pytest.mark.parametrize("name", ["full from the start", "read-only working directory", "unwritable WANDB_DIR"])
+def test_no_journal_beside_the_run(name: str, outcome: Callable[[str], jobs.Result]) -> None:
+    try:
+        result = outcome(name)
+    except NoMount:
+        pytest.skip("no disk of that kind can be mounted here")
+    assert (result.code, result.out) == (0, "done\n"), result.err
+    assert result.values() == list(range(50))
+    assert jobs.journal_values(result.home) == list(range(50))
+    assert sum("no journal can be kept there" in line for line in result.lines) == 1
+
+
+def test_limited_file_size(outcome: Callable[[str], jobs.Result]) -> None:
+    result = outcome("file size limit")
+    assert (result.code, result.out) == (0, "done\n"), result.err
+    assert jobs.journal_values(result.home) == list(range(2000))
+
+
+def test_without_wandb_the_rows_stay_in_the_journal(outcome: Callable[[str], jobs.Result]) -> None:
+    result = outcome("wandb missing")
+    assert (result.code, result.out) == (0, "done\n")
+    (line,) = result.lines
+    (journal,) = jobs.journals(result.home)
+    assert "wandb can not be imported" in line
+    assert f"python -m one_logger_v1_shim recover {journal}" in line
+    assert jobs.journal_values(result.home) == list(range(50))
+
+
+def test_disabled_writes_nothing(outcome: Callable[[str], jobs.Result]) -> None:
+    result = outcome("disabled")
+    assert (result.code, result.out, result.err) == (0, "done\n", "")
+    assert {path.name for path in result.home.iterdir()} == {"job.py", "job.out", "job.err"}
+
+
+def test_without_journal_nothing_is_left_but_the_run(outcome: Callable[[str], jobs.Result]) -> None:
+    result = outcome("no journal")
+    assert (result.code, result.out) == (0, "done\n")
+    assert result.values() == list(range(50))
+    assert list((result.home / "temporary").iterdir()) == []
+    assert jobs.journals(result.home) == []
+
+
+def test_segments_are_removed_when_wandb_has_their_rows(outcome: Callable[[str], jobs.Result]) -> None:
+    result = outcome("small segments")
+    assert result.values() == list(range(2001))
+    left = [path.name for path in sorted(result.home.rglob("rows-*.jsonl"))]
+    assert left[0] != "rows-000001.jsonl"
+    assert sum(path.stat().st_size for path in result.home.rglob("rows-*.jsonl")) < 120_000
+    values = jobs.journal_values(result.home)
+    assert values == list(range(values[0], 2001))  # what is left is whole
+
+
+def test_the_umask_holds(outcome: Callable[[str], jobs.Result]) -> None:
+    (journal,) = jobs.journals(outcome("umask").home)
+    assert stat.S_IMODE(journal.stat().st_mode) == 0o750
+    for path in journal.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640, path
+
+
+def test_symlinks_are_refused(tmp_path: Path) -> None:
+    from one_logger_v1_shim._delivery._follow import Follower
+    from one_logger_v1_shim._delivery._journal import Journal, read_json, write_json
+
+    folder, outside = tmp_path / "journal", tmp_path / "outside"
+    folder.mkdir()
+    outside.write_text('{"id": "mine"}\n')
+    (folder / "rows-000001.jsonl").symlink_to(outside)
+    (folder / "run.json").symlink_to(outside)
+    assert Follower(folder).lines(0) == []
+    assert read_json(folder / "run.json") == {}
+    with pytest.raises(OSError, match="exists"):
+        Journal(folder)
+    (folder / "mark.json.partial").symlink_to(outside)
+    write_json(folder / "mark.json", {"a": 1})
+    assert outside.read_text() == '{"id": "mine"}\n'
+    assert read_json(folder / "mark.json") == {"a": 1}
