@@ -52,3 +52,16 @@ def test_a_part_that_fails_is_said_and_not_measured(
     printed = capsys.readouterr().out
     assert "not measured" in printed
     assert "the lane has gone" in printed
+
+
+@pytest.mark.parametrize(("given", "size"), [([], "full"), (["--quick"], "quick"), (["--size", "tiny"], "tiny")])
+def test_how_much_is_measured(given: list[str], size: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def part(base: Path, size: object) -> list[Row]:
+        asked.append(size)
+        return []
+
+    monkeypatch.setitem(bench.PARTS, "memory", part)
+    assert bench.main([*given, "--only", "memory"]) == 0
+    assert asked == [bench.SIZES[size]]
