@@ -1,0 +1,205 @@
+"""``recover``: everything is killed at once, and what was logged still gets into W&B, once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.delivery import jobs
+from tests.delivery.server import KEY, Server
+from tests.support import run_command
+
+SLOW = """
+one = one_logger()
+for i in range(5000):
+    one.log_metrics({"i": i, "text": "x" * 100})
+    if i == 1500:
+        wait_for("first part taken")
+    if i == 4000:
+        say_so("logged")
+        time.sleep(60)
+"""
+
+
+def everything_killed(home: Path) -> jobs.Job:
+    """As when a machine goes down: some rows are in W&B's file, some in the journal only."""
+    job = jobs.Job(SLOW, home)
+    job.taken(1501)
+    worker, service = job.worker(), job.service()
+    os.kill(worker, signal.SIGSTOP)
+    job.go_on("first part taken")
+    job.wait_for("logged")
+    for pid in (service, worker):
+        os.kill(pid, signal.SIGKILL)
+    os.killpg(job.process.pid, signal.SIGKILL)
+    job.end()
+    return job
+
+
+def recover(home: Path, *arguments: str, **environ: str) -> tuple[int, str]:
+    done = run_command(
+        [sys.executable, "-m", "one_logger_v1_shim", "recover", *arguments], home, env=dict(environ), check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_what_was_logged_is_sent_once(tmp_path: Path) -> None:
+    everything_killed(tmp_path)
+    written = jobs.journal_values(tmp_path)
+    assert written == list(range(4001))
+    (first,) = jobs.stored(tmp_path)
+    before = len(first.rows)
+    assert 0 < before < 1501  # W&B lost the end of what it was given
+
+    code, said = recover(tmp_path, "--dry-run")
+    assert (code, f"4001 rows, W&B has {before} of them on disk" in said) == (1, True)
+    assert f"would send {4001 - before} rows" in said
+    assert len(jobs.stored(tmp_path)) == 1
+
+    code, said = recover(tmp_path)
+    assert code == 0, said
+    first, second = jobs.stored(tmp_path)
+    assert (first.run_id, second.project, second.name) == (second.run_id, "delivery", "job")
+    assert first.steps + second.steps == list(range(4001))
+    assert [row["i"] for row in first.rows + second.rows] == list(range(4001))
+    assert second.exit_code == 1
+    assert str(first.path.parent) in said
+    assert str(second.path.parent) in said
+
+    code, said = recover(tmp_path)
+    assert (code, said) == (0, "1 of 1 runs finished: nothing to send for them\n")
+    assert len(jobs.stored(tmp_path)) == 2
+
+
+def test_a_torn_row_is_left_out(tmp_path: Path) -> None:
+    everything_killed(tmp_path)
+    (rows,) = tmp_path.rglob("rows-*.jsonl")
+    with rows.open("a") as file:
+        file.write('{"i":4001,"te')
+    assert recover(tmp_path)[0] == 0
+    assert sorted(i for run in jobs.stored(tmp_path) for i in [row["i"] for row in run.rows]) == list(range(4001))
+
+
+def test_a_job_that_runs_is_left_alone(tmp_path: Path) -> None:
+    job = jobs.Job('one = one_logger(); log(one, 5); say_so("half"); wait_for("go on")', tmp_path)
+    job.wait_for("half")
+    job.taken(5)
+    code, said = recover(tmp_path)
+    assert code == 1
+    assert "left alone: its W&B process is at work" in said
+    worker = job.worker()
+    os.kill(worker, signal.SIGKILL)
+    jobs.until(lambda: not jobs.alive(worker), "the worker is gone")
+    code, said = recover(tmp_path)
+    assert code == 1
+    assert f"left alone: its job runs (process {job.process.pid})" in said
+    job.go_on("go on")
+    assert job.end().values() == list(range(5))
+    assert recover(tmp_path)[0] == 0
+
+
+def test_without_wandb_rows_wait_for_recover(tmp_path: Path) -> None:
+    from tests.delivery.test_disk import without_wandb
+
+    result = without_wandb(tmp_path)
+    assert result.values() == []
+    assert recover(tmp_path, WANDB_MODE="offline")[0] == 0
+    assert result.values() == list(range(50))
+
+
+def test_sent_online_into_the_same_run(server: Server, tmp_path: Path) -> None:
+    """The server has taken some rows, W&B's file has fewer, the journal all."""
+    environ = {"WANDB_MODE": "online", **server.environment()}
+    code = (
+        'one = one_logger(); log(one, 20); wait_for("go on"); log(one, 20, start=20); say_so("logged"); time.sleep(60)'
+    )
+    job = jobs.Job(code, tmp_path, environ)
+    jobs.until(lambda: len(server.rows) >= 20, "twenty rows on the server")
+    worker, service = job.worker(), job.service()
+    os.kill(worker, signal.SIGSTOP)
+    job.go_on("go on")
+    job.wait_for("logged")
+    for pid in (service, worker):
+        os.kill(pid, signal.SIGKILL)
+    os.killpg(job.process.pid, signal.SIGKILL)
+    job.end()
+    before = sum("file_stream" in one for one in server.requests)
+    code_, said = recover(tmp_path, **{**environ, **jobs.LIMITS})
+    assert code_ == 0, said
+    assert [server.rows[step]["i"] for step in sorted(server.rows)] == list(range(40))
+    assert sum("file_stream" in one for one in server.requests) > before
+    assert KEY not in said
+    requests = len(server.requests)
+    assert recover(tmp_path, **environ)[0] == 0
+    assert len(server.requests) == requests
+
+
+def test_a_key_goes_to_no_server_that_only_a_file_names(tmp_path: Path) -> None:
+    everything_killed(tmp_path)
+    (journal,) = jobs.journals(tmp_path)
+    about = json.loads((journal / "run.json").read_text())
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.setblocking(False)
+        about["chosen"]["host"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        about["mode"] = ""
+        (journal / "run.json").write_text(json.dumps(about))
+        code, said = recover(tmp_path, WANDB_API_KEY=KEY)
+        assert code == 1
+        assert "to send your WANDB_API_KEY there, say so with WANDB_BASE_URL=" in said
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{",
+        '{"id": "../../../etc"}',
+        '{"id": "\\u001b[31m", "base": "/etc"}',
+        '{"id": 5, "pid": "x"}',
+        "[" * 100_000,
+    ],
+)
+def test_files_are_data(content: str, tmp_path: Path) -> None:
+    journal = tmp_path / "wandb" / "one-logger-20260101_000000-abcdefgh"
+    journal.mkdir(parents=True)
+    (journal / "run.json").write_text(content)
+    (journal / "rows-000001.jsonl").write_text('{"i": 1}\n')
+    (journal / "mark.json").write_text('{"state": "\\u001b[2J", "dirs": ["/etc"], "processes": [[1, "0"], "x", 5]}')
+    code, said = recover(tmp_path, WANDB_MODE="offline")
+    assert code == 1
+    assert "\x1b" not in said
+    assert len(said) < 2000
+    assert list(tmp_path.rglob("*.wandb")) == []
+
+
+def test_the_base_in_a_file_leads_nowhere(tmp_path: Path) -> None:
+    everything_killed(tmp_path / "job")
+    (journal,) = jobs.journals(tmp_path)
+    about = json.loads((journal / "run.json").read_text())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    about.update(base=str(elsewhere), cwd=str(elsewhere), chosen={**about["chosen"], "save_dir": str(elsewhere)})
+    (journal / "run.json").write_text(json.dumps(about))
+    assert recover(tmp_path, str(tmp_path / "job"))[0] == 0
+    assert list(elsewhere.iterdir()) == []
+    assert sorted(i for run in jobs.stored(tmp_path) for i in [row["i"] for row in run.rows]) == list(range(4001))
+
+
+def test_nothing_to_find(tmp_path: Path) -> None:
+    assert recover(tmp_path, str(tmp_path))[0] == 2
+    assert recover(tmp_path, TMPDIR=str(tmp_path)) == (
+        0,
+        "no journal of this user: here, in WANDB_DIR or in the temp directory\n",
+    )
