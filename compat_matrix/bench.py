@@ -198,7 +198,9 @@ PARTS: dict[str, Callable[[Path, Any], list[Row]]] = {
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """0: everything was measured. 1: something could not be. What a figure is has no influence."""
     parser = argparse.ArgumentParser(prog="python -m compat_matrix bench", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--quick", action="store_const", dest="size", const="quick", default="full", help="fewer turns, shorter jobs")
+    parser.add_argument(
+        "--quick", action="store_const", dest="size", const="quick", default="full", help="fewer turns, shorter jobs"
+    )
     parser.add_argument("--size", choices=SIZES, default="full", help=argparse.SUPPRESS)
     parser.add_argument("--only", metavar="PART", action="append", choices=list(PARTS), help=f"one of {list(PARTS)}")
     parser.add_argument("--markdown", action="store_true", help="print the table as the README shows it, at the end")
