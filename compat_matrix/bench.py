@@ -76,7 +76,10 @@ def callbacks(base: Path, size: Size) -> list[Row]:
     nothing, direct, direct_rows, pair, pair_old, row, row_old = (statistics.median(found[lane]) for lane in lanes)
     to_v2, aged = ratios(found[young], found[v2]), ratios(found[old], found[young])
     to_pair, row_aged = ratios(found[rows_young], found[young]), ratios(found[rows_old], found[rows_young])
-    v2_rows_text = f"v2 direct {us(direct_rows)} in its first {20 * size.turns} rows, {v2_at} after {reached}"
+    v2_rows_text = (
+        f"v2 direct {us(direct_rows)} in its first {20 * size.turns} rows, {v2_at} after {reached:,}, "
+        f"{us(direct)} without a row"
+    )
     start = "`on_train_batch_start` + `_end`, enabled, "
     return [
         Row(
@@ -92,7 +95,7 @@ def callbacks(base: Path, size: Size) -> list[Row]:
         ),
         Row(
             "the pair with a row due every iteration, async", "at most 2 x the pair without a row",
-            us(row), f"{to_pair:.2f} x the pair without a row", v2_rows_text, to_pair <= 2,
+            us(row), f"{to_pair:.2f} x the pair without a row, {row / direct:.2f} x v2's", v2_rows_text, to_pair <= 2,
             figures={"us": row, "ratio": to_pair, "v2_us": direct_rows, "v2_rows": reached},
         ),
         Row(
