@@ -172,7 +172,10 @@ def finish(base: Path, size: Any) -> list[Row]:
             f"wandb {all_theirs:.1f} s", took <= limit and everything and spoke,
             f"{statistics.median(rates):,.0f} rows/s, {'all' if everything else min(stored)} rows taken, "
             f"{'a line was said' if any(said) else 'no line was due'}",
-            {"s": took, "wandb_s": wandb, "all_s": all_ours, "wandb_all_s": all_theirs, "rows_per_s": statistics.median(rates), "stored": stored},
+            {
+                "s": took, "wandb_s": wandb, "all_s": all_ours, "wandb_all_s": all_theirs,
+                "rows_per_s": statistics.median(rates), "stored": stored,
+            },
         ),
         Row(
             f"the same, server hanging, limit {short:.0f} s", f"at most {short + 0.5} s",
