@@ -243,7 +243,7 @@ class Journal:
             return
         more = overflow(self.folder)
         try:
-            if not self._spilled:
+            with suppress(FileExistsError):  # the worker may have been there first
                 more.mkdir(mode=0o700)
             if not is_own(more):
                 return

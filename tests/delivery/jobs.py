@@ -59,8 +59,8 @@ class Result:
 
     @property
     def lines(self) -> list[str]:
-        """What the log said."""
-        return self.err.splitlines()
+        """What the log said, but for its patience: how long W&B takes to come up is the machine's affair."""
+        return [line for line in self.err.splitlines() if not line.startswith("waiting for W&B: ")]
 
     def runs(self) -> list[StoredRun]:
         return stored(self.home)
@@ -167,7 +167,9 @@ def children(pid: int) -> list[int]:
 
 def gone(home: Path, limit: float = 60) -> None:
     """Until no worker of a job in ``home`` is left, and nothing that wandb started for it."""
-    until(lambda: not processes(home, "_delivery.worker"), f"the worker in {home} is gone", limit)
+    for _ in range(3):  # while a process becomes another program its command line reads as empty
+        until(lambda: not processes(home, "_delivery.worker"), f"the worker in {home} is gone", limit)
+        time.sleep(0.1)
     pids = [pid for pid, _ in mark(home).get("processes", [])]
     until(lambda: not any(map(alive, pids)), f"wandb's processes {pids} are gone", limit)
 

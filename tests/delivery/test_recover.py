@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -42,6 +43,20 @@ def everything_killed(home: Path) -> jobs.Job:
     return job
 
 
+@pytest.fixture(scope="module")
+def killed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home: Path = tmp_path_factory.mktemp("killed")
+    everything_killed(home)
+    return home
+
+
+@pytest.fixture
+def killed(killed_once: Path, tmp_path: Path) -> Path:
+    """A folder of its own with what was left."""
+    shutil.copytree(killed_once, tmp_path / "killed", symlinks=True)
+    return tmp_path / "killed"
+
+
 def recover(home: Path, *arguments: str, **environ: str) -> tuple[int, str]:
     done = run_command(
         [sys.executable, "-m", "one_logger_v1_shim", "recover", *arguments], home, env=dict(environ), check=False
@@ -50,22 +65,21 @@ def recover(home: Path, *arguments: str, **environ: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_what_was_logged_is_sent_once(tmp_path: Path) -> None:
-    everything_killed(tmp_path)
-    written = jobs.journal_values(tmp_path)
+def test_what_was_logged_is_sent_once(killed: Path) -> None:
+    written = jobs.journal_values(killed)
     assert written == list(range(4001))
-    (first,) = jobs.stored(tmp_path)
+    (first,) = jobs.stored(killed)
     before = len(first.rows)
     assert 0 < before < 1501  # W&B lost the end of what it was given
 
-    code, said = recover(tmp_path, "--dry-run")
+    code, said = recover(killed, "--dry-run")
     assert (code, f"4001 rows, W&B has {before} of them on disk" in said) == (1, True)
     assert f"would send {4001 - before} rows" in said
-    assert len(jobs.stored(tmp_path)) == 1
+    assert len(jobs.stored(killed)) == 1
 
-    code, said = recover(tmp_path)
+    code, said = recover(killed)
     assert code == 0, said
-    first, second = jobs.stored(tmp_path)
+    first, second = jobs.stored(killed)
     assert (first.run_id, second.project, second.name) == (second.run_id, "delivery", "job")
     assert first.steps + second.steps == list(range(4001))
     assert [row["i"] for row in first.rows + second.rows] == list(range(4001))
@@ -73,18 +87,17 @@ def test_what_was_logged_is_sent_once(tmp_path: Path) -> None:
     assert str(first.path.parent) in said
     assert str(second.path.parent) in said
 
-    code, said = recover(tmp_path)
+    code, said = recover(killed)
     assert (code, said) == (0, "1 of 1 runs finished: nothing to send for them\n")
-    assert len(jobs.stored(tmp_path)) == 2
+    assert len(jobs.stored(killed)) == 2
 
 
-def test_a_torn_row_is_left_out(tmp_path: Path) -> None:
-    everything_killed(tmp_path)
-    (rows,) = tmp_path.rglob("rows-*.jsonl")
+def test_a_torn_row_is_left_out(killed: Path) -> None:
+    (rows,) = killed.rglob("rows-*.jsonl")
     with rows.open("a") as file:
         file.write('{"i":4001,"te')
-    assert recover(tmp_path)[0] == 0
-    assert sorted(i for run in jobs.stored(tmp_path) for i in [row["i"] for row in run.rows]) == list(range(4001))
+    assert recover(killed)[0] == 0
+    assert sorted(i for run in jobs.stored(killed) for i in [row["i"] for row in run.rows]) == list(range(4001))
 
 
 def test_a_job_that_runs_is_left_alone(tmp_path: Path) -> None:
@@ -141,9 +154,8 @@ def test_sent_online_into_the_same_run(server: Server, tmp_path: Path) -> None:
     assert len(server.requests) == requests
 
 
-def test_a_key_goes_to_no_server_that_only_a_file_names(tmp_path: Path) -> None:
-    everything_killed(tmp_path)
-    (journal,) = jobs.journals(tmp_path)
+def test_a_key_goes_to_no_server_that_only_a_file_names(killed: Path) -> None:
+    (journal,) = jobs.journals(killed)
     about = json.loads((journal / "run.json").read_text())
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -152,7 +164,7 @@ def test_a_key_goes_to_no_server_that_only_a_file_names(tmp_path: Path) -> None:
         about["chosen"]["host"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
         about["mode"] = ""
         (journal / "run.json").write_text(json.dumps(about))
-        code, said = recover(tmp_path, WANDB_API_KEY=KEY)
+        code, said = recover(killed, WANDB_API_KEY=KEY)
         assert code == 1
         assert "to send your WANDB_API_KEY there, say so with WANDB_BASE_URL=" in said
         with pytest.raises(BlockingIOError):
@@ -184,15 +196,14 @@ def test_files_are_data(content: str, tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.wandb")) == []
 
 
-def test_the_base_in_a_file_leads_nowhere(tmp_path: Path) -> None:
-    everything_killed(tmp_path / "job")
-    (journal,) = jobs.journals(tmp_path)
+def test_the_base_in_a_file_leads_nowhere(killed: Path, tmp_path: Path) -> None:
+    (journal,) = jobs.journals(killed)
     about = json.loads((journal / "run.json").read_text())
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     about.update(base=str(elsewhere), cwd=str(elsewhere), chosen={**about["chosen"], "save_dir": str(elsewhere)})
     (journal / "run.json").write_text(json.dumps(about))
-    assert recover(tmp_path, str(tmp_path / "job"))[0] == 0
+    assert recover(tmp_path, str(killed))[0] == 0
     assert list(elsewhere.iterdir()) == []
     assert sorted(i for run in jobs.stored(tmp_path) for i in [row["i"] for row in run.rows]) == list(range(4001))
 

@@ -149,7 +149,7 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
 def test_server_trouble_at_start(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)
     assert (result.code, result.out) == (0, "done\n")
-    (line,) = [line for line in result.lines if not line.startswith("waiting for W&B")]
+    (line,) = result.lines
     assert AT_START[name][1] in line
     (run,) = result.runs()
     assert f"{run.path.parent}; sync it with: wandb sync" in line
@@ -162,7 +162,7 @@ def test_a_willing_server_gets_the_rows(
     outcome: Callable[[str], tuple[jobs.Result, Server]],
 ) -> None:
     result, server = outcome("goes well")
-    assert (result.code, result.out, result.err) == (0, "done\n", "")
+    assert (result.code, result.out, result.lines) == (0, "done\n", [])
     assert [server.rows[step]["i"] for step in sorted(server.rows)] == list(range(ROWS))
     assert result.values() == list(range(ROWS))
     assert jobs.mark(result.home)["state"] == "finished"
@@ -189,8 +189,9 @@ def test_a_server_that_dies_mid_run_keeps_nobody(
     assert result.values() == list(range(20))
     assert jobs.journal_values(result.home) == list(range(20))
     found = jobs.mark(result.home)
-    assert found["state"] == "unfinished"
     (run,) = result.runs()
+    # wandb before 0.27 does not write its last rows down when it is given up: they go into an offline run then
+    assert found["state"] == ("finished" if run.path.parent.name.startswith("offline-") else "unfinished")
     assert f"wandb sync {run.path.parent}" in found["notice"]
     assert any("recover" in line or "wandb sync" in line for line in result.lines)
 
