@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import os
 import select
+import socket
 import subprocess
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Optional
 
@@ -30,12 +32,16 @@ _NOT_FOR_THE_WORKER = (
     "PYTHONWARNINGS",
 )
 
+_QUIETLY = socket.MSG_DONTWAIT | getattr(socket, "MSG_NOSIGNAL", 0)
+
 # Workers that outlive the run they were started for: kept, so that they are reaped while the job goes on.
 _left: list[subprocess.Popen[bytes]] = []
 
 
 class Process:
-    """One worker, with a pipe in each direction: bytes that ask, and counts of rows (8 bytes each) that answer.
+    """One worker, and a socket to it: bytes that ask, and counts of rows (8 bytes each) that answer.
+
+    A socket and not a pipe: a job that lets SIGPIPE end it would be ended by a worker that died.
 
     Raises whatever ``subprocess`` raises when no process can be started.
     """
@@ -44,19 +50,18 @@ class Process:
         #: rows that the worker has given to ``run.log``
         self.acknowledged = 0
         self._heard = b""
-        self._ask, self._answers = -1, -1
-        self._inodes: dict[int, int] = {}
-        asked, self._ask = os.pipe()
-        self._answers, answers = os.pipe()
+        self._inode: Optional[int] = None
+        self._descriptor = -1
+        ours, theirs = socket.socketpair()
+        self._descriptor = ours.detach()
         log = -1
         try:
+            self._inode = os.fstat(self._descriptor).st_ino
             log = os.open(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o666)
-            self._inodes = {one: os.fstat(one).st_ino for one in (self._ask, self._answers)}
-            os.set_blocking(self._ask, False)
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", f"{__package__}.worker", str(folder)],
-                stdin=asked,
-                stdout=answers,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=log,
                 cwd=folder,  # stands first on the worker's sys.path, so it must hold nothing to import
                 env=environ,
@@ -67,9 +72,9 @@ class Process:
             self.close()
             raise
         finally:
-            for one in (asked, answers, log):
-                if one >= 0:
-                    os.close(one)
+            theirs.close()
+            if log >= 0:
+                os.close(log)
 
     def ended(self) -> Optional[int]:
         """The exit code, or None while it runs."""
@@ -84,11 +89,10 @@ class Process:
 
     def ring(self) -> bool:
         """Ask how far it is. False: it has gone."""
-        if not self._is_ours(self._ask):
-            return False
         try:
-            os.write(self._ask, b"s")
-        except BlockingIOError:  # it is not listening; the pipe holds thousands of questions
+            with self._socket() as peer:
+                peer.send(b"s", _QUIETLY)
+        except BlockingIOError:  # it is not listening; there is room for many questions
             return True
         except OSError:
             return False
@@ -96,14 +100,17 @@ class Process:
 
     def listen(self, limit: float) -> bool:
         """Wait up to ``limit`` seconds for :attr:`acknowledged` to be news. False: it has gone."""
-        if not self._is_ours(self._answers):
-            return False
         try:
+            if not self._is_ours():
+                return False
             poll = select.poll()  # select() takes no descriptor beyond 1023
-            poll.register(self._answers, select.POLLIN)
+            poll.register(self._descriptor, select.POLLIN)
             if not poll.poll(max(0.0, limit) * 1000.0):
-                return True
-            data = os.read(self._answers, 65536)
+                return self.ended() is None  # wandb's process may hold the other end open
+            with self._socket() as peer:
+                data = peer.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
         except OSError:
             return False
         self._heard += data
@@ -113,16 +120,27 @@ class Process:
             self._heard = self._heard[whole:]
         return bool(data)
 
+    @contextmanager
+    def _socket(self) -> Iterator[socket.socket]:
+        if not self._is_ours():
+            raise OSError("the job has closed it")
+        peer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, fileno=self._descriptor)
+        try:
+            yield peer
+        finally:
+            peer.detach()
+
     def hang_up(self) -> None:
-        """End of file for the worker: nothing more is asked."""
-        self._close(self._ask)
-        self._ask = -1
+        """End of file for the worker, also where a forked child holds the socket: nothing more is asked."""
+        with suppress(OSError), self._socket() as peer:
+            peer.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Give the pipes back."""
-        self.hang_up()
-        self._close(self._answers)
-        self._answers = -1
+        """Give the socket back."""
+        if self._is_ours():
+            with suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor = -1
 
     def leave(self) -> None:
         """Let it go on without us; it has limits of its own."""
@@ -139,17 +157,12 @@ class Process:
         self.close()
         self._popen.returncode = 0  # Popen would warn, and wait for somebody else's process
 
-    def _is_ours(self, descriptor: int) -> bool:
+    def _is_ours(self) -> bool:
         """A program that closes all descriptors (a daemon) may have got the number for something of its own."""
         try:
-            return descriptor >= 0 and os.fstat(descriptor).st_ino == self._inodes.get(descriptor)
+            return self._descriptor >= 0 and os.fstat(self._descriptor).st_ino == self._inode
         except OSError:
             return False
-
-    def _close(self, descriptor: int) -> None:
-        if self._is_ours(descriptor) or (descriptor >= 0 and not self._inodes):
-            with suppress(OSError):
-                os.close(descriptor)
 
 
 def _forget() -> None:

@@ -14,6 +14,7 @@ from ._spec import FOREIGN, RunSpec, seconds
 __all__ = ["credentials", "init", "log", "notice", "run_folder", "settings", "sync_command", "unreachable", "without"]
 
 INIT_LIMIT = 30.0  # seconds for wandb.init, online
+DRAIN_LIMIT = 300.0  # seconds for run.finish
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
@@ -22,7 +23,6 @@ _SETTINGS: dict[str, Any] = {
     "console": "off",
     "x_disable_stats": True,  # v1: _disable_stats
     "disable_job_creation": True,
-    "finish_timeout": 240.0,
 }
 
 # In the job's own process nothing may wait for long: without these a dead server keeps `finish()` for ever.
@@ -50,12 +50,18 @@ def init_limit() -> float:
     return seconds(os.environ, "ONE_LOGGER_V1_INIT_TIMEOUT", INIT_LIMIT)
 
 
+def drain_limit() -> float:
+    """Seconds that ``run.finish`` may take in the worker: uploading what a server has not taken yet."""
+    return seconds(os.environ, "ONE_LOGGER_V1_DRAIN_TIMEOUT", DRAIN_LIMIT)
+
+
 def settings(spec: RunSpec, program: Optional[str] = None, more: Optional[dict[str, Any]] = None) -> Any:
     """``wandb.Settings`` for our run."""
     import wandb
 
     known = getattr(wandb.Settings, "model_fields", {})
-    wanted = {**_SETTINGS, "init_timeout": init_limit(), **(more or {})}
+    # wandb is to give up by itself, where it can: it writes its last rows down then
+    wanted = {**_SETTINGS, "init_timeout": init_limit(), "finish_timeout": 0.8 * drain_limit(), **(more or {})}
     if spec.host:
         wanted["base_url"] = spec.host
     if spec.api_key:

@@ -24,13 +24,12 @@ from ._follow import Follower
 from ._journal import FINISH, FROM, has_room, is_own, overflow, read_json, read_mark, write_mark
 from ._process import GIVEN_UP
 from ._run import Run
-from ._spec import RunSpec, seconds, started
+from ._spec import RunSpec, started
 
 _POLL = 0.1  # seconds between looks at the journal
 _POLL_IDLE = 1.0  # after a while without rows
 _MARK_EVERY = 0.5  # seconds between writes of mark.json
 _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine may look
-_DRAIN_LIMIT = 300.0
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
 
@@ -206,11 +205,11 @@ class Worker:
 
     def close(self, exit_code: int) -> None:
         """Finish the run and look whether W&B has everything; the answer is in the mark."""
-        limit = seconds(os.environ, "ONE_LOGGER_V1_DRAIN_TIMEOUT", _DRAIN_LIMIT)
         self.mark["state"] = "finishing"
         self._write_mark(force=True)
-        missing = self.run.finish(exit_code, self.taken, limit)
+        missing = self.run.finish(exit_code, self.taken, _wandb.drain_limit())
         if self.run.rows_on_disk() < self.taken and self.tries < _MOST_TRIES:
+            self._reason = self._reason or missing  # the server has had its time
             self._fail(missing, *([] if has_room(self.run.home) else ["--overflow"]))
         if self._passed > 0 and not missing:
             missing = f"{self._passed} older rows are in W&B's files only"

@@ -55,11 +55,11 @@ print("done")
 """
 
 
-def killed(who: str, asynchronous: bool = True) -> Callable[[Path], jobs.Result]:
+def killed(who: str, asynchronous: bool = True, before: str = "") -> Callable[[Path], jobs.Result]:
     """Our worker, or wandb's process, dies in the middle of a run."""
 
     def scenario(home: Path) -> jobs.Result:
-        job = jobs.Job(GO_ON.format(asynchronous=asynchronous), home)
+        job = jobs.Job(before + GO_ON.format(asynchronous=asynchronous), home)
         job.wait_for("half")
         job.taken(25)
         os.kill(job.worker() if who == "worker" else job.service(), signal.SIGKILL)
@@ -192,8 +192,23 @@ time.sleep(60)
         plain('one = one_logger(); log(one, 50); one.finish(); print("done")', "-X", "dev", "-W", "error"),
         0, "done\n", 0, [],
     ),
+    "clock steps": (
+        plain("""
+import itertools
+steps, clock = itertools.cycle([0, 3600, -3600]), time.time
+time.time = lambda: clock() + next(steps)
+one = one_logger()
+log(one, 50)
+one.finish()
+print("done")
+"""), 0, "done\n", 0, [],
+    ),
     "worker killed": (killed("worker"), 0, "done\n", 0, ["was ended by signal 9; another one goes on"]),
     "worker killed, sync": (killed("worker", False), 0, "done\n", 0, ["was ended by signal 9; another one goes on"]),
+    "worker killed, SIGPIPE ends the job": (
+        killed("worker", False, "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"),
+        0, "done\n", 0, ["was ended by signal 9; another one goes on"],
+    ),
     "wandb killed": (killed("wandb"), 0, "done\n", 0, ["wandb's process has ended; another one goes on"]),
     "wandb killed, sync": (killed("wandb", False), 0, "done\n", 0, ["wandb's process has ended; another one goes on"]),
     "worker hangs": (stopped_worker, 0, "done\n", 0, ["did not take a row within 2 s", "goes on in the background"]),
