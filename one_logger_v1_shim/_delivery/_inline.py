@@ -150,7 +150,7 @@ def _begin(base: Path, run_id: str, spec: RunSpec) -> Optional[Journal]:
         "keep": True,
     }
     try:
-        return begin(base, run_id, True, about)
+        return begin(base, run_id, True, about, followed=False)
     except OSError as error:
         warn_once("journal:none", f"no journal can be kept anywhere ({error.strerror})")
         return None

@@ -122,7 +122,7 @@ def folder_name(run_id: str) -> str:
     return f"{_PREFIX}{time.strftime('%Y%m%d_%H%M%S')}-{run_id}"
 
 
-def begin(base: Path, run_id: str, keep: bool, about: dict[str, Any]) -> Journal:
+def begin(base: Path, run_id: str, keep: bool, about: dict[str, Any], followed: bool = True) -> Journal:
     """A new journal in a new folder under ``base``; in the temp directory if that can't be or is not wanted.
 
     ``about`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
@@ -135,20 +135,24 @@ def begin(base: Path, run_id: str, keep: bool, about: dict[str, Any]) -> Journal
             folder = base / "wandb" / name
             folder.mkdir()  # fails on anything that is there, a symlink too
             write_json(folder / "run.json", {**about, "base": str(base)})
-            return Journal(folder)
+            return Journal(folder, followed)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
                       f"{tempfile.gettempdir()}")  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
     write_json(folder / "run.json", {**about, "base": str(folder if keep else base)})
-    return Journal(folder)
+    return Journal(folder, followed)
 
 
 class Journal:
-    """The job's end: appends. One ``write`` a row; thread-safe; may be re-entered from a signal handler."""
+    """The job's end: appends. One ``write`` a row; thread-safe; may be re-entered from a signal handler.
 
-    def __init__(self, folder: Path) -> None:
+    ``followed``: a worker reads it, and removes files when W&B has their rows; else the last two are kept.
+    """
+
+    def __init__(self, folder: Path, followed: bool = True) -> None:
+        self._followed = followed
         self.folder = folder
         self.rows = 0
         self._lock = threading.RLock()
@@ -179,6 +183,8 @@ class Journal:
             if self._size >= SEGMENT_BYTES and not self._kept:
                 with suppress(OSError):  # then the old file goes on
                     self._next_segment(overflow(self.folder) if self._spilled else self.folder)
+                    if not self._followed and self._number > 2:
+                        (self.folder / segment(self._number - 2)).unlink()
 
     def close(self) -> None:
         """Give the file back; what comes later is dropped."""

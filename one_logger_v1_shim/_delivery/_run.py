@@ -42,6 +42,10 @@ class Run:
         if not recovering and about.get("base"):
             self.home = Path(str(about["base"]))
         self._began_in = self.home
+        #: a journal in the temp directory names the folder of its run: looked at, and nothing more
+        self._elsewhere: list[Path] = []
+        if recovering and about.get("keep") is False and isinstance(about.get("base"), str):
+            self._elsewhere = [Path(about["base"])]
         #: rows that W&B has had before
         self.skip = 0
         self.url: Optional[str] = None
@@ -94,8 +98,9 @@ class Run:
         """Is wandb's own process there?"""
         return all(map(is_running, self._processes))
 
-    def _files(self) -> list[Path]:
-        homes = dict.fromkeys([self._began_in, self.home, self._overflow])
+    def _files(self, all_of_them: bool = True) -> list[Path]:
+        more = self._elsewhere if all_of_them else []
+        homes = dict.fromkeys([*more, self._began_in, self.home, self._overflow])
         return [path for home in homes for path in run_files(home / "wandb", self.id)]
 
     def began_offline(self) -> bool:
@@ -105,7 +110,7 @@ class Run:
     def forget_attempts(self, online_only: bool = False) -> None:
         """Remove folders of this run that hold no row: of an online run that never came to be, or of a process that
         was killed before it wrote (wandb writes 32 KiB at a time). The journal has their rows."""
-        for path in self._files():
+        for path in self._files(all_of_them=False):
             if (path.parent.name.startswith("run-") or not online_only) and Scanner(path).advance() == 0:
                 shutil.rmtree(path.parent, ignore_errors=True)
 

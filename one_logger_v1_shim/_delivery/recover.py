@@ -87,6 +87,8 @@ def look(folder: Path) -> Left:
     left.run_id = run_id
     left.rows = _rows(folder)
     homes = [folder.parent, folder / "wandb", Path(tempfile.gettempdir()) / f"{folder.name}-more" / "wandb"]
+    if about.get("keep") is False and isinstance(about.get("base"), str):
+        homes.insert(0, Path(about["base"]) / "wandb")  # looked at only
     left.files = [path for home in homes for path in run_files(home, run_id)]
     left.stored = max((Scanner(path).advance() for path in left.files), default=0)
     left.busy = _busy(folder, about)

@@ -220,9 +220,9 @@ class Worker:
             self.mark["notice"] = f"{missing}; send it with: {self._how_to_send()}"
         self._write_mark(force=True)
         if not self.about.get("keep", True) and not missing:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            if is_own(overflow(self.folder)):
-                shutil.rmtree(overflow(self.folder), ignore_errors=True)
+            for folder in filter(is_own, (self.folder, overflow(self.folder))):
+                if not (folder / "wandb").exists():  # else the run itself had to go there
+                    shutil.rmtree(folder, ignore_errors=True)
 
     def _how_to_send(self) -> str:
         if self.run.rows_on_disk() >= self.taken:

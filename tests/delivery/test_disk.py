@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -224,6 +225,22 @@ def test_segments_are_removed_when_wandb_has_their_rows(outcome: Callable[[str],
     assert sum(path.stat().st_size for path in result.home.rglob("rows-*.jsonl")) < 120_000
     values = jobs.journal_values(result.home)
     assert values == list(range(values[0], 2001))  # what is left is whole
+
+
+def test_an_inline_journal_is_bounded(tmp_path: Path) -> None:
+    from one_logger_v1_shim._delivery._follow import Follower
+    from one_logger_v1_shim._delivery._journal import SEGMENT_BYTES, begin
+
+    journal = begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"}, followed=False)
+    row = json.dumps({"text": "x" * (SEGMENT_BYTES // 4)})
+    for _ in range(20):
+        journal.append(row)
+    journal.close()
+    left = sorted(path.name for path in journal.folder.glob("rows-*.jsonl"))
+    assert len(left) == 2
+    follower = Follower(journal.folder)
+    assert follower.lines(0) == [b"#from 16"]
+    follower.close()
 
 
 def test_the_umask_holds(outcome: Callable[[str], jobs.Result]) -> None:

@@ -127,6 +127,28 @@ def test_without_wandb_rows_wait_for_recover(tmp_path: Path) -> None:
     assert result.values() == list(range(50))
 
 
+def test_a_journal_in_the_temp_directory_knows_its_run(tmp_path: Path) -> None:
+    environ = {"ONE_LOGGER_V1_JOURNAL": "0", "TMPDIR": str(tmp_path / "temporary")}
+    (tmp_path / "temporary").mkdir()
+    job = jobs.Job(SLOW, tmp_path / "job", environ)
+    jobs.until(lambda: jobs.mark(tmp_path).get("rows", 0) >= 1501, "rows taken")
+    (journal,) = (tmp_path / "temporary").glob("one-logger-*")
+    (worker,) = jobs.processes(tmp_path / "temporary", "_delivery.worker")
+    pids = [worker, *jobs.children(worker)]
+    os.kill(worker, signal.SIGSTOP)
+    job.go_on("first part taken")
+    job.wait_for("logged")
+    for pid in reversed(pids):
+        os.kill(pid, signal.SIGKILL)
+    os.killpg(job.process.pid, signal.SIGKILL)
+    job.end()
+    jobs.gone(tmp_path)
+    assert recover(tmp_path, TMPDIR=environ["TMPDIR"])[0] == 0
+    steps = [step for run in jobs.stored(tmp_path) for step in run.steps]
+    assert steps == list(range(4001))
+    assert not journal.exists() or jobs.mark(tmp_path)["state"] == "finished"
+
+
 def test_sent_online_into_the_same_run(server: Server, tmp_path: Path) -> None:
     """The server has taken some rows, W&B's file has fewer, the journal all."""
     environ = {"WANDB_MODE": "online", **server.environment()}
