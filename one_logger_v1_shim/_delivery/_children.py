@@ -106,9 +106,12 @@ def is_running(pid: int, began: object = None) -> bool:
     return words[0] != "Z" and (began is None or started(pid) == began)
 
 
-def end_children() -> None:
-    """End the processes that wandb started for us."""
+def end_children(grace: float = 0.0) -> None:
+    """End the processes that wandb started for us; those that are ending get ``grace`` seconds to tidy up."""
     mine = children()
+    patience = time.monotonic() + grace
+    while any(map(is_running, mine)) and time.monotonic() < patience:
+        time.sleep(0.02)
     for number in mine:
         with suppress(OSError):
             os.kill(number, signal.SIGKILL)

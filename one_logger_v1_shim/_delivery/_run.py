@@ -143,7 +143,7 @@ class Run:
 
         _bounded(run, limit)
         _bounded(teardown, 10.0)  # the run's file is complete on disk when wandb's process has gone
-        end_children()
+        end_children(grace=2.0)
         stored = self.rows_on_disk()
         if stored < rows:
             return f"W&B has {stored} of {rows} rows on disk"

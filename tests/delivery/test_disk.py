@@ -213,7 +213,8 @@ def test_without_journal_nothing_is_left_but_the_run(outcome: Callable[[str], jo
     result = outcome("no journal")
     assert (result.code, result.out) == (0, "done\n")
     assert result.values() == list(range(50))
-    assert list((result.home / "temporary").iterdir()) == []
+    left = [path.name for path in (result.home / "temporary").iterdir()]
+    assert [name for name in left if not name.startswith("wandb")] == []  # wandb 0.22 to 0.26 leaves a folder there
     assert jobs.journals(result.home) == []
 
 
