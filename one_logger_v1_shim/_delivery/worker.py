@@ -29,6 +29,7 @@ from ._spec import RunSpec, started
 _POLL = 0.1  # seconds between looks at the journal
 _POLL_IDLE = 1.0  # after a while without rows
 _MARK_EVERY = 0.5  # seconds between writes of mark.json
+_LOOK_EVERY = 0.5  # seconds between looks at wandb's process
 _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine may look
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
@@ -53,7 +54,7 @@ class Worker:
         self._answers = answers
         self._doorbell = None if recovering else doorbell
         self._parent = self.about.get("pid")
-        self._began = self._marked = time.monotonic()
+        self._began = self._marked = self._looked = time.monotonic()
         self._reason: Optional[str] = None  # why it is offline
         chosen = dict(self.about.get("chosen") or {})
         if os.environ.get("ONE_LOGGER_V1_HOST"):
@@ -146,8 +147,10 @@ class Worker:
             if lines:
                 idle = 0
                 continue
-            if not self.run.alive():
-                self._fail("wandb's process has ended")
+            if gone or time.monotonic() - self._looked > _LOOK_EVERY:
+                self._looked = time.monotonic()
+                if not self.run.alive():
+                    self._fail("wandb's process has ended")
             if gone:
                 return 1
             idle += 1

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -11,6 +14,7 @@ import pytest
 
 from tests.delivery import jobs
 from tests.delivery.server import KEY, Server, closed_port
+from tests.support import clean_environment
 
 ROWS = 20
 JOB = f"""
@@ -199,31 +203,31 @@ def test_a_server_that_dies_mid_run_keeps_nobody(
 def test_no_prompt_at_a_terminal(tmp_path: Path) -> None:
     """wandb asks at a terminal for a key: it has none to ask at."""
     pty = pytest.importorskip("pty")
-    import os
-
-    from tests.support import clean_environment
-
     (tmp_path / "job.py").write_text(jobs.BEGIN + JOB)
     environ = clean_environment(tmp_path, {"WANDB_MODE": "online", **NO_KEY, **jobs.LIMITS})
-    pid, terminal = pty.fork()
-    if pid == 0:
-        import sys
-
-        os.chdir(tmp_path)
-        os.execve(sys.executable, [sys.executable, "job.py"], environ)
+    terminal, end = pty.openpty()
+    job = subprocess.Popen(
+        [sys.executable, "job.py"],
+        cwd=tmp_path,
+        env=environ,
+        stdin=end,
+        stdout=end,
+        stderr=end,
+        start_new_session=True,
+    )
+    os.close(end)
     said = b""
     while True:
         try:
             data = os.read(terminal, 65536)
-        except OSError:
+        except OSError:  # the last one at the other end has gone
             break
         if not data:
             break
         said += data
     os.close(terminal)
-    _, status = os.waitpid(pid, 0)
+    assert job.wait(60) == 0
     jobs.gone(tmp_path)
-    assert os.WEXITSTATUS(status) == 0
     text = said.decode()
     assert "done" in text
     assert "(no API key)" in text
