@@ -106,7 +106,9 @@ def _update(into: dict[str, Any], body: bytes) -> None:
         keys, content = _item(value)
         home = into
         for key in keys[:-1]:
-            home = home.setdefault(key, {})
+            if not isinstance(home.get(key), dict):  # a plain value until now
+                home[key] = {}
+            home = home[key]
         if not keys:
             continue
         if number == _REMOVE:

@@ -145,6 +145,16 @@ def test_steps_that_do_not_compare(clock: Clock) -> None:
     assert "train_iterations_productive_end" in spy.rows()[-1]
 
 
+def test_steps_that_are_no_keys(clock: Clock) -> None:
+    import decimal
+
+    utils, spy = job(save_checkpoint_strategy="async")
+    for step in ([], {}, decimal.Decimal(3), "4"):
+        for name in ("start", "end", "success"):
+            getattr(utils, f"on_save_checkpoint_{name}")(global_step=step)
+        assert spy.rows()[-1]["last_successful_save_checkpoint_sync_finish_time"] == clock.now * 1000
+
+
 def test_log_every_0_logs_at_checkpoints_only(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     utils, spy = job(log_every_n_train_iterations=0)
     utils.on_train_start(train_iterations_start=0)

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from .._log import warn_once
 from . import metrics as m
-from .config import V1Config
+from .config import V1Config, as_number
 from .timer import NamedTimer
 
 _MOST_OPEN = 1024
@@ -42,6 +42,7 @@ class Checkpoints:
 
     def start(self, step: Any, train: dict[str, Any]) -> dict[str, Any]:
         """A save begins; ``train`` is the training progress that it keeps if it succeeds."""
+        step = _plain(step)
         self._attempts += 1
         productive = {
             m.TRAIN_ITERATIONS_PRODUCTIVE_END: train[m.TRAIN_ITERATIONS_END],
@@ -63,6 +64,7 @@ class Checkpoints:
 
     def end(self, step: Any) -> dict[str, Any]:
         """The window that blocks training is over; closes the report of a save whose success came first."""
+        step = _plain(step)
         watch = self._timer["save_checkpoint"]
         self._ends += 1
         row: dict[str, Any] = {}
@@ -82,6 +84,7 @@ class Checkpoints:
 
     def success(self, step: Any) -> dict[str, Any]:
         """The checkpoint is safe. An older one than the newest success adds no productive metrics."""
+        step = _plain(step)
         row: dict[str, Any] = {}
         save = self._saves.get(step)
         if save is None or save.succeeded:
@@ -120,3 +123,15 @@ def _is_newer(step: Any, newest: Any) -> bool:
         return bool(step > newest)
     except TypeError:  # steps of different kinds: nothing says that it is older
         return True
+
+
+def _plain(step: Any) -> Any:
+    """``step`` as a key: tensors of the same step are different keys, and a list is none at all."""
+    number = as_number(step)
+    if number is not None:
+        return number
+    try:
+        hash(step)
+    except TypeError:
+        return repr(step)
+    return step
