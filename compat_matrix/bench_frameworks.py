@@ -2,8 +2,10 @@
 
     python compat_matrix/bench_frameworks.py [--pairs N] [--framework lightning|huggingface] [--steps N]
 
-Prints the median of the paired ratios (hooked / bare) of the time inside the training loop, the span of the middle
-half, and as the measure of noise the same for pairs of two bare runs. W&B's start-up, once per job, is not in it.
+Each round has a bare run, a second bare one (its ratio to the first is the noise), one with the hooks and W&B disabled
+(the callbacks, v1's arithmetic and v2), and one with W&B offline (in addition the journal, and on the other cores the
+worker and W&B's own process). Prints the median of the ratios to the bare run of the same round, of the time inside
+the training loop, and the span of their middle half. W&B's start-up, once per job, is not in it.
 """
 
 from __future__ import annotations
@@ -36,6 +38,13 @@ CONFIG: dict[str, Any] = {
     "is_train_iterations_enabled": True,
     "is_validation_iterations_enabled": True,
 }
+
+BARE = "bare"
+#: kinds of runs, and W&B's mode in them (None: no hooks)
+KINDS = {"bare again": None, "hooks alone": "disabled", "hooks and W&B offline": "offline"}
+
+#: seconds before the training loop, whatever the kind: a core that has just slept is slower for a while
+_PAUSE = 2.0
 
 Seconds = tuple[float, float]  # of the wall clock, of the training thread's CPU
 Job = Callable[[bool], Seconds]
@@ -70,6 +79,7 @@ def lightning_job(steps: int) -> Job:
             _begin_again()
             cls, _ = hook_trainer_cls(pl.Trainer, callback_config=CONFIG)
             _await_run()
+        time.sleep(_PAUSE)
         with tempfile.TemporaryDirectory() as folder:
             trainer = cls(
                 max_steps=steps,
@@ -125,6 +135,7 @@ def huggingface_job(steps: int) -> Job:
             callback = TimeEventCallback(CONFIG)
             cls = hook_trainer_cls(Trainer, one_logger_callback_utils=callback)
             _await_run()
+        time.sleep(_PAUSE)
         config = GPT2Config(
             vocab_size=32, n_positions=16, n_embd=128, n_layer=4, n_head=2, bos_token_id=0, eos_token_id=0
         )
@@ -167,21 +178,22 @@ def _begin_again() -> None:
 def _await_run() -> None:
     """Wait until W&B has opened the run: that takes a second or two of the other core, once per job."""
     until = time.monotonic() + 60
-    while time.monotonic() < until and not any(Path(os.environ["WANDB_DIR"]).rglob("*.wandb")):
+    online = os.environ["WANDB_MODE"] != "disabled"
+    while online and time.monotonic() < until and not any(Path(os.environ["WANDB_DIR"]).rglob("*.wandb")):
         time.sleep(0.1)
-    time.sleep(0.5)
 
 
-def measure(job: Job, pairs: int, treated: bool) -> list[tuple[Seconds, Seconds]]:
-    """Pairs of times: a run of the second kind and a bare run; the order changes from pair to pair."""
-    found = []
-    for pair in range(pairs):
-        if pair % 2:
-            bare = job(False)
-            found.append((job(treated), bare))
-        else:
-            second = job(treated)
-            found.append((second, job(False)))
+def measure(job: Job, rounds: int) -> dict[str, list[tuple[Seconds, Seconds]]]:
+    """Pairs of times, of each kind of run and of the bare run of the same round; the order changes each time."""
+    found: dict[str, list[tuple[Seconds, Seconds]]] = {kind: [] for kind in KINDS}
+    for number in range(rounds):
+        kinds = [BARE, *KINDS]
+        times = {}
+        for kind in kinds[number % len(kinds) :] + kinds[: number % len(kinds)]:
+            os.environ["WANDB_MODE"] = KINDS.get(kind) or "disabled"
+            times[kind] = job(KINDS.get(kind) is not None)
+        for kind in KINDS:
+            found[kind].append((times[kind], times[BARE]))
     return found
 
 
@@ -216,7 +228,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--framework", choices=["lightning", "huggingface"], action="append")
     options = parser.parse_args()
-    os.environ.update(WANDB_MODE="offline", WANDB_SILENT="true")
+    os.environ["WANDB_SILENT"] = "true"
     # Before torch is imported: threads that wait for each other are most of the noise.
     os.environ["OMP_NUM_THREADS"] = "1"
     warnings.simplefilter("ignore")
@@ -228,11 +240,10 @@ def main() -> None:
             for name in ("lightning.pytorch", "transformers", "one_logger_v1_shim"):
                 logging.getLogger(name).setLevel(logging.ERROR)
             with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                job(True), job(False)  # imports, caches
-                noise = measure(job, options.pairs, treated=False)
-                cost = measure(job, options.pairs, treated=True)
-            print(told(f"{framework}, {options.steps} steps, hooked / bare", cost))
-            print(told(f"{framework}, {options.steps} steps, bare / bare", noise), flush=True)
+                measure(job, 1)  # imports, caches
+                measured = measure(job, options.pairs)
+            for kind, pairs in measured.items():
+                print(told(f"{framework}, {options.steps} steps, {kind} / {BARE}", pairs), flush=True)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,9 @@ def job_environment(bench: Bench, job: Job) -> dict[str, str]:
     # W&B keeps settings, keys and caches in the user's home
     environment.update(HOME=str(home), ONE_LOGGER_V1_DELIVERY=cell.delivery, WANDB_MODE=cell.wandb_mode)
     if cell.wandb_mode == "online" and bench.server is not None:
-        environment.update(bench.server.environment())
+        # The question here is what arrives, not how soon: the server shares the machine with the jobs.
+        patience = {"ONE_LOGGER_V1_CONNECT_TIMEOUT": "60", "ONE_LOGGER_V1_INIT_TIMEOUT": "60"}
+        environment.update(bench.server.environment(), **patience)
     if job.name.endswith("@readme") and cell.wandb_mode == "offline":
         del environment["WANDB_MODE"]  # no key and nothing else: as on a user's machine
     if job.name.endswith("@sync"):

@@ -64,7 +64,11 @@ class Server:
         found.exit_code = stored.exit_code
         found.summary = _json_file(homes[0] / "wandb-summary.json")
         by_step: dict[Any, dict[str, Any]] = {}
-        for line in (homes[0] / "wandb-history.jsonl").read_text(encoding="utf-8").splitlines():
+        history = homes[0] / "wandb-history.jsonl"
+        if not history.exists():
+            found.damage.append(f"the server has no history of the run {stored.run_id}")
+            return found
+        for line in history.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             if by_step.setdefault(row.get("_step"), row) != row:
                 found.damage.append(f"step {row.get('_step')} is there with two contents")
