@@ -6,7 +6,7 @@ import argparse
 import shutil
 import sys
 from collections.abc import Sequence
-from typing import Optional
+from typing import Any, Optional
 
 from . import plan
 from .environments import ENVIRONMENTS, EnvironmentTrouble
@@ -35,29 +35,31 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--list", action="store_true", help="show the cells of the grid")
-    which.add_argument("--quick", action="store_true", help="the diagonal: each Python, each wandb")
+    which.add_argument("--quick", action="store_true", help="the diagonal: each Python once, from old to new wandb")
     which.add_argument("--here", action="store_true", help="this interpreter and the wandb that it has")
     which.add_argument("--cell", metavar="NAME", action="append", help="one cell (may be repeated)")
+    parser.add_argument("--list", action="store_true", help="only show the cells")
     parser.add_argument("--job", metavar="NAME", action="append", help="only jobs whose name contains NAME")
     options = parser.parse_args(given)
+    axes: dict[str, Any] = {}
     if options.here:
-        return _run(plan.here(), {}, options.job)
-    axes = plan.load()
-    cells = plan.diagonal(axes) if options.quick else plan.grid(axes)
-    if options.list:
-        print(*(cell.name for cell in cells), sep="\n")
-        return 0
+        cells = plan.here()
+    else:
+        axes = plan.load()
+        cells = plan.diagonal(axes) if options.quick else plan.grid(axes)
     if options.cell:
         every = {cell.name: cell for cell in [*plan.here(), *plan.diagonal(axes), *cells]}
         unknown = [name for name in options.cell if name not in every]
         if unknown:
             parser.error(f"no such cell: {', '.join(unknown)}; see --list")
         cells = [every[name] for name in options.cell]
+    if options.list:
+        print(*(cell.name for cell in cells), sep="\n")
+        return 0
     return _run(cells, axes, options.job)
 
 
-def _run(cells: Sequence[plan.Cell], axes: dict[str, object], only: Optional[Sequence[str]]) -> int:
+def _run(cells: Sequence[plan.Cell], axes: dict[str, Any], only: Optional[Sequence[str]]) -> int:
     from . import report
     from .jobs import all_jobs
     from .run import Matrix

@@ -97,14 +97,17 @@ def grid(axes: Mapping[str, Any]) -> list[Cell]:
 
 
 def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
-    """The cells of ``--quick``: each Python with its wandb, one online and one disabled; the other axes alternate."""
+    """The cells of ``--quick``: each Python with its wandb, the last one online and disabled; the other axes alternate.
+
+    An online cell looks at the files that W&B wrote as well: it needs no offline one beside it.
+    """
     cells = []
     for number, corner in enumerate(axes["quick"]):
         python, wandb = corner.split("/")
-        bits = [axes[axis][(number >> shift) % 2] for shift, axis in ((0, "wrapt"), (1, "mode"), (2, "delivery"))]
+        bits = [axes[axis][number // by % 2] for axis, by in (("wrapt", 1), ("mode", 2), ("delivery", 3))]
         imports = axes["imports"][(number + 1) % 2]
         cells.append(Cell(python, wandb, *bits, imports, "offline"))
-    last = cells[-1]
+    last = cells.pop()
     cells.append(Cell(last.python, last.wandb, last.wrapt, "async", "worker", "no-edit", "online"))
     cells.append(Cell(last.python, last.wandb, last.wrapt, "sync", "worker", "swapped", "disabled"))
     return cells

@@ -44,11 +44,14 @@ def run(cell: Cell, jobs: list[Job]) -> CellReport:
     return report
 
 
-@pytest.mark.parametrize("cell", here(), ids=lambda cell: cell.mode)
-def test_every_recorded_job(cell: Cell, tree: None) -> None:
+SYNC, ASYNC = here()
+
+
+def test_every_recorded_job(tree: None) -> None:
+    """Async, as most consumers have it; the matrix has the sync ones."""
     jobs = [golden(path) for path in sorted(GOLDENS.glob("*.json"))]
     assert len(jobs) == 43
-    report = run(cell, jobs)
+    report = run(ASYNC, jobs)
     assert report.count(NOT_RUN) == 0
     assert sum(result.rows for result in report.results) > 500
 
@@ -56,6 +59,6 @@ def test_every_recorded_job(cell: Cell, tree: None) -> None:
 def test_every_program(tree: None) -> None:
     """Those that need a framework have tests of their own (``tests/frameworks``)."""
     jobs = [job for job in all_jobs() if not job.is_golden and not job.needs]
-    report = run(here()[1], jobs)
+    report = run(SYNC, jobs)
     assert report.count(NOT_RUN) == 0
     assert sum(not job.name.endswith("@readme") for job in jobs) >= 9
