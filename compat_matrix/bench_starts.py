@@ -105,14 +105,13 @@ def construction(base: Path, size: Any) -> list[Row]:
     with HangingServer() as server:
         more = {**server.environment, **_SHORT}
         for turn in range(size.starts + 1):
-            folder = base / str(turn)
             # The job's process of the hanging server waits for the worker at its end, which takes its time.
             for collected, name, code, environ in (
                 (ours, "ours", _CONSTRUCTION, {}),
                 (theirs, "theirs", _WANDB, {}),
                 *([(hanging, "hanging", _CONSTRUCTION, more)] if turn <= 3 else []),
             ):
-                answer = timed(code, folder / name, **environ)
+                answer = timed(code, base / f"{name}-{turn}", **environ)  # compiled modules lie in base
                 if turn or not size.starts:  # the first one compiles
                     collected.append(answer)
     wandb = statistics.median(one["ms"] for one in theirs)

@@ -17,7 +17,8 @@ def screenshot(url: str, into: Path, shows: str) -> str:
     with tempfile.TemporaryDirectory() as profile:
         command = [
             browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1400,1800",
-            f"--user-data-dir={profile}", "--timeout=8000", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+            f"--user-data-dir={profile}", "--timeout=20000", "--virtual-time-budget=8000",
+            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
         ]  # fmt: skip
         picture = subprocess.run([*command, f"--screenshot={into}", url], capture_output=True, timeout=90, check=False)
         document = subprocess.run(
