@@ -177,9 +177,10 @@ def _begin_again() -> None:
 
 def _await_run() -> None:
     """Wait until W&B has opened the run: that takes a second or two of the other core, once per job."""
+    if os.environ["WANDB_MODE"] == "disabled":
+        return
     until = time.monotonic() + 60
-    online = os.environ["WANDB_MODE"] != "disabled"
-    while online and time.monotonic() < until and not any(Path(os.environ["WANDB_DIR"]).rglob("*.wandb")):
+    while time.monotonic() < until and not any(Path(os.environ["WANDB_DIR"]).rglob("*.wandb")):
         time.sleep(0.1)
 
 

@@ -101,15 +101,16 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
 
     An online cell looks at the files that W&B wrote as well: it needs no offline one beside it.
     """
+    *corners, last = (corner.split("/") for corner in axes["quick"])
     cells = []
-    for number, corner in enumerate(axes["quick"]):
-        python, wandb = corner.split("/")
+    for number, (python, wandb) in enumerate(corners):
         bits = [axes[axis][number // by % 2] for axis, by in (("wrapt", 1), ("mode", 2), ("delivery", 3))]
         imports = axes["imports"][(number + 1) % 2]
         cells.append(Cell(python, wandb, *bits, imports, "offline"))
-    last = cells.pop()
-    cells.append(Cell(last.python, last.wandb, last.wrapt, "async", "worker", "no-edit", "online"))
-    cells.append(Cell(last.python, last.wandb, last.wrapt, "sync", "worker", "swapped", "disabled"))
+    python, wandb = last
+    wrapt = axes["wrapt"][len(corners) % 2]
+    cells.append(Cell(python, wandb, wrapt, "async", "worker", "no-edit", "online"))
+    cells.append(Cell(python, wandb, wrapt, "sync", "worker", "swapped", "disabled"))
     return cells
 
 

@@ -16,6 +16,7 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
@@ -66,6 +67,15 @@ def has_room(folder: Path) -> bool:
             return file.write(bytes(65536)) == 65536
     except OSError:
         return False
+
+
+def elsewhere(about: Mapping[str, Any]) -> list[Path]:
+    """The folder of the run, if ``about`` is the ``run.json`` of a journal in the temp directory.
+
+    A file says so: it is to be looked at, and nothing more.
+    """
+    base = about.get("base")
+    return [Path(base)] if about.get("keep") is False and isinstance(base, str) else []
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Optional
 
 from . import _server, _wandb
 from ._children import children, end_children, is_running, say
-from ._journal import overflow
+from ._journal import elsewhere, overflow
 from ._spec import RunSpec, seconds
 from .wandb_file import Scanner, run_files
 
@@ -42,10 +42,7 @@ class Run:
         if not recovering and about.get("base"):
             self.home = Path(str(about["base"]))
         self._began_in = self.home
-        #: a journal in the temp directory names the folder of its run: looked at, and nothing more
-        self._elsewhere: list[Path] = []
-        if recovering and about.get("keep") is False and isinstance(about.get("base"), str):
-            self._elsewhere = [Path(about["base"])]
+        self._elsewhere = elsewhere(about) if recovering else []
         #: rows that W&B has had before
         self.skip = 0
         self.url: Optional[str] = None

@@ -21,7 +21,7 @@ from typing import Any, Optional
 from . import _server
 from ._children import is_running, locked
 from ._follow import Follower
-from ._journal import FINISH, FROM, is_own, read_json, read_mark, write_mark
+from ._journal import FINISH, FROM, elsewhere, is_own, read_json, read_mark, write_mark
 from ._process import GIVEN_UP, environment
 from ._spec import RunSpec, mode
 from .wandb_file import Scanner, run_files
@@ -87,8 +87,7 @@ def look(folder: Path) -> Left:
     left.run_id = run_id
     left.rows = _rows(folder)
     homes = [folder.parent, folder / "wandb", Path(tempfile.gettempdir()) / f"{folder.name}-more" / "wandb"]
-    if about.get("keep") is False and isinstance(about.get("base"), str):
-        homes.insert(0, Path(about["base"]) / "wandb")  # looked at only
+    homes[:0] = [base / "wandb" for base in elsewhere(about)]
     left.files = [path for home in homes for path in run_files(home, run_id)]
     left.stored = max((Scanner(path).advance() for path in left.files), default=0)
     left.busy = _busy(folder, about)

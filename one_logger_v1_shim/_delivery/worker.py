@@ -29,8 +29,8 @@ from ._spec import RunSpec, started
 _POLL = 0.1  # seconds between looks at the journal
 _POLL_IDLE = 1.0  # after a while without rows
 _MARK_EVERY = 0.5  # seconds between writes of mark.json
-_LOOK_EVERY = 0.5  # seconds between looks at wandb's process
 _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine may look
+_LOOK_EVERY = 0.5  # seconds between looks at wandb's process
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
 

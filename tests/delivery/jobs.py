@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from compat_matrix import wandb_file
-from compat_matrix.wandb_file import StoredRun
+from compat_matrix.wandb_file import StoredRun, read
 from tests.support import clean_environment
 
 #: what every job begins with; ``wait_for`` and ``say_so`` let a test step in at a known place
@@ -209,14 +208,4 @@ def journal_values(home: Path) -> list[int]:
 def stored(home: Path) -> list[StoredRun]:
     """All W&B runs of ours below ``home``, in the order in which they were begun."""
     paths = sorted(home.rglob("*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])
-    return [_rows(path) for path in paths if not path.parent.is_symlink()]
-
-
-def _rows(path: Path) -> StoredRun:
-    """As ``read``, without the summary: a fuzzed key may hold a number first and a dict later."""
-    run = StoredRun(path)
-    for record in wandb_file._records(path.read_bytes(), run.damage):
-        for number, value in wandb_file._fields(record):
-            if isinstance(value, bytes) and number != wandb_file._SUMMARY:
-                wandb_file._take(run, number, value)
-    return run
+    return [read(path) for path in paths if not path.parent.is_symlink()]
