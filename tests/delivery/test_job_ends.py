@@ -22,7 +22,9 @@ def signalled(number: int, group: bool = False) -> Callable[[Path], jobs.Result]
     """The job is ended from outside after its last row."""
 
     def scenario(home: Path) -> jobs.Result:
-        job = jobs.Job('one = one_logger(); log(one, 50); say_so("logged"); time.sleep(60)', home)
+        # Tests that run in the background of a shell ignore Ctrl-C, and so would the job.
+        listen = "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        job = jobs.Job(listen + 'one = one_logger(); log(one, 50); say_so("logged"); time.sleep(60)', home)
         job.wait_for("logged")
         (os.killpg if group else os.kill)(job.process.pid, number)
         return job.end()
