@@ -101,7 +101,8 @@ def test_there_are_ten_mutations_of_several_kinds() -> None:
 
 
 def test_an_interrupted_run_leaves_a_report(tmp_path: Path) -> None:
-    code = (
+    code = (  # tests in the background of a shell ignore Ctrl-C, and so would it
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
         "import sys; from pathlib import Path; from compat_matrix import report, __main__ as m;"
         f"report.write = lambda reports, w=report.write: w(reports, Path({str(tmp_path / 'report')!r}));"
         "sys.exit(m.main(['--here', '--job', 'golden']))"
