@@ -77,7 +77,7 @@ class OneLogger:
         if connection is None or self._finished:
             return
         try:
-            if not isinstance(metrics, Mapping):
+            if type(metrics) is not dict and not isinstance(metrics, Mapping):
                 raise TypeError(f"log_metrics: {metrics!r} ({type(metrics).__name__}); expected a dict of metrics")
             if metrics:
                 connection.log_metrics(metrics, time.time())

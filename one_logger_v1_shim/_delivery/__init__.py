@@ -19,8 +19,11 @@ class Sink(Protocol):
 
     asynchronous: bool
 
-    def put(self, text: str) -> None:
-        """One row. Async: returns at once. Sync: returns when W&B's ``run.log`` has it, or after a bounded wait."""
+    def put(self, row: bytes) -> None:
+        """One row, as :func:`encode` gives it.
+
+        Async: returns at once. Sync: returns when W&B's ``run.log`` has it, or after a bounded wait.
+        """
 
     def finish(self, exit_code: int = 0) -> None:
         """Drain and finish the run; idempotent, bounded by ``ONE_LOGGER_V1_FINISH_TIMEOUT`` seconds (default 30)."""

@@ -1,7 +1,8 @@
 """A row as one line of JSON, whatever is in it.
 
-The usual row (strings, numbers, lists) takes one call of the C encoder. Anything that it can't take sends the row
-through :func:`_clean`, which asks for each value what W&B could store.
+A row of numbers and strings takes one call of pydantic's encoder, which writes a number in a fifth of the time that
+Python's own takes; any other row of what JSON knows takes one call of Python's. Anything that neither can take sends
+the row through :func:`_clean`, which asks for each value what W&B could store.
 """
 
 from __future__ import annotations
@@ -10,12 +11,22 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import to_json
+
 from .._log import warn_once
 
 # W&B stores arrays up to this size as lists and larger ones as histograms of that many bins.
 _LONGEST_ARRAY = 32
 _LONGEST_REPR = 1000
 _DEEPEST = 50
+
+
+# pydantic's encoder takes more than these, each in its own way (a set becomes a list, an Enum its value), and has no
+# cycle check: other types are not for it. A subclass is another type too.
+_SIMPLE = frozenset({str, int, float, bool, type(None)})
+_TEXT = frozenset({str})
+# It also writes whole numbers of any length; Python reads none of more than 4300 digits. A shorter line has none.
+_SHORT = 4000
 
 
 class _Unusual(Exception):
@@ -29,24 +40,29 @@ def _unusual(value: Any) -> Any:
 _plain = json.JSONEncoder(separators=(",", ":"), default=_unusual).encode
 
 
-def encode(row: Mapping[str, Any]) -> str:
-    """One JSON object on one line of ASCII. Never raises; ``row`` is neither changed nor kept.
+def encode(row: Mapping[str, Any]) -> bytes:
+    """One JSON object on one line of ASCII, without its end. Never raises; ``row`` is neither changed nor kept.
 
     None stays null, NaN and infinities are spelled as Python's ``json`` does, scalars of numpy and torch become
     Python numbers, small arrays lists and large ones W&B's histograms. What W&B can't store becomes its ``repr``,
     said once per key.
     """
     try:
+        if type(row) is dict and _SIMPLE.issuperset(map(type, row.values())) and _TEXT.issuperset(map(type, row)):
+            data = to_json(row, inf_nan_mode="constants")  # raises ValueError for a surrogate
+            if len(data) <= _SHORT and data.isascii():
+                return data
         text = _plain(row if type(row) is dict else dict(row))
         if "\\ud" not in text:  # perhaps a surrogate, which W&B's UTF-8 can't carry
-            return text
+            return text.encode("ascii")
     except (_Unusual, TypeError, ValueError, RecursionError, OverflowError):
         pass
     try:
-        return _plain({_key(key): _clean(str(key), value, ()) for key, value in dict(row).items()})
+        text = _plain({_key(key): _clean(str(key), value, ()) for key, value in dict(row).items()})
     except Exception as error:  # a value whose every method raises
         warn_once("encode", f"a row could not be read ({error!r}); its values are kept as text")
-        return _plain({_key(key): _shown(value) for key, value in dict(row).items()})
+        text = _plain({_key(key): _shown(value) for key, value in dict(row).items()})
+    return text.encode("ascii")
 
 
 def _key(key: Any) -> str:

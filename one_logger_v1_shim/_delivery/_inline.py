@@ -72,18 +72,18 @@ class InlineSink:
             _setup().remove_active_run(run)
         return run
 
-    def put(self, text: str) -> None:
+    def put(self, row: bytes) -> None:
         """One row, to the journal and to W&B."""
         with self._lock:
             if self._finished:
                 warn_once("put:finished", "a row came after the run was finished; it is dropped")
                 return
             if self._journal is not None:
-                self._journal.append(text)
+                self._journal.append(row)
             if self._run is None:
                 return
             try:
-                said = _wandb.log(self._run, json.loads(text))
+                said = _wandb.log(self._run, json.loads(row))
                 if said:
                     warn_once("wandb:row", said)
             except Exception as error:
@@ -100,7 +100,7 @@ class InlineSink:
             atexit.unregister(self._at_exit)
             run, self._run = self._run, None
             if self._journal is not None:
-                self._journal.append(f"{FINISH} {exit_code}")
+                self._journal.append(f"{FINISH} {exit_code}".encode())
                 self._journal.close()
             if run is None:
                 return
@@ -121,7 +121,7 @@ class InlineSink:
         self._lock = threading.RLock()  # another thread of the parent may have held it
         atexit.unregister(self._at_exit)
         if self._journal is not None:
-            self._journal.abandon()
+            self._journal.close()
 
     def _mark(self, state: str, run: Any = None) -> None:
         if self._journal is not None:

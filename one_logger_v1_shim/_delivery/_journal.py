@@ -13,7 +13,6 @@ import secrets
 import stat
 import string
 import tempfile
-import threading
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from typing import Any, Optional
 from .._log import logger, warn_once
 
 SEGMENT_BYTES = 16 * 1024 * 1024
+_CONTROL = ord("#")  # begins a line that is no row
 FINISH = "#finish"  # and the job's exit code: nothing comes after it
 FROM = "#from"  # and the number of rows in the files before this one, which may have been removed
 # Rows that no disk takes are kept in memory up to these limits, and offered again with each new row.
@@ -156,7 +156,7 @@ def begin(base: Path, run_id: str, keep: bool, about: dict[str, Any], followed: 
 
 
 class Journal:
-    """The job's end: appends. One ``write`` a row; thread-safe; may be re-entered from a signal handler.
+    """The job's end: appends. One ``write`` a row; one thread at a time: its sink has a lock.
 
     ``followed``: a worker reads it, and removes files when W&B has their rows; else the last two are kept.
     """
@@ -165,7 +165,6 @@ class Journal:
         self._followed = followed
         self.folder = folder
         self.rows = 0
-        self._lock = threading.RLock()
         self._number = 0
         self._descriptor: Optional[int] = None
         self._size = 0
@@ -176,38 +175,35 @@ class Journal:
         self._retry = 0.0
         self._next_segment(folder)
 
-    def append(self, line: str) -> None:
-        """Put one line on disk. Raises nothing: trouble is said once, and the line offered again later."""
-        data = line.encode("ascii", "backslashreplace") + b"\n"
-        with self._lock:
-            if self._descriptor is None:
-                return
-            if not line.startswith("#"):
-                self.rows += 1
-            if self._kept:
-                self._keep(data)
-                self._offer(line.startswith("#"))
-            elif not self._write(data):
-                self._keep(data)
-                self._offer(True)
-            if self._size >= SEGMENT_BYTES and not self._kept:
-                with suppress(OSError):  # then the old file goes on
-                    self._next_segment(overflow(self.folder) if self._spilled else self.folder)
-                    if not self._followed and self._number > 2:
-                        (self.folder / segment(self._number - 2)).unlink()
+    def append(self, line: bytes) -> None:
+        """Put one line (given without its end) on disk.
+
+        Raises nothing: trouble is said once, and the line offered again later.
+        """
+        data = line + b"\n"
+        control = data[0] == _CONTROL
+        if self._descriptor is None:
+            return
+        if not control:
+            self.rows += 1
+        if self._kept:
+            self._keep(data)
+            self._offer(control)
+        elif not self._write(data):
+            self._keep(data)
+            self._offer(True)
+        if self._size >= SEGMENT_BYTES and not self._kept:
+            with suppress(OSError):  # then the old file goes on
+                self._next_segment(overflow(self.folder) if self._spilled else self.folder)
+                if not self._followed and self._number > 2:
+                    (self.folder / segment(self._number - 2)).unlink()
 
     def close(self) -> None:
         """Give the file back; what comes later is dropped."""
-        with self._lock:
-            descriptor, self._descriptor = self._descriptor, None
-            if descriptor is not None and self._is_ours(descriptor):
-                with suppress(OSError):
-                    os.close(descriptor)
-
-    def abandon(self) -> None:
-        """In a forked child, where a thread that is not there may hold the lock: let go of the file."""
-        self._lock = threading.RLock()
-        self.close()
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None and self._is_ours(descriptor):
+            with suppress(OSError):
+                os.close(descriptor)
 
     @property
     def unwritten(self) -> int:

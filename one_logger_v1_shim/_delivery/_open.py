@@ -52,7 +52,7 @@ class Dropping:
     def __init__(self, asynchronous: bool) -> None:
         self.asynchronous = asynchronous
 
-    def put(self, text: str) -> None:
+    def put(self, row: bytes) -> None:
         """Drop the row."""
 
     def finish(self, exit_code: int = 0) -> None:

@@ -114,7 +114,7 @@ class WorkerSink:
 
     # -- rows --------------------------------------------------------------------------------------------------
 
-    def put(self, text: str) -> None:
+    def put(self, row: bytes) -> None:
         """One row."""
         if self._abandoned:
             return
@@ -122,7 +122,7 @@ class WorkerSink:
             if self._finished:
                 warn_once("put:finished", "a row came after the run was finished; it is dropped")
                 return
-            self._journal.append(text)
+            self._journal.append(row)
             if not self.asynchronous and not self._journal.unwritten:
                 self._wait_for(self._journal.rows)
             if time.monotonic() >= self._next_look:
@@ -167,7 +167,7 @@ class WorkerSink:
                 return
             self._finished = True
             self._look()
-            self._journal.append(f"{FINISH} {exit_code}")
+            self._journal.append(f"{FINISH} {exit_code}".encode())
             if self._journal.unwritten:
                 warn_once("journal:lost", f"{self._journal.unwritten} rows could not be written anywhere")
             self._journal.close()
@@ -209,7 +209,7 @@ class WorkerSink:
         self._abandoned = True
         self._finished = True
         self._lock = threading.RLock()  # another thread of the parent may have held it
-        self._journal.abandon()
+        self._journal.close()
         process, self._process = self._process, None
         if process is not None:
             process.abandon()

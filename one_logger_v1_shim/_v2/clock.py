@@ -20,20 +20,25 @@ class Clock:
         self._wall = 0.0
         self._perf = 0.0
 
+    def read(self, now: float) -> tuple[float, float]:
+        """The instant ``now`` (s since the epoch) as v2 may hear it: s since the epoch, s of the counter."""
+        perf = time.perf_counter()
+        if now < self._wall:
+            now = self._wall + max(0.0, perf - self._perf)
+        self._wall = now
+        self._perf = perf
+        return now, perf
+
     def stamp(self, now: float, given_ms: Any = None) -> TracingTimestamp:
         """The v2 timestamp of ``now`` (s since the epoch), or of ``given_ms`` (ms) if that is a usable number.
 
         v2's own ``for_timestamp`` refuses what is older than ten minutes, and takes 0 for "now".
         """
-        perf = time.perf_counter()
-        given = _seconds(given_ms)
+        given = _seconds(given_ms) if given_ms is not None else None
         if given is not None:
+            perf = time.perf_counter()
             return TracingTimestamp(given, perf - (now - given) or perf)
-        if now < self._wall:
-            now = self._wall + max(0.0, perf - self._perf)
-        self._wall = now
-        self._perf = perf
-        return TracingTimestamp(now, perf)
+        return TracingTimestamp(*self.read(now))
 
 
 def _seconds(given_ms: Any) -> Optional[float]:

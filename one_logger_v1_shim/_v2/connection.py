@@ -11,8 +11,6 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from nv_one_logger.core.attributes import Attributes
-from nv_one_logger.core.event import Event
 from nv_one_logger.core.span import Span, StandardSpanName
 from nv_one_logger.recorder.default_recorder import DefaultRecorder
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
@@ -22,7 +20,8 @@ from .. import _delivery
 from .._log import warn_once
 from .._v1.bookkeeping import TagList
 from .clock import Clock
-from .exporter import ROW_ATTRIBUTE, ROW_EVENT, V1Exporter
+from .exporter import V1Exporter
+from .row_event import RowEvent
 from .spans import Spans
 
 if TYPE_CHECKING:
@@ -58,6 +57,7 @@ class Connection:
         self._lock = threading.RLock()
         self._recorder = recorder
         self._exporter = exporter
+        self._alone = [exporter]
         self._owned = owned
         self.described = described
         self._users = 0
@@ -80,22 +80,27 @@ class Connection:
         if self._dead:
             return
         with self._lock:
-            text = _delivery.encode(self._exporter.bookkeeping.complete(row, now))
+            encoded = _delivery.encode(self._exporter.bookkeeping.complete(row, now))
             if self._application is None:
                 self.open(now)
             span = self._application
-            if span is not None and span.id in self._recorder._spans:
-                taken = self._exporter.rows_taken
+            if span is not None and self._is_open(span):
+                event = RowEvent(encoded, self._clock.read(now))
                 try:
-                    event = Event(ROW_EVENT, self._clock.stamp(now), Attributes({ROW_ATTRIBUTE: text}))
                     _record_event(self._recorder, span, event)
-                    if len(span.events) > _MOST_EVENTS:
-                        del span.events[1:-1]
+                    events = span.events
+                    if len(events) > _MOST_EVENTS:
+                        del events[1:-1]
                 except Exception as error:
                     warn_once("v2:row", f"v2 could not record a row ({error!r}); rows go on without it")
-                if self._exporter.rows_taken != taken:
+                if event.taken:
                     return
-            self._exporter.deliver(text)
+            self._exporter.deliver(encoded)
+
+    def _is_open(self, span: Span) -> bool:
+        # Ours is open as long as the recorder is; an application may stop its own at any time.
+        recorder = self._recorder
+        return not recorder._closed and (not self._foreign or span.id in recorder._spans)
 
     def log_app_tag(self, tag: Any, now: float) -> None:
         """Add to the process's list of tags; a row when the list is new to this run."""
@@ -109,8 +114,7 @@ class Connection:
     # -- the application ---------------------------------------------------------------------------------------
 
     def _heard(self) -> bool:
-        ours = self._exporter
-        return ours.translates or any(one is not ours for one in self._recorder._exporters)
+        return self._exporter.translates or self._recorder._exporters != self._alone
 
     @property
     def finished(self) -> bool:

@@ -22,12 +22,8 @@ from .. import _delivery
 from .._log import warn_once
 from .._v1.bookkeeping import Bookkeeping, TagList
 from .._version import VERSION
+from .row_event import RowEvent
 from .translation import Translation
-
-#: name of the event that carries a v1 row, and of its one attribute: the row as JSON text, because v2's attributes
-#: keep no None, no dict and no list of mixed types
-ROW_EVENT = "one_logger_v1.log_metrics"
-ROW_ATTRIBUTE = "row"
 
 DEFAULT_ENTITY = "hwinf_dcm"
 DEFAULT_HOST = "https://api.wandb.ai"
@@ -51,6 +47,8 @@ class WandBConfig:
     tags: list[str] = field(default_factory=lambda: list(DEFAULT_TAGS))
     save_dir: str = DEFAULT_SAVE_DIR
 
+
+_READY = BaseExporter._State.READY
 
 FIELDS = tuple(one.name for one in fields(WandBConfig))
 
@@ -97,8 +95,6 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         self._thread = _Thread()
         self._lock = threading.RLock()
         self._held = False
-        #: rows taken from events; the connection looks here to see whether v2 delivered
-        self.rows_taken = 0
         self.tags_sent = False
         self.finished = False
         #: added to the recorder of a provider that the application configured
@@ -106,10 +102,10 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
 
     # -- for the shim's connection -----------------------------------------------------------------------------
 
-    def deliver(self, text: str) -> None:
+    def deliver(self, row: bytes) -> None:
         """Send a row (one line of JSON) without a detour through v2."""
         if self._sink is not None:
-            self._sink.put(text)
+            self._sink.put(row)
 
     def hold(self) -> None:
         """Keep the run open when v2 closes its exporters: v1 code logs after ``on_app_end`` too."""
@@ -152,10 +148,11 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
 
     @override
     def export_event(self, event: Event, span: Span) -> None:
-        super().export_event(event, span)
-        if event.name == ROW_EVENT:
-            self.rows_taken += 1
-            self.deliver(str(event.attributes[ROW_ATTRIBUTE].value))
+        if self._state is not _READY:  # v2's check compares Enum members one by one, at every row
+            super().export_event(event, span)
+        if type(event) is RowEvent:
+            self.deliver(event.row)
+            event.taken = True
         elif self._translation is not None and not self._thread.muted:
             rows, tag = self._translation.event(event)
             if tag is not None and self._tags.add(tag):

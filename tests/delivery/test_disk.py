@@ -233,7 +233,7 @@ def test_an_inline_journal_is_bounded(tmp_path: Path) -> None:
     from one_logger_v1_shim._delivery._journal import SEGMENT_BYTES, begin
 
     journal = begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"}, followed=False)
-    row = json.dumps({"text": "x" * (SEGMENT_BYTES // 4)})
+    row = json.dumps({"text": "x" * (SEGMENT_BYTES // 4)}).encode()
     for _ in range(20):
         journal.append(row)
     journal.close()
