@@ -223,8 +223,9 @@ class Journal:
             return False
         written = 0
         try:
-            if not self._is_ours(descriptor):
+            if os.lseek(descriptor, 0, os.SEEK_CUR) != self._size:  # see _is_ours
                 raise OSError(0, "the job has closed its file")
+            written = os.write(descriptor, data)
             while written < len(data):
                 written += os.write(descriptor, data[written:])
         except OSError as error:

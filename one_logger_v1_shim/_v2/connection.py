@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from nv_one_logger.core.span import Span, StandardSpanName
-from nv_one_logger.recorder.default_recorder import DefaultRecorder
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
@@ -30,13 +29,6 @@ if TYPE_CHECKING:
 # Events of a span that were exported are dropped from it beyond this number: v2 formats all of them each time that
 # a child span stops, so that a job would get slower with every row (0.4 us per row and iteration, without bound).
 _MOST_EVENTS = 8
-
-
-def _undecorated(function: Callable[..., Any]) -> Callable[..., Any]:
-    return getattr(function, "__wrapped__", function)
-
-
-_record_event = _undecorated(DefaultRecorder.event)
 
 
 #: the process's tags, whichever run they are sent to
@@ -65,6 +57,7 @@ class Connection:
         self._clock = Clock()
         self._application: Optional[Span] = None
         self._foreign = False  # the APPLICATION span is the application's own
+        self._exported = False  # v2's own recorder, and it exports the events of that span
         # v2 knows one application per process; a later run's rows go on without it
         self._ended = bool(recorder._closed)
         self.spans = Spans(recorder, self._clock, self._heard)
@@ -87,15 +80,24 @@ class Connection:
             if span is not None and self._is_open(span):
                 event = RowEvent(encoded, self._clock.read(now))
                 try:
-                    _record_event(self._recorder, span, event)
-                    events = span.events
-                    if len(events) > _MOST_EVENTS:
-                        del events[1:-1]
+                    self._record(span, event)
                 except Exception as error:
                     warn_once("v2:row", f"v2 could not record a row ({error!r}); rows go on without it")
                 if event.taken:
                     return
             self._exporter.deliver(encoded)
+
+    def _record(self, span: Span, event: RowEvent) -> None:
+        """``recorder.event(span, event)``, which asks at every event what does not change from row to row."""
+        recorder, events = self._recorder, span.events
+        if self._exported:
+            events.append(event)
+            for exporter in recorder._exporters:
+                recorder._execute_export(exporter, exporter.export_event, event, span)
+        else:
+            recorder.event(span, event)
+        if len(events) > _MOST_EVENTS:
+            del events[1:-1]
 
     def _is_open(self, span: Span) -> bool:
         # Ours is open as long as the recorder is; an application may stop its own at any time.
@@ -132,14 +134,16 @@ class Connection:
         with self._lock:
             if not self.spans.enabled():
                 return
-            active = self._recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
+            recorder = self._recorder
+            active = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
+            self._foreign = bool(active)  # the application's own: we add events to it and never end it
+            if not active and (self._owned or asked):
+                self._guard("on_app_start", recorder.on_app_start, self._clock.stamp(now, given_ms))
+                active = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
             if active:
-                self._application = active[0]  # the application's own: we add events to it and never end it
-                self._foreign = True
-            elif self._owned or asked:
-                self._guard("on_app_start", self._recorder.on_app_start, self._clock.stamp(now, given_ms))
-                active = self._recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
-                self._application = active[0] if active else None
+                self._application = active[0]
+                v2s_own = type(recorder).event is TrainingRecorder.event
+                self._exported = v2s_own and recorder._should_export_span(active[0])
 
     def end(self, now: float, given_ms: Any = None) -> None:
         """v1's ``on_app_end``: v2 stops all spans and closes its exporters; ours stays open for late rows."""
