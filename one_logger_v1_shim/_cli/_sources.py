@@ -106,10 +106,11 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
     more = overflow(run.path)
     folders = [run.path, more] if is_own(more) else [run.path]
     segments = [path for folder in folders for path in folder.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
-    found = 0
+    found, ended = 0, False
     for line in _lines(run, sorted(segments, key=lambda path: int(path.stem[5:]))):
         if line.startswith(FINISH.encode()):
             run.exit_code = _number(line)
+            ended = True
         elif line.startswith(FROM.encode()):
             before = _number(line)
             if before > found:
@@ -120,7 +121,7 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
                 if stored < before - found:
                     run.notes.append(f"{before - found - stored} rows are neither in the journal nor in W&B's own file")
                 found = before
-        elif line.startswith(b"{"):
+        elif line.startswith(b"{") and not ended:
             found += 1
             try:
                 row = json.loads(line)

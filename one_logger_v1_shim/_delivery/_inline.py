@@ -15,8 +15,9 @@ from typing import Any, Optional
 
 from .._log import logger, warn_once
 from . import _server, _wandb
-from ._journal import FINISH, Journal, begin, new_run_id, write_mark
+from ._journal import new_run_id, write_mark
 from ._spec import RunSpec, mode, public, started
+from ._writer import Journal, begin
 
 
 class InlineSink:
@@ -100,8 +101,7 @@ class InlineSink:
             atexit.unregister(self._at_exit)
             run, self._run = self._run, None
             if self._journal is not None:
-                self._journal.append(f"{FINISH} {exit_code}".encode())
-                self._journal.close()
+                self._journal.end(exit_code)
             if run is None:
                 return
             try:

@@ -1,4 +1,4 @@
-"""The journal: every row on local disk, one line each, before it goes anywhere else. It is also the queue.
+"""The journal's files: every row on local disk, one line each, before it goes anywhere else. They are also the queue.
 
 A folder beside the W&B run: ``run.json`` (what the run is, never a key), ``rows-000001.jsonl`` and so on (rows, and
 control lines that do not begin with ``{``), ``mark.json`` (how far W&B has taken it; the worker's), ``worker.log``.
@@ -14,22 +14,13 @@ import stat
 import string
 import tempfile
 import time
-from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from .._log import logger, warn_once
-
-SEGMENT_BYTES = 16 * 1024 * 1024
-_CONTROL = ord("#")  # begins a line that is no row
 FINISH = "#finish"  # and the job's exit code: nothing comes after it
 FROM = "#from"  # and the number of rows in the files before this one, which may have been removed
-# Rows that no disk takes are kept in memory up to these limits, and offered again with each new row.
-_MOST_KEPT = 10_000
-_MOST_KEPT_BYTES = 64 * 1024 * 1024
-_RETRY = 1.0  # seconds between offers
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _PREFIX = "one-logger-"
@@ -130,162 +121,3 @@ def write_mark(folder: Path, mark: dict[str, Any]) -> None:
 def folder_name(run_id: str) -> str:
     """The name of a new journal's folder."""
     return f"{_PREFIX}{time.strftime('%Y%m%d_%H%M%S')}-{run_id}"
-
-
-def begin(base: Path, run_id: str, keep: bool, about: dict[str, Any], followed: bool = True) -> Journal:
-    """A new journal in a new folder under ``base``; in the temp directory if that can't be or is not wanted.
-
-    ``about`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
-    when the temp directory takes nothing either.
-    """
-    name = folder_name(run_id)
-    if keep:
-        try:
-            (base / "wandb").mkdir(parents=True, exist_ok=True)
-            folder = base / "wandb" / name
-            folder.mkdir()  # fails on anything that is there, a symlink too
-            write_json(folder / "run.json", {**about, "base": str(base)})
-            return Journal(folder, followed)
-        except OSError as error:
-            warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
-                      f"{tempfile.gettempdir()}")  # fmt: skip
-    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
-    # A base that can't be written would send W&B's own folder to the temp directory as well.
-    write_json(folder / "run.json", {**about, "base": str(folder if keep else base)})
-    return Journal(folder, followed)
-
-
-class Journal:
-    """The job's end: appends. One ``write`` a row; one thread at a time: its sink has a lock.
-
-    ``followed``: a worker reads it, and removes files when W&B has their rows; else the last two are kept.
-    """
-
-    def __init__(self, folder: Path, followed: bool = True) -> None:
-        self._followed = followed
-        self.folder = folder
-        self.rows = 0
-        self._number = 0
-        self._descriptor: Optional[int] = None
-        self._size = 0
-        self._spilled = False
-        self._kept: deque[bytes] = deque()
-        self._kept_bytes = 0
-        self._lost = 0
-        self._retry = 0.0
-        self._next_segment(folder)
-
-    def append(self, line: bytes) -> None:
-        """Put one line (given without its end) on disk.
-
-        Raises nothing: trouble is said once, and the line offered again later.
-        """
-        data = line + b"\n"
-        control = data[0] == _CONTROL
-        if self._descriptor is None:
-            return
-        if not control:
-            self.rows += 1
-        if self._kept:
-            self._keep(data)
-            self._offer(control)
-        elif not self._write(data):
-            self._keep(data)
-            self._offer(True)
-        if self._size >= SEGMENT_BYTES and not self._kept:
-            with suppress(OSError):  # then the old file goes on
-                self._next_segment(overflow(self.folder) if self._spilled else self.folder)
-                if not self._followed and self._number > 2:
-                    (self.folder / segment(self._number - 2)).unlink()
-
-    def close(self) -> None:
-        """Give the file back; what comes later is dropped."""
-        descriptor, self._descriptor = self._descriptor, None
-        if descriptor is not None and self._is_ours(descriptor):
-            with suppress(OSError):
-                os.close(descriptor)
-
-    @property
-    def unwritten(self) -> int:
-        """Rows that no disk has taken."""
-        return len(self._kept) + self._lost
-
-    def _is_ours(self, descriptor: int) -> bool:
-        """A program that closes all descriptors (a daemon) may have got the number for a file of its own."""
-        try:
-            return os.lseek(descriptor, 0, os.SEEK_CUR) == self._size
-        except OSError:
-            return False
-
-    def _write(self, data: bytes) -> bool:
-        descriptor = self._descriptor
-        if descriptor is None:
-            return False
-        written = 0
-        try:
-            if os.lseek(descriptor, 0, os.SEEK_CUR) != self._size:  # see _is_ours
-                raise OSError(0, "the job has closed its file")
-            written = os.write(descriptor, data)
-            while written < len(data):
-                written += os.write(descriptor, data[written:])
-        except OSError as error:
-            warn_once("journal:write", f"the journal in {self.folder} can not be written ({error.strerror}); "
-                      "the job goes on")  # fmt: skip
-            if written:  # half a row: the file ends with whole rows again
-                with suppress(OSError):
-                    os.ftruncate(descriptor, self._size)
-                    os.lseek(descriptor, self._size, os.SEEK_SET)
-            return False
-        self._size += len(data)
-        return True
-
-    def _keep(self, data: bytes) -> None:
-        self._kept.append(data)
-        self._kept_bytes += len(data)
-        while len(self._kept) > _MOST_KEPT or self._kept_bytes > _MOST_KEPT_BYTES:
-            self._kept_bytes -= len(self._kept.popleft())
-            self._lost += 1
-
-    def _offer(self, now: bool) -> None:
-        """Write what is kept in memory, in a new file if the old one takes nothing."""
-        if not now and time.monotonic() < self._retry:
-            return
-        self._retry = time.monotonic() + _RETRY
-        self._flush()
-        if not self._kept:
-            return
-        more = overflow(self.folder)
-        try:
-            with suppress(FileExistsError):  # the worker may have been there first
-                more.mkdir(mode=0o700)
-            if not is_own(more):
-                return
-            self._next_segment(more)
-        except OSError:
-            return
-        if not self._spilled:
-            self._spilled = True
-            logger.warning("the journal of %s goes on in %s", self.folder, more)
-        self._flush()
-
-    def _flush(self) -> None:
-        while self._kept and self._write(self._kept[0]):
-            self._kept_bytes -= len(self._kept.popleft())
-
-    def _next_segment(self, folder: Path) -> None:
-        """Go on in a new file. Raises ``OSError``; the old file is in force then."""
-        path = folder / segment(self._number + 1)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | NO_FOLLOW
-        descriptor = os.open(path, flags, 0o666)
-        before = self.rows - self._lost - sum(1 for one in self._kept if not one.startswith(b"#"))
-        head = f"{FROM} {before}\n".encode()
-        try:
-            if os.write(descriptor, head) != len(head):
-                raise OSError(0, "the disk is full")
-        except OSError:
-            os.close(descriptor)
-            path.unlink()
-            raise
-        if self._descriptor is not None and self._is_ours(self._descriptor):
-            os.close(self._descriptor)
-        self._descriptor, self._number, self._size = descriptor, self._number + 1, len(head)

@@ -15,9 +15,10 @@ from typing import Optional
 
 from .._log import logger, warn_once
 from .._version import VERSION
-from ._journal import FINISH, begin, new_run_id, read_mark
+from ._journal import new_run_id, read_mark
 from ._process import GIVEN_UP, Process, environment
 from ._spec import RunSpec, mode, public, seconds, started
+from ._writer import begin
 
 _LOOK_EVERY = 5.0  # seconds between looks at the worker, while rows come in
 _MOST_WORKERS = 3  # that live for less than _LONG seconds
@@ -167,10 +168,9 @@ class WorkerSink:
                 return
             self._finished = True
             self._look()
-            self._journal.append(f"{FINISH} {exit_code}".encode())
+            self._journal.end(exit_code)
             if self._journal.unwritten:
                 warn_once("journal:lost", f"{self._journal.unwritten} rows could not be written anywhere")
-            self._journal.close()
             if self._process is not None:
                 self._await_end()
             self._say()

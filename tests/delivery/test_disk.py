@@ -131,8 +131,8 @@ def without_journal(home: Path) -> jobs.Result:
 
 def small_segments(home: Path) -> jobs.Result:
     code = """
-from one_logger_v1_shim._delivery import _journal
-_journal.SEGMENT_BYTES = 20_000
+from one_logger_v1_shim._delivery import _writer
+_writer.SEGMENT_BYTES = 20_000
 one = one_logger()
 for i in range(2000):
     one.log_metrics({"i": i, "text": "x" * 200})
@@ -230,11 +230,11 @@ def test_segments_are_removed_when_wandb_has_their_rows(outcome: Callable[[str],
 
 def test_an_inline_journal_is_bounded(tmp_path: Path) -> None:
     from one_logger_v1_shim._delivery._follow import Follower
-    from one_logger_v1_shim._delivery._journal import SEGMENT_BYTES, begin
+    from one_logger_v1_shim._delivery._writer import SEGMENT_BYTES, begin
 
     journal = begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"}, followed=False)
     row = json.dumps({"text": "x" * (SEGMENT_BYTES // 4)}).encode()
-    for _ in range(20):
+    for _ in range(21):
         journal.append(row)
     journal.close()
     left = sorted(path.name for path in journal.folder.glob("rows-*.jsonl"))
@@ -253,7 +253,8 @@ def test_the_umask_holds(outcome: Callable[[str], jobs.Result]) -> None:
 
 def test_symlinks_are_refused(tmp_path: Path) -> None:
     from one_logger_v1_shim._delivery._follow import Follower
-    from one_logger_v1_shim._delivery._journal import Journal, read_json, write_json
+    from one_logger_v1_shim._delivery._journal import read_json, write_json
+    from one_logger_v1_shim._delivery._writer import Journal
 
     folder, outside = tmp_path / "journal", tmp_path / "outside"
     folder.mkdir()
@@ -268,3 +269,30 @@ def test_symlinks_are_refused(tmp_path: Path) -> None:
     write_json(folder / "mark.json", {"a": 1})
     assert outside.read_text() == '{"id": "mine"}\n'
     assert read_json(folder / "mark.json") == {"a": 1}
+
+
+def test_what_no_disk_takes_is_kept_in_memory_up_to_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from one_logger_v1_shim._delivery import _writer
+    from one_logger_v1_shim._delivery._journal import overflow
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    journal = _writer.begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"})
+    assert journal._descriptor is not None
+    os.close(journal._descriptor)
+    overflow(journal.folder).symlink_to(tmp_path)  # nor may it go on in the temp directory
+    for value in range(10_005):
+        journal.append(b'{"i":%d}' % value)
+    assert (journal.rows, journal.unwritten) == (10_005, 10_005)
+    assert journal._queue[0] == b'{"i":5}\n'
+    for _ in range(70):
+        journal.append(b'{"text":"%s"}' % (b"x" * 1024 * 1024))
+    assert sum(map(len, journal._queue)) <= 64 * 1024 * 1024
+    assert (journal.rows, journal.unwritten) == (10_075, 10_075)
+    assert len([message for message in caplog.messages if "can not be written" in message]) <= 1  # said once a process
+    overflow(journal.folder).unlink()
+    journal.end(0)  # now it may: what is left follows
+    lines = (overflow(journal.folder) / "rows-000002.jsonl").read_bytes().splitlines()
+    assert (lines[0], lines[-1]) == (b"#from 0", b"#finish 0")
+    assert journal.unwritten == 10_075 - len(lines[1:-1])
