@@ -406,3 +406,20 @@ def test_application_span_carries_the_rows(fresh: Path) -> None:
     assert connection is not None
     assert connection._application is not None
     assert connection._application.name == StandardSpanName.APPLICATION
+
+
+def test_an_iteration_that_was_interrupted_between_two_lines_does_not_stop_v2(
+    fresh: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    utils = OneLoggerUtils(CONFIG)
+    utils.on_app_start()
+    utils.on_train_start(train_iterations_start=0)
+    connection = current()
+    assert connection is not None
+    utils.on_train_batch_start()
+    connection.spans.iterations._began = None  # v2's timer runs, and KeyboardInterrupt came before this was noted
+    for _ in range(3):
+        utils.on_train_batch_start()
+        utils.on_train_batch_end()
+    assert connection._recorder._training_state.completed_training_iterations_overall == 3
+    assert not [message for message in warnings(caplog) if "v2 could not record" in message]

@@ -64,9 +64,11 @@ class Iterations:
             self._span = self._recorder.on_training_single_iteration_start(stamp)
             self._began = stamp
             return
-        if self._began is not None:
+        timer = self._recorder._training_state.multi_iteration_timers[_ITERATION]
+        if self._began is not None or timer.is_active:  # Ctrl-C in a notebook comes between any two lines
+            self._began = stamp
             self.settle(stamp)
-        self._recorder._training_state.multi_iteration_timers[_ITERATION].start(stamp)
+        timer.start(stamp)
         self._began = stamp
 
     def end(self, stamp: TracingTimestamp, loop: Optional[Span]) -> None:
