@@ -182,7 +182,10 @@ def environment(spec: RunSpec) -> dict[str, str]:
     if spec.host and without_user(spec.host) != spec.host:
         environ["ONE_LOGGER_V1_HOST"] = spec.host
     # The job's sys.path may have been extended by hand; the standard library's own entries come last anyway.
-    entries = [os.path.abspath(entry) for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    entries = []
+    for entry in filter(None, environ.get("PYTHONPATH", "").split(os.pathsep)):
+        with suppress(OSError):  # a relative one, and the working directory has been removed
+            entries.append(os.path.abspath(entry))
     root = str(Path(__file__).resolve().parent.parent.parent)
     for entry in [root, *(entry for entry in sys.path if entry.endswith("-packages"))]:
         if entry not in entries:

@@ -65,9 +65,15 @@ class RunSpec:
         return self.chosen.get("api_key") or None
 
     def folder(self, environ: Mapping[str, str]) -> Path:
-        """The folder that will hold ``wandb/``. The documented default is ``./wandb``."""
-        chosen = self.chosen.get("save_dir") or environ.get("WANDB_DIR") or "."
-        return Path(os.path.abspath(os.path.expanduser(str(chosen))))
+        """The folder that will hold ``wandb/``. The documented default is ``./wandb``.
+
+        Relative where the working directory has been removed: nothing can be kept there, and the journal sees it.
+        """
+        chosen = os.path.expanduser(str(self.chosen.get("save_dir") or environ.get("WANDB_DIR") or "."))
+        try:
+            return Path(os.path.abspath(chosen))
+        except OSError:
+            return Path(chosen)
 
 
 def mode(environ: Mapping[str, str]) -> str:

@@ -100,6 +100,14 @@ def unwritable(home: Path) -> jobs.Result:
     return jobs.run(JOB, home, {"WANDB_DIR": str(home / "file"), "TMPDIR": str(home / "temporary")})
 
 
+def removed(home: Path) -> jobs.Result:
+    """The working directory is removed before the job's first row, and nobody said another one."""
+    (home / "work").mkdir(parents=True)
+    (home / "temporary").mkdir()
+    code = f"os.chdir({str(home / 'work')!r})\nos.rmdir({str(home / 'work')!r})\n{JOB}"
+    return jobs.run(code, home, {"TMPDIR": str(home / "temporary")})
+
+
 def file_size_limit(home: Path) -> jobs.Result:
     """The job may not write large files: its journal goes on in new ones. The worker inherits the limit."""
     code = (
@@ -152,6 +160,7 @@ SCENARIOS: dict[str, Callable[[Path], jobs.Result]] = {
     "full from the start": full_disk("4k", JOB),
     "read-only working directory": read_only,
     "unwritable WANDB_DIR": unwritable,
+    "removed working directory": removed,
     "file size limit": file_size_limit,
     "wandb missing": without_wandb,
     "disabled": with_environment(WANDB_MODE="disabled"),
@@ -175,7 +184,10 @@ def test_full_disk_mid_run(name: str, outcome: Callable[[str], jobs.Result]) -> 
     assert sum("goes on in" in line and "-more" in line for line in result.lines) == 1
 
 
-@pytest.mark.parametrize("name", ["full from the start", "read-only working directory", "unwritable WANDB_DIR"])
+@pytest.mark.parametrize(
+    "name",
+    ["full from the start", "read-only working directory", "unwritable WANDB_DIR", "removed working directory"],
+)
 def test_no_journal_beside_the_run(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     try:
         result = outcome(name)
