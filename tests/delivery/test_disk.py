@@ -240,6 +240,29 @@ def test_segments_are_removed_when_wandb_has_their_rows(outcome: Callable[[str],
     assert values == list(range(values[0], 2001))  # what is left is whole
 
 
+CLOSES = """
+one = one_logger()
+log(one, 5)
+os.closerange(3, 1000)  # as a program does that becomes a daemon
+files = [open(f"own-{number}", "w") for number in range(30)]  # one of them gets the journal's number
+log(one, 5, start=5)
+one.finish()
+for file in files:
+    file.write("own")
+    file.close()
+print("done")
+"""
+
+
+def test_a_job_that_closes_all_descriptors_keeps_its_own_files_and_its_rows(tmp_path: Path) -> None:
+    (tmp_path / "temporary").mkdir()
+    result = jobs.run(CLOSES, tmp_path, {"TMPDIR": str(tmp_path / "temporary")})
+    assert (result.code, result.out) == (0, "done\n"), result.err
+    assert [(tmp_path / f"own-{number}").read_text() for number in range(30)] == ["own"] * 30
+    assert result.values() == list(range(10))
+    assert sum("the job has closed its file" in line for line in result.lines) == 1
+
+
 def test_an_inline_journal_is_bounded(tmp_path: Path) -> None:
     from one_logger_v1_shim._delivery._follow import Follower
     from one_logger_v1_shim._delivery._writer import SEGMENT_BYTES, begin
