@@ -76,33 +76,25 @@ class Connection:
             encoded = _delivery.encode(self._exporter.bookkeeping.complete(row, now))
             if self._application is None:
                 self.open(now)
-            span = self._application
-            if span is not None and self._is_open(span):
+            span, recorder = self._application, self._recorder
+            # Ours is open as long as the recorder is; an application may stop its own at any time.
+            if span is not None and not recorder._closed and (not self._foreign or span.id in recorder._spans):
                 event = RowEvent(encoded, self._clock.read(now))
                 try:
-                    self._record(span, event)
+                    events = span.events
+                    if self._exported:  # what `recorder.event` does, without its questions at every event
+                        events.append(event)
+                        for exporter in recorder._exporters:
+                            recorder._execute_export(exporter, exporter.export_event, event, span)
+                    else:
+                        recorder.event(span, event)
+                    if len(events) > _MOST_EVENTS:
+                        del events[1:-1]
                 except Exception as error:
                     warn_once("v2:row", f"v2 could not record a row ({error!r}); rows go on without it")
                 if event.taken:
                     return
             self._exporter.deliver(encoded)
-
-    def _record(self, span: Span, event: RowEvent) -> None:
-        """``recorder.event(span, event)``, which asks at every event what does not change from row to row."""
-        recorder, events = self._recorder, span.events
-        if self._exported:
-            events.append(event)
-            for exporter in recorder._exporters:
-                recorder._execute_export(exporter, exporter.export_event, event, span)
-        else:
-            recorder.event(span, event)
-        if len(events) > _MOST_EVENTS:
-            del events[1:-1]
-
-    def _is_open(self, span: Span) -> bool:
-        # Ours is open as long as the recorder is; an application may stop its own at any time.
-        recorder = self._recorder
-        return not recorder._closed and (not self._foreign or span.id in recorder._spans)
 
     def log_app_tag(self, tag: Any, now: float) -> None:
         """Add to the process's list of tags; a row when the list is new to this run."""
