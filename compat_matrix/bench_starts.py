@@ -155,7 +155,7 @@ def finish(base: Path, size: Any) -> list[Row]:
     took, wandb = statistics.median(ours), statistics.median(theirs)
     all_ours, all_theirs = (statistics.median(column) for column in zip(*totals))
     everything = all(rows == size.queued + 1 for rows in stored)
-    spoke = all(line or seconds <= 2.5 for line, seconds in zip(said, ours))
+    spoke = all(line or seconds <= 2.2 for line, seconds in zip(said, ours))
     with HangingServer() as server:
         more = {**server.environment, **_SHORT, "ONE_LOGGER_V1_FINISH_TIMEOUT": str(short)}
         with Lane("core", base, None, **more) as lane:

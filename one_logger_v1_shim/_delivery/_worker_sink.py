@@ -185,7 +185,7 @@ class WorkerSink:
             process.hang_up()
             while True:
                 waited = time.monotonic() - began
-                code = process.wait(max(0.0, min(0.5, limit - waited)))
+                code = process.wait(max(0.0, min(0.1, limit - waited)))
                 if code is not None or waited >= limit:
                     break
                 mark = read_mark(self._journal.folder)
