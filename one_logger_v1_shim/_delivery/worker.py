@@ -83,6 +83,10 @@ class Worker:
             finally:
                 timer.cancel()
         else:
+            # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
+            timer = threading.Timer(3 * _wandb.init_limit(), self._stuck)
+            timer.daemon = True
+            timer.start()
             try:
                 self.run.open(offline=True)
             except Exception as error:
@@ -90,6 +94,8 @@ class Worker:
                     raise
                 say(f"wandb.init offline in {self.run.home}: {error!r}")
                 self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
+            finally:
+                timer.cancel()
         self.mark = {
             "state": "online" if reason is None else "offline",
             "dir": self.run.folders()[-1],
@@ -103,6 +109,12 @@ class Worker:
         if self.run.skip:
             say(f"going on after {self.run.skip} rows")
         self._write_mark(force=True)
+
+    def _stuck(self) -> NoReturn:
+        """``wandb.init`` does not return, and nothing else can be tried in this process."""
+        _give_up(self, "wandb.init does not return")
+        end_children()
+        os._exit(GIVEN_UP)
 
     def _again_offline(self, reason: str, *options: str) -> None:
         """wandb can't be asked twice in one process: after a failed ``init`` it hangs. Start over, offline."""

@@ -128,6 +128,18 @@ def without_wandb(home: Path) -> jobs.Result:
     return jobs.run(JOB, home, {"PYTHONPATH": f"{home / 'path'}{os.pathsep}{ROOT}"})
 
 
+def wandb_that_never_comes_up(home: Path) -> jobs.Result:
+    """As wandb now and then where no descriptor is left for its own process; that can't be had each time."""
+    (home / "path" / "wandb").mkdir(parents=True)
+    (home / "path" / "wandb" / "__init__.py").write_text(
+        "import time\nclass Settings: ...\ndef init(**_): time.sleep(3600)\n"
+    )
+    from tests.support import ROOT
+
+    environ = {"PYTHONPATH": f"{home / 'path'}{os.pathsep}{ROOT}", "ONE_LOGGER_V1_INIT_TIMEOUT": "1"}
+    return jobs.run(JOB, home, environ)
+
+
 def with_environment(**environ: str) -> Callable[[Path], jobs.Result]:
     return lambda home: jobs.run(JOB, home, environ)
 
@@ -163,6 +175,7 @@ SCENARIOS: dict[str, Callable[[Path], jobs.Result]] = {
     "removed working directory": removed,
     "file size limit": file_size_limit,
     "wandb missing": without_wandb,
+    "wandb never up": wandb_that_never_comes_up,
     "disabled": with_environment(WANDB_MODE="disabled"),
     "no journal": without_journal,
     "small segments": small_segments,
@@ -213,6 +226,17 @@ def test_without_wandb_the_rows_stay_in_the_journal(outcome: Callable[[str], job
     assert "wandb can not be imported" in line
     assert f"python -m one_logger_v1_shim recover {journal}" in line
     assert jobs.journal_values(result.home) == list(range(50))
+
+
+def test_a_worker_that_waits_for_wandb_in_vain_leaves(outcome: Callable[[str], jobs.Result]) -> None:
+    result = outcome("wandb never up")  # which waits until the worker has gone
+    assert (result.code, result.out) == (0, "done\n"), result.err
+    (line,) = result.lines
+    (journal,) = jobs.journals(result.home)
+    assert "wandb.init does not return" in line
+    assert f"recover {journal}" in line
+    assert jobs.journal_values(result.home) == list(range(50))
+    assert jobs.mark(result.home)["state"] == "failed"
 
 
 def test_disabled_writes_nothing(outcome: Callable[[str], jobs.Result]) -> None:
