@@ -14,9 +14,10 @@ import shutil
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn, Optional
+from typing import Callable, NoReturn, Optional
 
 from . import _server, _wandb
 from ._children import Log, block_signals, children, end_children, lock, say, tidy_up
@@ -72,30 +73,22 @@ class Worker:
             reason = "it began offline"
         self._reason = reason
         if reason is None:
-            timer = threading.Timer(_wandb.init_limit() + 5.0, self._again_offline, ["no answer from W&B in time"])
-            timer.daemon = True
-            timer.start()
-            try:
-                self.run.open(offline=False)
-            except Exception as error:
-                say(f"wandb.init online: {error!r}")
-                self._again_offline(_first_line(error))
-            finally:
-                timer.cancel()
+            with _otherwise(_wandb.init_limit() + 5.0, self._again_offline, "no answer from W&B in time"):
+                try:
+                    self.run.open(offline=False)
+                except Exception as error:
+                    say(f"wandb.init online: {error!r}")
+                    self._again_offline(_first_line(error))
         else:
             # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
-            timer = threading.Timer(3 * _wandb.init_limit(), self._stuck)
-            timer.daemon = True
-            timer.start()
-            try:
-                self.run.open(offline=True)
-            except Exception as error:
-                if self.run.home == overflow(self.folder):
-                    raise
-                say(f"wandb.init offline in {self.run.home}: {error!r}")
-                self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
-            finally:
-                timer.cancel()
+            with _otherwise(3 * _wandb.init_limit(), self._stuck):
+                try:
+                    self.run.open(offline=True)
+                except Exception as error:
+                    if self.run.home == overflow(self.folder):
+                        raise
+                    say(f"wandb.init offline in {self.run.home}: {error!r}")
+                    self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
         self.mark = {
             "state": "online" if reason is None else "offline",
             "dir": self.run.folders()[-1],
@@ -254,6 +247,18 @@ class Worker:
             write_mark(self.folder, self.mark)
         except OSError as error:
             say(f"mark.json: {error}")
+
+
+@contextmanager
+def _otherwise(limit: float, do: Callable[..., object], *arguments: object) -> Iterator[None]:
+    """Call ``do``, in a thread of its own, if the block takes longer than ``limit`` seconds."""
+    timer = threading.Timer(limit, do, arguments)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _number(line: bytes, default: int) -> int:

@@ -20,16 +20,12 @@ from .._log import warn_once
 from .._v1.bookkeeping import TagList
 from .clock import Clock
 from .exporter import V1Exporter
+from .iterations import MOST_EVENTS
 from .row_event import RowEvent
 from .spans import Spans
 
 if TYPE_CHECKING:
     from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
-
-# Events of a span that were exported are dropped from it beyond this number: v2 formats all of them each time that
-# a child span stops, so that a job would get slower with every row (0.4 us per row and iteration, without bound).
-_MOST_EVENTS = 8
-
 
 #: the process's tags, whichever run they are sent to
 tags = TagList()
@@ -88,7 +84,7 @@ class Connection:
                             recorder._execute_export(exporter, exporter.export_event, event, span)
                     else:
                         recorder.event(span, event)
-                    if len(events) > _MOST_EVENTS:
+                    if len(events) > MOST_EVENTS:
                         del events[1:-1]
                 except Exception as error:
                     warn_once("v2:row", f"v2 could not record a row ({error!r}); rows go on without it")

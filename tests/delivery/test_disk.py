@@ -119,25 +119,25 @@ def file_size_limit(home: Path) -> jobs.Result:
     return jobs.run(code, home, {"TMPDIR": str(home / "temporary")})
 
 
-def without_wandb(home: Path) -> jobs.Result:
-    """wandb is not installed, as far as Python can tell."""
-    (home / "path" / "wandb").mkdir(parents=True)
-    (home / "path" / "wandb" / "__init__.py").write_text("raise ImportError('no wandb here')\n")
-    from tests.support import ROOT
+def another_wandb(source: str, **environ: str) -> Callable[[Path], jobs.Result]:
+    """Python finds ``source`` where wandb should be."""
 
-    return jobs.run(JOB, home, {"PYTHONPATH": f"{home / 'path'}{os.pathsep}{ROOT}"})
+    def scenario(home: Path) -> jobs.Result:
+        from tests.support import ROOT
+
+        (home / "path" / "wandb").mkdir(parents=True)
+        (home / "path" / "wandb" / "__init__.py").write_text(source)
+        return jobs.run(JOB, home, {"PYTHONPATH": f"{home / 'path'}{os.pathsep}{ROOT}", **environ})
+
+    return scenario
 
 
-def wandb_that_never_comes_up(home: Path) -> jobs.Result:
-    """As wandb now and then where no descriptor is left for its own process; that can't be had each time."""
-    (home / "path" / "wandb").mkdir(parents=True)
-    (home / "path" / "wandb" / "__init__.py").write_text(
-        "import time\nclass Settings: ...\ndef init(**_): time.sleep(3600)\n"
-    )
-    from tests.support import ROOT
+without_wandb = another_wandb("raise ImportError('no wandb here')\n")
 
-    environ = {"PYTHONPATH": f"{home / 'path'}{os.pathsep}{ROOT}", "ONE_LOGGER_V1_INIT_TIMEOUT": "1"}
-    return jobs.run(JOB, home, environ)
+# As wandb is now and then where no descriptor is left for its own process; that can't be had each time.
+wandb_that_never_comes_up = another_wandb(
+    "import time\nclass Settings: ...\ndef init(**_): time.sleep(3600)\n", ONE_LOGGER_V1_INIT_TIMEOUT="1"
+)
 
 
 def with_environment(**environ: str) -> Callable[[Path], jobs.Result]:
