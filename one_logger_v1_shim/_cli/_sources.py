@@ -9,9 +9,11 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Optional
 
-from .._delivery._journal import FINISH, FROM, is_own, overflow, read_json, read_mark
-from .._delivery.recover import look
+from .._journal.files import is_own, overflow, read_json
+from .._journal.lines import FINISH, FROM
+from .._journal.records import Mark
 from ._files import open_regular
+from ._left import look
 from ._stored import OWN_KEYS, records
 
 _MOST_LINE = 64 * 1024 * 1024  # bytes; a longer line is left out
@@ -70,7 +72,7 @@ def open_run(path: Path) -> Run:
     """The run at ``path``, which :func:`find` gave."""
     if path.is_dir() and _is_journal(path):
         run = Run(path, True, about=read_json(path / "run.json"))
-        run.about["mark"] = read_mark(path)
+        run.about["mark"] = vars(Mark.read(path))
         return run
     if path.is_dir():
         path = max(path.glob("*.wandb"), key=lambda one: one.stat().st_mtime)
@@ -108,10 +110,10 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
     segments = [path for folder in folders for path in folder.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
     found, ended = 0, False
     for line in _lines(run, sorted(segments, key=lambda path: int(path.stem[5:]))):
-        if line.startswith(FINISH.encode()):
+        if line.startswith(FINISH):
             run.exit_code = _number(line)
             ended = True
-        elif line.startswith(FROM.encode()):
+        elif line.startswith(FROM):
             before = _number(line)
             if before > found:
                 stored = 0

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .._delivery.wandb_file import fields, records_from
+from .._worker.wandb_file import fields, records_from
 from ._files import open_regular
 
 #: what ``run.log`` adds to a row by itself

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._delivery.recover import Left, find, look, send
+from ._left import Left, find, look, send
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .._delivery.recover import look
 from . import _format as f
+from ._left import look
 from ._model import Report, Section
 from ._report import Collector
 from ._sources import NoRunError, Run, find, open_run

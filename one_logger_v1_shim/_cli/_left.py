@@ -8,23 +8,30 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Optional
 
-from . import _server
-from ._children import is_running, locked
-from ._follow import Follower
-from ._journal import FINISH, FROM, elsewhere, is_own, read_json, read_mark, write_mark
-from ._process import GIVEN_UP, environment
-from ._spec import RunSpec, mode
-from .wandb_file import Scanner, run_files
+from .._job.environment import environment, start_command
+from .._job.interpreter import VARIABLE, Interpreter
+from .._job.interpreter import find as find_interpreter
+from .._job.process import Exit
+from .._journal.destination import RunSpec, mode
+from .._journal.files import is_own
+from .._journal.follow import Follower
+from .._journal.lines import FINISH, FROM, is_call, is_row, number
+from .._journal.process_table import is_running
+from .._journal.records import Mark, RunRecord
+from .._worker import server
+from .._worker.children import locked
+from .._worker.player import UNPLAYED, read_played
+from .._worker.wandb_file import Scanner, run_files
 
 _ID = re.compile(r"[a-z0-9]{8}")
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
@@ -40,6 +47,9 @@ class Left:
     run_id: str = ""
     rows: int = 0
     stored: int = 0
+    calls: int = 0
+    played: int = 0
+    v2: str = ""
     state: str = ""
     files: list[Path] = field(default_factory=list)
     busy: Optional[str] = None
@@ -47,7 +57,12 @@ class Left:
     @property
     def finished(self) -> bool:
         """Is there nothing to do?"""
-        return self.state == "finished" and self.stored >= self.rows
+        return self.state == "finished" and self.stored >= self.rows and not self.unplayed
+
+    @property
+    def unplayed(self) -> int:
+        """Lines of v1 calls that v2 has not heard and could still hear."""
+        return max(0, self.calls - self.played) if self.v2 in ("", UNPLAYED) else 0
 
     @property
     def on_disk_only(self) -> bool:
@@ -78,29 +93,33 @@ def find(where: Optional[Path]) -> list[Path]:
 def look(folder: Path) -> Left:
     """What is left of the run whose journal is in ``folder``. Changes nothing."""
     folder = Path(os.path.abspath(folder))
-    about, mark = read_json(folder / "run.json"), read_mark(folder)
-    left = Left(folder, state=str(mark.get("state") or ""))
-    run_id = str(about.get("id") or "")
-    if not _ID.fullmatch(run_id):
+    record, mark = RunRecord.read(folder), Mark.read(folder)
+    left = Left(folder, state=mark.state, v2=mark.v2)
+    if not _ID.fullmatch(record.id):
         left.busy = "its run.json is damaged: no run id"
         return left
-    left.run_id = run_id
-    left.rows = _rows(folder)
+    if not record.readable:
+        left.busy = f"its journal has format {record.format}, which this version can not read"
+        return left
+    run_id = left.run_id = record.id
+    left.rows, calls = _count(folder)
+    if record.v2 == "worker":
+        left.calls, left.played = calls, read_played(folder)
     homes = [folder.parent, folder / "wandb", Path(tempfile.gettempdir()) / f"{folder.name}-more" / "wandb"]
-    homes[:0] = [base / "wandb" for base in elsewhere(about)]
+    homes[:0] = [base / "wandb" for base in record.elsewhere]
     left.files = [path for home in homes for path in run_files(home, run_id)]
     left.stored = max((Scanner(path).advance() for path in left.files), default=0)
-    left.busy = _busy(folder, about)
+    left.busy = _busy(folder, record)
     return left
 
 
-def _busy(folder: Path, about: dict[str, Any]) -> Optional[str]:
+def _busy(folder: Path, record: RunRecord) -> Optional[str]:
     if locked(folder):
         return "its W&B process is at work"
-    pid, machine = about.get("pid"), about.get("machine")
+    machine = record.machine
     if machine == socket.gethostname() or machine is None:
-        if isinstance(pid, int) and is_running(pid, about.get("started")):
-            return f"its job runs (process {pid})"
+        if record.pid is not None and is_running(record.pid, record.started):
+            return f"its job runs (process {record.pid})"
         return None
     newest = max((path.lstat().st_mtime for path in folder.iterdir()), default=0.0)
     if time.time() - newest < _QUIET:
@@ -108,62 +127,82 @@ def _busy(folder: Path, about: dict[str, Any]) -> Optional[str]:
     return None
 
 
-def _rows(folder: Path) -> int:
+def _count(folder: Path) -> tuple[int, int]:
+    """How many rows and how many lines of calls the journal in ``folder`` has."""
     follower = Follower(folder)
-    rows = 0
+    rows = calls = 0
     while True:
         lines = follower.lines(rows)
         if not lines:
             follower.close()
-            return rows
+            return rows, calls
         for line in lines:
-            if line.startswith(b"{"):
+            if is_row(line):
                 rows += 1
-            elif line.startswith(FROM.encode()) and line[len(FROM) :].strip().isdigit():
-                rows = max(rows, int(line[len(FROM) :]))
-            elif line.startswith(FINISH.encode()):
+            elif is_call(line):
+                calls += 1
+            elif line.startswith(FROM):
+                rows = max(rows, number(line))
+            elif line.startswith(FINISH):
                 follower.close()
-                return rows
+                return rows, calls
 
 
 def send(left: Left) -> Iterator[str]:
     """Send what is left of a run, and say how it went, line by line. ``left.state`` is ``finished`` if all is well."""
-    about = read_json(left.folder / "run.json")
-    spec = RunSpec(chosen=about.get("chosen") or {}, default=about.get("default") or {})
-    environ = environment(spec)
+    record = RunRecord.read(left.folder)
+    spec = record.spec
+    interpreter = find_interpreter(os.environ)
+    if interpreter is None:
+        yield f"there is no Python interpreter to run wandb on; set {VARIABLE}"
+        return
+    environ = environment(spec, interpreter)
     refused = _credentials(spec, environ)
     if refused:
         yield refused
         return
-    if left.on_disk_only and mode(environ) != "offline":
-        yield from _sync(left, environ)
+    if left.on_disk_only and not left.unplayed and mode(environ) != "offline":
+        yield from _sync(left, interpreter, environ)
         return
-    if left.stored >= left.rows:
+    if left.stored >= left.rows and not left.unplayed:
         # All rows lie in W&B's files: a further file with none would add nothing.
         _mark(left, "finished")
         yield f"W&B's files have all {left.rows} rows; sync them with: {_sync_words(left)}"
         return
-    if about.get("mode") == "offline" and not mode(environ):
+    if record.mode == "offline" and not mode(environ):
         environ["WANDB_MODE"] = "offline"
+    yield from _work(left, interpreter, environ, record)
+
+
+def _work(left: Left, interpreter: Interpreter, environ: dict[str, str], record: RunRecord) -> Iterator[str]:
+    """Let a worker go through the journal."""
+    # v2's file exporter writes where the job's would have written
+    directory = record.cwd if record.cwd and is_own(Path(record.cwd)) else os.getcwd()
+    options = ["--attached", "--recover", "--directory", directory]
     with (left.folder / "worker.log").open("ab") as log:
-        done = subprocess.run(
-            [sys.executable, "-m", f"{__package__}.worker", str(left.folder), "--recover"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=left.folder,
-            env=environ,
-            check=False,
-        )
-    after, mark = look(left.folder), read_mark(left.folder)
+        try:
+            code = subprocess.run(
+                start_command(interpreter, left.folder, *options),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=left.folder,
+                env=environ,
+                check=False,
+            ).returncode
+        except OSError as error:
+            yield f"{interpreter.path} ({interpreter.origin}) can not be started ({error.strerror})"
+            return
+    after, mark = look(left.folder), Mark.read(left.folder)
     left.state, left.stored, left.files = after.state, after.stored, after.files
-    if done.returncode not in (0, GIVEN_UP):
+    left.played, left.v2 = after.played, after.v2
+    if code not in (Exit.DONE, Exit.GIVEN_UP):
         left.state = "failed"
-        yield f"the W&B process ended with code {done.returncode}; see {left.folder / 'worker.log'}"
-    elif mark.get("notice"):
-        yield shown(mark["notice"], 1000)
+        yield f"the W&B process ended with code {code}; see {left.folder / 'worker.log'}"
+    elif mark.notice:
+        yield shown(mark.notice, 1000)
     else:
-        yield f"sent; {shown(mark.get('url') or 'all rows are with W&B')}"
+        yield f"sent; {shown(mark.url or 'all rows are with W&B')}"
 
 
 def _credentials(spec: RunSpec, environ: dict[str, str]) -> Optional[str]:
@@ -173,16 +212,16 @@ def _credentials(spec: RunSpec, environ: dict[str, str]) -> Optional[str]:
     host = spec.host.rstrip("/")
     if host == environ.get("WANDB_BASE_URL", "").rstrip("/") or host == "https://api.wandb.ai":
         return None
-    if _server.netrc_key(environ, host):
+    if server.netrc_key(environ, host):
         del environ["WANDB_API_KEY"]
         return None
     return f"it goes to {shown(host)}; to send your WANDB_API_KEY there, say so with WANDB_BASE_URL={shown(host)}"
 
 
-def _sync(left: Left, environ: dict[str, str]) -> Iterator[str]:
+def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> Iterator[str]:
     yield f"all rows are on disk; syncing {len(left.files)} folder(s) with the server"
     for path in left.files:
-        command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
+        command = [interpreter.path, "-m", "wandb", "sync", str(path.parent)]
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_SYNC_LIMIT, check=False
@@ -199,13 +238,14 @@ def _sync(left: Left, environ: dict[str, str]) -> Iterator[str]:
 
 
 def _sync_words(left: Left) -> str:
-    return "wandb sync " + " ".join(str(path.parent) for path in left.files)
+    return "wandb sync " + shlex.join(str(path.parent) for path in left.files)
 
 
 def _mark(left: Left, state: str) -> None:
     left.state = state
-    mark = read_mark(left.folder)
-    write_mark(left.folder, {**mark, "state": state, "rows": left.rows})
+    mark = Mark.read(left.folder)
+    mark.state, mark.rows = state, left.rows
+    mark.write(left.folder)
 
 
 def shown(value: object, most: int = 200) -> str:

@@ -1,4 +1,7 @@
-"""The run in the job's own process: for debugging, and where no process may be started."""
+"""The run in the job's own process: for debugging, and where no process may be started.
+
+The one module of this room that the job's process imports, and only if somebody asks for it.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,23 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
+from .._job.writer import Journal, begin
+from .._journal.destination import RunSpec, mode, public, settled
+from .._journal.files import new_run_id, recover_command
+from .._journal.process_table import started
+from .._journal.records import FORMAT, Mark, RunRecord
 from .._log import logger, warn_once
-from . import _server, _wandb
-from ._journal import new_run_id, write_mark
-from ._spec import RunSpec, mode, public, started
-from ._writer import Journal, begin
+from .._variables import switch
+from .._version import VERSION
+from . import server, wandb_api
+
+
+def impossible() -> Optional[str]:
+    """Why the run can't be kept in this process, apart from the user's own runs; None: it can."""
+    why = wandb_api.unusable()
+    if why is None and not wandb_api.keeps_runs_apart():
+        return "this wandb has no reinit='create_new'"
+    return why
 
 
 class InlineSink:
@@ -31,13 +46,13 @@ class InlineSink:
         self._journal: Optional[Journal] = None
         run_id = new_run_id()
         base = spec.folder(os.environ)
-        if os.environ.get("ONE_LOGGER_V1_JOURNAL", "1") != "0":
+        if switch(os.environ, "ONE_LOGGER_V1_JOURNAL"):
             self._journal = _begin(base, run_id, spec)
         home = base
         if self._journal is not None and self._journal.folder.parent != base / "wandb":
             home = self._journal.folder  # the base can't be written
         try:
-            reason = _server.why_offline(spec, os.environ)
+            reason = server.why_offline(spec, os.environ)
         except Exception as error:
             reason = type(error).__name__
         try:
@@ -56,13 +71,13 @@ class InlineSink:
             self._mark("offline")
             silent = os.environ.get("WANDB_SILENT", "").lower() in ("1", "true")
             if not (silent and mode(os.environ) == "offline"):
-                logger.warning(_wandb.notice(spec, reason, [_wandb.run_folder(self._run)]))
+                logger.warning(wandb_api.notice(spec, reason, [wandb_api.run_folder(self._run)]))
 
     def _open(self, spec: RunSpec, run_id: str, home: str, offline: bool) -> Any:
         """Open our run and hide it: the user's ``wandb.init()`` would return it, their ``finish()`` end it."""
         before = _global_settings()
         try:
-            run = _wandb.init(spec, run_id, home, offline, reinit="create_new", wanted=_wandb.IMPATIENT)
+            run = wandb_api.init(spec, run_id, home, offline, reinit="create_new", wanted=wandb_api.IMPATIENT)
         finally:
             after = _global_settings()
             for name in before.keys() & after.keys():
@@ -73,7 +88,7 @@ class InlineSink:
             _setup().remove_active_run(run)
         return run
 
-    def put(self, row: bytes) -> None:
+    def put(self, row: bytes, before: bytes = b"") -> None:
         """One row, to the journal and to W&B."""
         with self._lock:
             if self._finished:
@@ -84,13 +99,16 @@ class InlineSink:
             if self._run is None:
                 return
             try:
-                said = _wandb.log(self._run, json.loads(row))
+                said = wandb_api.log(self._run, json.loads(row))
                 if said:
                     warn_once("wandb:row", said)
             except Exception as error:
                 self._mark("failed")
                 self._run = None
                 warn_once("wandb:log", f"W&B takes no more rows ({error!r}); {self._left()}")
+
+    def call(self, line: bytes) -> None:
+        """Inline delivery has no worker that could play calls; v2 hears them in this process."""
 
     def finish(self, exit_code: int = 0) -> None:
         """Finish the run."""
@@ -125,32 +143,36 @@ class InlineSink:
 
     def _mark(self, state: str, run: Any = None) -> None:
         if self._journal is not None:
-            where = _wandb.run_folder(run or self._run)
+            where = wandb_api.run_folder(run or self._run)
             with suppress(Exception):
-                write_mark(self._journal.folder, {"state": state, "dir": where, "dirs": [where],
-                                                  "rows": self._journal.rows})  # fmt: skip
+                Mark(state=state, dir=where, dirs=[where], rows=self._journal.rows).write(self._journal.folder)
 
     def _left(self) -> str:
         if self._journal is None:
             return "rows are lost"
         folder = self._journal.folder
-        return f"rows are kept in {folder}; send them with: python -m one_logger_v1_shim recover {folder}"
+        return f"rows are kept in {folder}; send them with: {recover_command(folder)}"
 
 
 def _begin(base: Path, run_id: str, spec: RunSpec) -> Optional[Journal]:
-    about = {
-        "id": run_id,
-        "pid": os.getpid(),
-        "started": started(os.getpid()),
-        "machine": socket.gethostname(),
-        "created": time.time(),
-        "delivery": "inline",
-        "chosen": public(spec.chosen),
-        "default": public(spec.default),
-        "keep": True,
-    }
+    record = RunRecord(
+        id=run_id,
+        pid=os.getpid(),
+        started=started(os.getpid()),
+        machine=socket.gethostname(),
+        created=time.time(),
+        version=VERSION,
+        format=FORMAT,
+        delivery="inline",
+        mode=mode(os.environ),
+        chosen=public(spec.chosen),
+        default=public(spec.default),
+        settled=settled(os.environ),
+        python=sys.executable,
+        v2="job",
+    )
     try:
-        return begin(base, run_id, True, about, followed=False)
+        return begin(base, record, followed=False)
     except OSError as error:
         warn_once("journal:none", f"no journal can be kept anywhere ({error.strerror})")
         return None

@@ -1,10 +1,13 @@
-"""Where a run goes: what was chosen, what the environment says, what is documented as the default, in this order."""
+"""Where a run goes: what was chosen, what the environment says, what is documented as the default, in this order.
+
+Both processes ask: the job for the folder and the record, the worker for the arguments of ``wandb.init``.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,6 +18,18 @@ _ARGUMENTS = {
     "run_name": ("name", "WANDB_NAME"),
     "tags": ("tags", "WANDB_TAGS"),
 }
+
+# What decides beside the v1 configuration where a run goes and what it is called.
+_DESTINATION = (
+    "WANDB_BASE_URL",
+    "WANDB_ENTITY",
+    "WANDB_PROJECT",
+    "WANDB_NAME",
+    "WANDB_TAGS",
+    "WANDB_RUN_GROUP",
+    "WANDB_JOB_TYPE",
+    "WANDB_NOTES",
+)
 
 # These would make us join, resume or fork the user's own run, or their sweep.
 FOREIGN = (
@@ -76,10 +91,53 @@ class RunSpec:
             return Path(chosen)
 
 
+DEFAULT_ENTITY = "hwinf_dcm"
+DEFAULT_HOST = "https://api.wandb.ai"
+DEFAULT_TAGS = ("e2e_metrics_enabled",)
+DEFAULT_SAVE_DIR = "./wandb"
+
+
+@dataclass
+class WandBConfig:
+    """Where the rows go. ``api_key`` is never shown.
+
+    What stands here as a documented default loses to the environment (``WANDB_ENTITY``, ``WANDB_PROJECT``,
+    ``WANDB_DIR``, ``WANDB_API_KEY``, ``WANDB_BASE_URL`` ...); what was chosen wins over it.
+    """
+
+    entity: str = DEFAULT_ENTITY
+    project: str = "e2e-tracking"
+    run_name: Optional[str] = None
+    host: str = DEFAULT_HOST
+    api_key: str = field(default="", repr=False)
+    tags: list[str] = field(default_factory=lambda: list(DEFAULT_TAGS))
+    save_dir: str = DEFAULT_SAVE_DIR
+
+
+FIELDS = tuple(one.name for one in fields(WandBConfig))
+
+
+def specification(wandb_config: WandBConfig, chosen: Optional[Mapping[str, Any]] = None) -> RunSpec:
+    """What was chosen (by default: what differs from the documented default) and what is a default."""
+    values = {name: getattr(wandb_config, name) for name in FIELDS}
+    if chosen is None:
+        documented = {one: getattr(WandBConfig(), one) for one in FIELDS}
+        chosen = {name: value for name, value in values.items() if value != documented[name]}
+    return RunSpec(chosen=dict(chosen), default={name: one for name, one in values.items() if name not in chosen})
+
+
 def mode(environ: Mapping[str, str]) -> str:
     """``WANDB_MODE`` as asked for: ``online``, ``offline``, ``disabled``, or ``""`` when nobody asked."""
     asked = environ.get("WANDB_MODE", "").strip().lower()
     return {"dryrun": "offline", "run": "online", "shared": "online"}.get(asked, asked)
+
+
+def settled(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the environment says about the run's destination, to be written down: no key, no password."""
+    found = {name: environ[name] for name in _DESTINATION if environ.get(name)}
+    if "WANDB_BASE_URL" in found:
+        found["WANDB_BASE_URL"] = without_user(found["WANDB_BASE_URL"])
+    return found
 
 
 def public(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,20 +153,3 @@ def without_user(url: str) -> str:
     before, slashes, rest = url.partition("//")
     place, slash, path = rest.partition("/")
     return f"{before}{slashes}{place.rpartition('@')[2]}{slash}{path}" if slashes else url
-
-
-def started(pid: int) -> Optional[str]:
-    """When the process began, in a form that only compares; None when it can't be told or there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError, ValueError):
-        return None
-
-
-def seconds(environ: Mapping[str, str], name: str, default: float) -> float:
-    """A number of seconds from the environment; what is no number counts as absent."""
-    try:
-        value = float(environ.get(name, default))
-    except ValueError:
-        return default
-    return value if value >= 0 else default

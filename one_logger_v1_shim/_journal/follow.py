@@ -1,4 +1,4 @@
-"""The worker's end of the journal: whole lines as they come, over all files, and the removal of what is safe."""
+"""Reading a journal: whole lines as they come, over all its files, and the removal of what is safe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
-from ._journal import NO_FOLLOW, is_own, overflow, segment
+from .files import NO_FOLLOW, is_own, overflow, segment
 
 _CHUNK = 256 * 1024
 
@@ -86,9 +86,13 @@ class Follower:
         """Are there files that could be removed, once W&B has their rows?"""
         return bool(self._ends)
 
-    def remove(self, stored: int) -> None:
-        """Remove the files whose rows are all among the first ``stored`` ones, which W&B has on disk."""
-        for path, end in list(self._ends.items()):
+    def remove(self, stored: int, keep: int = 0) -> None:
+        """Remove the files whose rows are all among the first ``stored`` ones, which W&B has on disk.
+
+        ``keep``: how many of the files that are complete stay all the same.
+        """
+        complete = list(self._ends.items())
+        for path, end in complete[: len(complete) - keep]:
             if end <= stored:
                 del self._ends[path]
                 with suppress(OSError):

@@ -1,4 +1,4 @@
-"""Is there a W&B server that would have us? Asked before wandb is, which may prompt, raise, or wait for very long."""
+"""Checks server and key before ``wandb.init``, which may prompt, raise or block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from ._spec import RunSpec, mode, seconds, without_user
+from .._journal.destination import RunSpec, mode, without_user
+from .._variables import seconds
 
 
 def why_offline(spec: RunSpec, environ: Mapping[str, str]) -> Optional[str]:
@@ -26,7 +27,7 @@ def why_offline(spec: RunSpec, environ: Mapping[str, str]) -> Optional[str]:
     key, known = credentials(spec, environ, base_url)
     if not known:
         return "no API key"
-    return unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT", 5.0))
+    return unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
 
 
 def server(spec: RunSpec) -> str:

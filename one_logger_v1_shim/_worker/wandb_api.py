@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from ._server import credentials, unreachable
-from ._spec import FOREIGN, RunSpec, seconds
-
-__all__ = ["credentials", "init", "log", "notice", "run_folder", "settings", "sync_command", "unreachable", "without"]
-
-INIT_LIMIT = 30.0  # seconds for wandb.init, online
-DRAIN_LIMIT = 300.0  # seconds for run.finish
+from .._journal.destination import FOREIGN, RunSpec
+from .._variables import seconds
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
     "silent": True,
     "quiet": True,
     "console": "off",
-    "x_disable_stats": True,  # v1: _disable_stats
+    "x_disable_stats": True,
+    "_disable_stats": True,  # its name up to wandb 0.18
     "disable_job_creation": True,
 }
 
@@ -47,19 +45,19 @@ def without(environ: MutableMapping[str, str], *names: str) -> Iterator[None]:
 
 def init_limit() -> float:
     """Seconds that ``wandb.init`` may take."""
-    return seconds(os.environ, "ONE_LOGGER_V1_INIT_TIMEOUT", INIT_LIMIT)
+    return seconds(os.environ, "ONE_LOGGER_V1_INIT_TIMEOUT")
 
 
 def drain_limit() -> float:
     """Seconds that ``run.finish`` may take in the worker: uploading what a server has not taken yet."""
-    return seconds(os.environ, "ONE_LOGGER_V1_DRAIN_TIMEOUT", DRAIN_LIMIT)
+    return seconds(os.environ, "ONE_LOGGER_V1_DRAIN_TIMEOUT")
 
 
 def settings(spec: RunSpec, program: Optional[str] = None, more: Optional[dict[str, Any]] = None) -> Any:
     """``wandb.Settings`` for our run."""
     import wandb
 
-    known = getattr(wandb.Settings, "model_fields", {})
+    known = known_settings()
     # wandb is to give up by itself, where it can: it writes its last rows down then
     wanted = {**_SETTINGS, "init_timeout": init_limit(), "finish_timeout": 0.8 * drain_limit(), **(more or {})}
     if spec.host:
@@ -69,6 +67,41 @@ def settings(spec: RunSpec, program: Optional[str] = None, more: Optional[dict[s
     if program:
         wanted["program"] = program
     return wandb.Settings(**{name: value for name, value in wanted.items() if name in known})
+
+
+def known_settings() -> set[str]:
+    """The names of the settings that the installed wandb has: pydantic's fields, or annotations before wandb 0.19."""
+    import wandb
+
+    known = set(getattr(wandb.Settings, "model_fields", {}))
+    for one in wandb.Settings.__mro__:
+        known.update(vars(one).get("__annotations__", {}))
+    return known
+
+
+def keeps_runs_apart() -> bool:
+    """Can a second run live in this process beside the user's own, by ``reinit="create_new"``?"""
+    import wandb
+
+    fields: dict[str, Any] = getattr(wandb.Settings, "model_fields", {})
+    field = fields.get("reinit")
+    return "create_new" in str(field.annotation if field is not None else "")
+
+
+def unusable() -> Optional[str]:
+    """Why this interpreter's wandb can't be used; None: it can."""
+    try:
+        import wandb
+    except ImportError as error:
+        if error.name == "wandb":
+            return f"wandb is not installed in {sys.executable}"
+        return f"wandb can not be imported in {sys.executable} ({error!r})"
+    except Exception as error:
+        return f"wandb can not be imported in {sys.executable} ({error!r})"
+    if not hasattr(wandb, "init"):  # a folder that happens to be called wandb, W&B's own run folder for example
+        where: Any = list(getattr(wandb, "__path__", [])) or getattr(wandb, "__file__", "?")
+        return f"wandb is not installed in {sys.executable}: {where} is something else"
+    return None
 
 
 def init(spec: RunSpec, run_id: str, folder: str, offline: bool, **more: Any) -> Any:
@@ -103,9 +136,10 @@ def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
     """How to send the run in ``folders`` (a run that went on after a failure has several) to the server."""
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
     if len(folders) < 2 or not _sync_appends():
-        return f"wandb sync{entity} {' '.join(folders)}"
+        return f"wandb sync{entity} {shlex.join(folders)}"
     first, *rest = folders
-    return " && ".join([f"wandb sync{entity} {first}", *(f"wandb sync --append{entity} {one}" for one in rest)])
+    appended = [f"wandb sync --append{entity} {shlex.quote(one)}" for one in rest]
+    return " && ".join([f"wandb sync{entity} {shlex.quote(first)}", *appended])
 
 
 def _sync_appends() -> bool:

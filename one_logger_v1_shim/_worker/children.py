@@ -12,8 +12,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from ._journal import NO_FOLLOW
-from ._spec import started
+from .._journal.files import NO_FOLLOW
+from .._journal.process_table import is_running
 
 _held: list[int] = []
 
@@ -95,15 +95,6 @@ def children() -> list[int]:
             if int(words[1]) == os.getpid() and words[0] != "Z":
                 mine.append(int(entry.parent.name))
     return mine
-
-
-def is_running(pid: int, began: object = None) -> bool:
-    """Is that process there (and no zombie), and the one that began then?"""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return words[0] != "Z" and (began is None or started(pid) == began)
 
 
 def end_children(grace: float = 0.0) -> None:

@@ -13,10 +13,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from . import _server, _wandb
-from ._children import children, end_children, is_running, say
-from ._journal import elsewhere, overflow
-from ._spec import RunSpec, seconds
+from .._journal.destination import RunSpec
+from .._journal.files import overflow
+from .._journal.process_table import is_running
+from .._journal.records import Mark, RunRecord
+from .._variables import seconds
+from . import server, wandb_api
+from .children import children, end_children, say
 from .wandb_file import Scanner, run_files
 
 _ID = re.compile(r"[a-z0-9]{8}")
@@ -24,25 +27,25 @@ _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down w
 
 
 class Run:
-    """A run of the id in ``about``, which an earlier worker may have begun.
+    """A run of the id in ``record``, which an earlier worker may have begun.
 
     Raises:
         ValueError: the id is none of ours.
     """
 
-    def __init__(self, spec: RunSpec, folder: Path, about: dict[str, Any], recovering: bool) -> None:
+    def __init__(self, spec: RunSpec, folder: Path, record: RunRecord, recovering: bool) -> None:
         self.spec = spec
-        self.id = str(about.get("id") or "")
+        self.id = record.id
         if not _ID.fullmatch(self.id):
             raise ValueError(f"{folder}: run.json has no run id")
-        self._about = about
+        self._record = record
         self._overflow = overflow(folder)
         #: the folder that holds ``wandb/``
         self.home = folder.parent.parent if folder.parent.name == "wandb" else folder
-        if not recovering and about.get("base"):
-            self.home = Path(str(about["base"]))
+        if not recovering and record.base:
+            self.home = Path(record.base)
         self._began_in = self.home
-        self._elsewhere = elsewhere(about) if recovering else []
+        self._elsewhere = record.elsewhere if recovering else []
         #: rows that W&B has had before
         self.skip = 0
         self.url: Optional[str] = None
@@ -51,10 +54,10 @@ class Run:
         self._processes: list[int] = []
         self._scanners: dict[Path, Scanner] = {}
 
-    def await_older(self, mark: dict[str, Any]) -> None:
+    def await_older(self, mark: Mark) -> None:
         """Wait until wandb's process of an earlier worker has gone: it may still be writing rows."""
         older = []
-        for entry in mark.get("processes") or []:
+        for entry in mark.processes:
             if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], int) and isinstance(entry[1], str):
                 older.append((entry[0], entry[1]))
         limit = time.monotonic() + _LEAVE
@@ -68,14 +71,14 @@ class Run:
 
     def open(self, offline: bool) -> None:
         """``wandb.init``, after the rows that W&B has on disk; raises whatever wandb raises."""
-        more: dict[str, Any] = {"program": self._about.get("program")}
+        more: dict[str, Any] = {"program": self._record.program}
         again = bool(self._files())
         if again:
             more["resume"] = "allow"
         self.forget_attempts()
         self.skip = self.rows_on_disk()
         self._offline = offline
-        self._run = _wandb.init(self.spec, self.id, str(self.home), offline, **more)
+        self._run = wandb_api.init(self.spec, self.id, str(self.home), offline, **more)
         self.url = getattr(self._run, "url", None)
         self._processes = children()
         if again and not offline:
@@ -89,7 +92,7 @@ class Run:
         row = json.loads(line)
         if not isinstance(row, dict):
             raise ValueError("no JSON object")
-        return _wandb.log(self._run, row, **({"step": step, "commit": True} if self.skip else {}))
+        return wandb_api.log(self._run, row, **({"step": step, "commit": True} if self.skip else {}))
 
     def alive(self) -> bool:
         """Is wandb's own process there?"""
@@ -113,7 +116,7 @@ class Run:
 
     def folders(self) -> list[str]:
         """The W&B folders of the run, oldest first."""
-        return [str(path.parent) for path in self._files()] or [_wandb.run_folder(self._run)]
+        return [str(path.parent) for path in self._files()] or [wandb_api.run_folder(self._run)]
 
     def rows_on_disk(self) -> int:
         """How many rows are whole in W&B's files."""
@@ -150,15 +153,15 @@ class Run:
             return "the W&B server did not take all rows in time"
         if self._upload_failed():
             return "the W&B server refused rows"
-        base_url = _server.server(self.spec)
-        key, _ = _server.credentials(self.spec, os.environ, base_url)
-        why = _server.unreachable(base_url, key, seconds(os.environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT", 5.0))
+        base_url = server.server(self.spec)
+        key, _ = server.credentials(self.spec, os.environ, base_url)
+        why = server.unreachable(base_url, key, seconds(os.environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
         return f"W&B's server may not have all rows ({why})" if why else ""
 
     def _upload_failed(self) -> bool:
         """Did wandb give the upload up? It says so in its log only, and finishes as if all were well."""
         try:
-            log = Path(_wandb.run_folder(self._run)) / "logs" / "debug-internal.log"
+            log = Path(wandb_api.run_folder(self._run)) / "logs" / "debug-internal.log"
             with log.open("rb") as lines:
                 return any(b"filestream: fatal error" in line for line in lines)
         except OSError:

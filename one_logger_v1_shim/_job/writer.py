@@ -1,4 +1,4 @@
-"""The job's end of the journal: rows in, lines on disk."""
+"""The job's end of the journal: rows and calls in, lines on disk. Runs in the job's process."""
 
 from __future__ import annotations
 
@@ -8,41 +8,43 @@ import tempfile
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any, Optional
+from typing import Optional
 
+from .._journal.files import NO_FOLLOW, folder_name, is_own, overflow, segment
+from .._journal.lines import FINISH, FROM
+from .._journal.records import RunRecord
 from .._log import logger, warn_once
-from ._journal import FINISH, FROM, NO_FOLLOW, folder_name, is_own, overflow, segment, write_json
 
 SEGMENT_BYTES = 16 * 1024 * 1024
-_CONTROL = b"#"  # begins a line that is no row
 # Rows that no disk takes are kept in memory up to these limits, and offered again with each new row.
 _MOST_KEPT = 10_000
 _MOST_KEPT_BYTES = 64 * 1024 * 1024
 _RETRY = 1.0  # seconds between offers
 
 
-def begin(base: Path, run_id: str, keep: bool, about: dict[str, Any], followed: bool = True) -> Journal:
+def begin(base: Path, record: RunRecord, followed: bool = True) -> Journal:
     """A new journal in a new folder under ``base``; in the temp directory if that can't be or is not wanted.
 
-    ``about`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
+    ``record`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
     when the temp directory takes nothing either.
     """
-    name = folder_name(run_id)
-    if keep:
+    name = folder_name(record.id)
+    if record.keep:
         try:
             (base / "wandb").mkdir(parents=True, exist_ok=True)
             folder = base / "wandb" / name
             folder.mkdir()  # fails on anything that is there, a symlink too
-            write_json(folder / "run.json", {**about, "base": str(base)})
+            replace(record, base=str(base)).write(folder)
             return Journal(folder, followed)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
                       f"{tempfile.gettempdir()}")  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
-    write_json(folder / "run.json", {**about, "base": str(folder if keep else base)})
+    replace(record, base=str(folder if record.keep else base)).write(folder)
     return Journal(folder, followed)
 
 
@@ -75,17 +77,17 @@ class Journal:
     @property
     def rows(self) -> int:
         """Rows so far, wherever they are."""
-        return self._written + self._lost + sum(1 for line in self._queue if not line.startswith(_CONTROL))
+        return self._written + self.unwritten
 
     @property
     def unwritten(self) -> int:
         """Rows that no disk has taken."""
-        return len(self._queue) + self._lost
+        return sum(map(_rows_in, self._queue)) + self._lost if self._queue else self._lost
 
     def append(self, line: bytes) -> None:
-        """Put one line (given without its end) on disk.
+        """Put a line (given without its end), or the calls before a row and the row, on disk in one step.
 
-        Raises nothing: trouble is said once, and the line offered again later.
+        Raises nothing: trouble is logged once, and the line is offered again later.
         """
         if self._descriptor is None:
             return
@@ -103,9 +105,9 @@ class Journal:
             self._busy = False
 
     def _is_interrupted(self) -> bool:
-        """Is this a signal handler that has come into the middle of :meth:`append`?
+        """Did a signal handler come into the middle of :meth:`append`?
 
-        Else an exception has come between its end and its last words, and nobody is busy any more.
+        Otherwise an earlier ``append`` raised before it could reset ``_busy``; the flag is stale.
         """
         frame: Optional[FrameType] = sys._getframe(2)
         while frame is not None:
@@ -117,7 +119,7 @@ class Journal:
     def end(self, exit_code: int) -> None:
         """Write the last line, with the job's exit code, and give the file back; what comes later is dropped."""
         interrupted, self._busy = self._busy, False
-        self.append(f"{FINISH} {exit_code}".encode())
+        self.append(FINISH + f" {exit_code}".encode())
         # Who was interrupted in the middle of a row may have the number in hand: it must not become another file's.
         self.close(leave_open=interrupted)
 
@@ -134,7 +136,7 @@ class Journal:
         queue = self._queue
         if self._opening is not None:  # somebody was interrupted there: the old file is closed to new rows
             self._rotate()
-        if len(queue) > 1 and time.monotonic() < self._retry and not queue[-1].startswith(_CONTROL):
+        if len(queue) > 1 and time.monotonic() < self._retry and not queue[-1].startswith(FINISH):
             self._bound()
             return
         if not self._flush():
@@ -159,7 +161,7 @@ class Journal:
         descriptor = self._descriptor
         if descriptor is None:
             return False
-        length, rows, written = len(data), not data.startswith(_CONTROL), 0
+        length, rows, written = len(data), _rows_in(data), 0
         try:
             end = os.lseek(descriptor, 0, os.SEEK_CUR)
             if end == self._size or not self._has_it(descriptor, end, data):
@@ -245,7 +247,7 @@ class Journal:
         self._opening = path
         try:
             descriptor = os.open(path, flags, 0o666)
-            head = f"{FROM} {self._written}\n".encode()
+            head = FROM + f" {self._written}\n".encode()
             try:
                 if os.write(descriptor, head) != len(head):
                     raise OSError(0, "the disk is full")
@@ -269,5 +271,11 @@ class Journal:
         queue = self._queue
         size = sum(map(len, queue))
         while len(queue) > _MOST_KEPT or size > _MOST_KEPT_BYTES:
-            size -= len(queue.popleft())
-            self._lost += 1
+            dropped = queue.popleft()
+            size -= len(dropped)
+            self._lost += _rows_in(dropped)
+
+
+def _rows_in(data: bytes) -> int:
+    """How many rows are in ``data``: a row, the calls before a row and the row, or a line that is no row."""
+    return 1 if data[:1] == b"{" or b"\n{" in data else 0
