@@ -7,5 +7,6 @@ Runs in the command's own process, never in a job. Standard library only, except
     names, scopes, reading          what of v1 a file uses, from the syntax tree
     literals, judging, scanning     whether that works as it stands: ``scan``
     pins, yaml_strings              requirement files and Hydra's YAML: text, no syntax tree
-    rewrite, record, swapping       the import paths, and the way back: ``swap``
+    rewrite, strings, swapping      which import paths are to be swapped: ``swap``
+    changes, record                 writing it, and the way back
 """

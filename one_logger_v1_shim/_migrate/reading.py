@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Optional
 
-from .names import IMPORT_FUNCTIONS, MODULES, Reference, reference, v1_name
+from .names import IMPORT_FUNCTIONS, MODULES, ROOTS, Reference, reference, v1_name
 from .scopes import Assigned, Defined, Imported, Other, Scope, walk
 from .source import Source, parse
 
@@ -41,6 +41,8 @@ class Reading:
     attributes: dict[str, list[Assigned]] = field(default_factory=dict)
     #: what functions return, by the id of their node
     returned: dict[int, list[Where]] = field(default_factory=dict)
+    #: ``x.one_logger``
+    root_attributes: list[tuple[ast.Attribute, Scope]] = field(default_factory=list)
     parents: dict[int, ast.AST] = field(default_factory=dict)
     strings: list[ast.Constant] = field(default_factory=list)
     joined: list[ast.JoinedStr] = field(default_factory=list)
@@ -205,6 +207,8 @@ def _sort_in(reading: Reading, node: ast.AST, scope: Scope) -> None:
         reading.strings.append(node)
     elif isinstance(node, ast.JoinedStr):
         reading.joined.append(node)
+    elif isinstance(node, ast.Attribute) and node.attr in ROOTS:
+        reading.root_attributes.append((node, scope))
     elif isinstance(node, ast.Return) and node.value is not None:
         function_node = _function_of(reading, node)
         if function_node is not None:

@@ -150,7 +150,7 @@ def _bind(node: ast.AST, scope: Scope) -> None:
     elif isinstance(node, ast.Assign):
         for target in node.targets:
             _bind_target(target, node.value, scope)
-    elif (isinstance(node, ast.AnnAssign) and node.value is not None) or isinstance(node, ast.NamedExpr):
+    elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and isinstance(node.value, ast.expr):
         _bind_target(node.target, node.value, scope)
     elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         scope.bind(node.name, Defined(node, scope))

@@ -1,0 +1,174 @@
+"""Which reads of a name are reads of what an import has bound, and of nothing else: with libcst's scopes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Optional, Union
+
+import libcst as cst
+from libcst.metadata import (
+    ExpressionContext,
+    ExpressionContextProvider,
+    ImportAssignment,
+    MetadataWrapper,
+    ParentNodeProvider,
+    Scope,
+    ScopeProvider,
+)
+from libcst.metadata.scope_provider import ClassScope, GlobalScope
+
+SHIM = "one_logger_v1_shim"
+_LOOKS_AT_NAMES = {"globals", "locals", "vars", "eval", "exec", "dir"}
+
+
+@dataclass(frozen=True)
+class BareImport:
+    """``import a.b``, or one name of ``import a.b, c.d``: it binds ``a``."""
+
+    node: cst.ImportAlias
+    statement: cst.Import
+    root: cst.Name
+    dotted: str
+
+
+class Uses:
+    """The scopes and names of one program.
+
+    Args:
+        taken: names that other files take from this one.
+    """
+
+    def __init__(
+        self,
+        wrapper: MetadataWrapper,
+        text: str,
+        taken: Collection[str],
+        names: Sequence[cst.Name],
+        calls: Collection[str],
+        imports: Sequence[cst.Import],
+    ) -> None:
+        self._scopes = wrapper.resolve(ScopeProvider)
+        self._parents = wrapper.resolve(ParentNodeProvider)
+        self._contexts = wrapper.resolve(ExpressionContextProvider)
+        self._text = text
+        self._taken = taken
+        self._names = names
+        self._calls = set(calls)
+        self._imports = imports
+        #: scopes that bind the shim's name, or will
+        self.binders: list[Optional[Scope]] = self._shim_imports()
+
+    def home(self, alias: BareImport) -> Optional[Scope]:
+        """The scope whose name the import binds: with ``global``, not the one that it stands in."""
+        scope = self._scopes.get(alias.node)
+        if scope is None:
+            return None
+        homes = [
+            one.scope for one in scope[alias.root.value]
+            if isinstance(one, ImportAssignment) and one.node is alias.statement
+        ]  # fmt: skip
+        return homes[0] if homes else None
+
+    def reads(self, aliases: list[BareImport]) -> Union[list[cst.Name], str]:
+        """The reads of what the imports bind; or why it can not be said which these are."""
+        root = aliases[0].root.value
+        home = self.home(aliases[0])
+        if home is None:
+            return "its scope is unclear"
+        why = self._seen_from_outside(root, home)
+        if why:
+            return why
+        statements = {id(alias.statement) for alias in aliases}
+        uses = []
+        for name in self._names:
+            if name.value != root or self._is_no_variable(name):
+                continue
+            scope = self._scopes.get(name)
+            if scope is None:
+                return "one of its uses is in no clear scope"
+            meant = list(scope[root])
+            ours = [one for one in meant if id(getattr(one, "node", None)) in statements and one.scope is home]
+            if not ours:
+                continue
+            if len(ours) != len(meant) or self._contexts.get(name) is not ExpressionContext.LOAD:
+                return "it is also bound by something else"
+            if self._is_shown(name):
+                return "an f-string prints it by name"
+            if self._is_covered(scope, home):
+                return f"a scope between import and use binds {SHIM}"
+            uses.append(name)
+        if self.shim_is_a_variable():
+            return f"{SHIM} is a name of the program's own"
+        return uses
+
+    def _seen_from_outside(self, root: str, home: Scope) -> str:
+        """Why the name may be used where the scopes of this file do not show it; "" if it is not."""
+        if isinstance(home, ClassScope):
+            return "it is an attribute of a class"
+        if isinstance(home, GlobalScope) and root in self._taken:
+            return "other files take it from this one"
+        if self._calls & _LOOKS_AT_NAMES:
+            return f"{', '.join(sorted(self._calls & _LOOKS_AT_NAMES))}() may look it up"
+        quoted = re.search(rf"[\"'](?:[^\"'\n]*[^\w\"'\n])?{root}\b", self._text)
+        if quoted is not None:
+            return "a string has it"
+        if re.search(rf"#\s*type:.*\b{root}\b", self._text):
+            return "a type comment has it"
+        return ""
+
+    def _is_no_variable(self, name: cst.Name) -> bool:
+        """``x.one_logger``, ``f(one_logger=1)``: an attribute or a keyword of that name."""
+        parent = self._parents.get(name)
+        if isinstance(parent, cst.Attribute):
+            return parent.attr is name
+        if isinstance(parent, cst.Arg):
+            return parent.keyword is name
+        return isinstance(parent, cst.MatchKeywordElement) and parent.key is name
+
+    def _is_shown(self, name: cst.Name) -> bool:
+        """Is this in ``f"{one_logger.core=}"``?"""
+        parent: Any = self._parents.get(name)
+        while parent is not None and not isinstance(parent, cst.BaseStatement):
+            if isinstance(parent, cst.FormattedStringExpression) and parent.equal is not None:
+                return True
+            parent = self._parents.get(parent)
+        return False
+
+    def _shim_imports(self) -> list[Optional[Scope]]:
+        """The scopes that bind the shim's name already."""
+        return [
+            self._scopes.get(alias)
+            for statement in self._imports
+            for alias in statement.names
+            if alias.asname is None and dotted(alias.name)[1].value == SHIM
+        ]
+
+    def _is_covered(self, scope: Scope, home: Scope) -> bool:
+        """Would the shim's name, read in ``scope``, mean that of another scope than ``home``?"""
+        while scope is not home and not isinstance(scope, GlobalScope):
+            if any(scope is one for one in self.binders):
+                return True
+            scope = scope.parent
+        return False
+
+    def shim_is_a_variable(self) -> bool:
+        """Does the program bind the shim's name to something else than the shim?"""
+        for name in self._names:
+            if name.value == SHIM and not self._is_no_variable(name):
+                scope = self._scopes.get(name)
+                bound = list(scope[SHIM]) if scope is not None else []
+                if scope is None or not all(isinstance(one, ImportAssignment) for one in bound):
+                    return True
+        return False
+
+
+def dotted(node: cst.BaseExpression) -> tuple[str, cst.Name]:
+    """A dotted name as text, and its first part."""
+    parts = []
+    while isinstance(node, cst.Attribute):
+        parts.append(node.attr.value)
+        node = node.value
+    root = cst.ensure_type(node, cst.Name)
+    return ".".join([root.value, *reversed(parts)]), root
