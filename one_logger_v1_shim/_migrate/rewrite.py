@@ -21,7 +21,7 @@ from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 from .files import Unreadable
 from .names import MODULES, ROOTS, reference
 from .source import Edit
-from .uses import SHIM, BareImport, Uses, dotted
+from .uses import SHIM, BareImport, Found, Uses, dotted
 
 
 @dataclass
@@ -66,37 +66,13 @@ def rewrite(text: str, own: Collection[str] = (), taken: Collection[str] = ()) -
         raise Unreadable("does not parse: too deeply nested, or too large") from None
 
 
-class _Collector(cst.CSTVisitor):
-    def __init__(self) -> None:
-        self.imports: list[cst.Import] = []
-        self.froms: list[cst.ImportFrom] = []
-        self.names: list[cst.Name] = []
-        self.calls: set[str] = set()
-
-    def visit_Import(self, node: cst.Import) -> bool:
-        self.imports.append(node)
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        self.froms.append(node)
-        return False
-
-    def visit_Name(self, node: cst.Name) -> None:
-        if node.value in ROOTS or node.value == SHIM:
-            self.names.append(node)
-
-    def visit_Call(self, node: cst.Call) -> None:
-        if isinstance(node.func, cst.Name):
-            self.calls.add(node.func.value)
-
-
 class _Rewriter:
     def __init__(self, wrapper: MetadataWrapper, text: str, own: Collection[str], taken: Collection[str]) -> None:
         self._spans = wrapper.resolve(ByteSpanPositionProvider)
         self._own = own
-        self._found = _Collector()
+        self._found = Found()
         wrapper.module.visit(self._found)
-        self._uses = Uses(wrapper, text, taken, self._found.names, self._found.calls, self._found.imports)
+        self._uses = Uses(wrapper, text, taken, self._found)
         self._out = Rewriting()
 
     def rewriting(self) -> Rewriting:

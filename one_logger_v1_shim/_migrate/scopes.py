@@ -158,6 +158,10 @@ def _bind(node: ast.AST, scope: Scope) -> None:
         scope.bind(node.name, Other())
     elif isinstance(node, (ast.For, ast.AsyncFor, ast.comprehension)):
         _bind_others(node.target, scope)
+    elif isinstance(node, ast.ExceptHandler) or type(node).__name__ in ("MatchAs", "MatchStar"):
+        name = getattr(node, "name", None)
+        if name is not None:
+            scope.bind(name, Other())
     elif isinstance(node, ast.withitem) and node.optional_vars is not None:
         _bind_target(node.optional_vars, node.context_expr, scope)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
@@ -19,7 +20,19 @@ from libcst.metadata import (
 )
 from libcst.metadata.scope_provider import ClassScope, GlobalScope
 
+from .names import ROOTS
+
 SHIM = "one_logger_v1_shim"
+_BINDING_NODES = {
+    "MatchAs",
+    "MatchStar",
+    "MatchMapping",
+    "NameItem",
+    "TypeAlias",
+    "TypeVar",
+    "TypeVarTuple",
+    "ParamSpec",
+}
 _LOOKS_AT_NAMES = {"globals", "locals", "vars", "eval", "exec", "dir"}
 
 
@@ -33,6 +46,49 @@ class BareImport:
     dotted: str
 
 
+class Found(cst.CSTVisitor):
+    """What of a program is looked at here."""
+
+    def __init__(self) -> None:
+        self.imports: list[cst.Import] = []
+        self.froms: list[cst.ImportFrom] = []
+        #: variables, attributes and keywords that are called like one of v1's modules, or the shim
+        self.names: list[cst.Name] = []
+        #: names of functions that are called
+        self.calls: set[str] = set()
+        self.strings: list[str] = []
+
+    def visit_Import(self, node: cst.Import) -> bool:
+        """Keep it."""
+        self.imports.append(node)
+        return False
+
+    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
+        """Keep it."""
+        self.froms.append(node)
+        return False
+
+    def visit_Name(self, node: cst.Name) -> None:
+        """Keep it."""
+        if node.value in ROOTS or node.value == SHIM:
+            self.names.append(node)
+
+    def visit_Call(self, node: cst.Call) -> None:
+        """Keep the function's name."""
+        if isinstance(node.func, cst.Name):
+            self.calls.add(node.func.value)
+
+    def visit_Expr(self, node: cst.Expr) -> bool:
+        """A docstring is no name of anything."""
+        return not isinstance(node.value, (cst.SimpleString, cst.ConcatenatedString))
+
+    def visit_SimpleString(self, node: cst.SimpleString) -> None:
+        """Keep the text."""
+        value = node.evaluated_value
+        if isinstance(value, str):
+            self.strings.append(value)
+
+
 class Uses:
     """The scopes and names of one program.
 
@@ -40,23 +96,13 @@ class Uses:
         taken: names that other files take from this one.
     """
 
-    def __init__(
-        self,
-        wrapper: MetadataWrapper,
-        text: str,
-        taken: Collection[str],
-        names: Sequence[cst.Name],
-        calls: Collection[str],
-        imports: Sequence[cst.Import],
-    ) -> None:
+    def __init__(self, wrapper: MetadataWrapper, text: str, taken: Collection[str], found: Found) -> None:
         self._scopes = wrapper.resolve(ScopeProvider)
         self._parents = wrapper.resolve(ParentNodeProvider)
         self._contexts = wrapper.resolve(ExpressionContextProvider)
         self._text = text
         self._taken = taken
-        self._names = names
-        self._calls = set(calls)
-        self._imports = imports
+        self._found = found
         #: scopes that bind the shim's name, or will
         self.binders: list[Optional[Scope]] = self._shim_imports()
 
@@ -82,7 +128,7 @@ class Uses:
             return why
         statements = {id(alias.statement) for alias in aliases}
         uses = []
-        for name in self._names:
+        for name in self._found.names:
             if name.value != root or self._is_no_variable(name):
                 continue
             scope = self._scopes.get(name)
@@ -92,7 +138,7 @@ class Uses:
             ours = [one for one in meant if id(getattr(one, "node", None)) in statements and one.scope is home]
             if not ours:
                 continue
-            if len(ours) != len(meant) or self._contexts.get(name) is not ExpressionContext.LOAD:
+            if len(ours) != len(meant) or self._binds(name):
                 return "it is also bound by something else"
             if self._is_shown(name):
                 return "an f-string prints it by name"
@@ -109,10 +155,9 @@ class Uses:
             return "it is an attribute of a class"
         if isinstance(home, GlobalScope) and root in self._taken:
             return "other files take it from this one"
-        if self._calls & _LOOKS_AT_NAMES:
-            return f"{', '.join(sorted(self._calls & _LOOKS_AT_NAMES))}() may look it up"
-        quoted = re.search(rf"[\"'](?:[^\"'\n]*[^\w\"'\n])?{root}\b", self._text)
-        if quoted is not None:
+        if self._found.calls & _LOOKS_AT_NAMES:
+            return f"{', '.join(sorted(self._found.calls & _LOOKS_AT_NAMES))}() may look it up"
+        if any(_reads(text, root) for text in self._found.strings):
             return "a string has it"
         if re.search(rf"#\s*type:.*\b{root}\b", self._text):
             return "a type comment has it"
@@ -127,6 +172,11 @@ class Uses:
             return parent.keyword is name
         return isinstance(parent, cst.MatchKeywordElement) and parent.key is name
 
+    def _binds(self, name: cst.Name) -> bool:
+        """Does the name stand where it is set or deleted? libcst takes some of these places for reads."""
+        parent = type(self._parents.get(name)).__name__
+        return self._contexts.get(name) is not ExpressionContext.LOAD or parent in _BINDING_NODES
+
     def _is_shown(self, name: cst.Name) -> bool:
         """Is this in ``f"{one_logger.core=}"``?"""
         parent: Any = self._parents.get(name)
@@ -140,7 +190,7 @@ class Uses:
         """The scopes that bind the shim's name already."""
         return [
             self._scopes.get(alias)
-            for statement in self._imports
+            for statement in self._found.imports
             for alias in statement.names
             if alias.asname is None and dotted(alias.name)[1].value == SHIM
         ]
@@ -155,7 +205,7 @@ class Uses:
 
     def shim_is_a_variable(self) -> bool:
         """Does the program bind the shim's name to something else than the shim?"""
-        for name in self._names:
+        for name in self._found.names:
             if name.value == SHIM and not self._is_no_variable(name):
                 scope = self._scopes.get(name)
                 bound = list(scope[SHIM]) if scope is not None else []
@@ -172,3 +222,14 @@ def dotted(node: cst.BaseExpression) -> tuple[str, cst.Name]:
         node = node.value
     root = cst.ensure_type(node, cst.Name)
     return ".".join([root.value, *reversed(parts)]), root
+
+
+def _reads(text: str, root: str) -> bool:
+    """Is the text an expression that reads the name, as an annotation in quotes does?"""
+    if root not in text:
+        return False
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return any(isinstance(node, ast.Name) and node.id == root for node in ast.walk(tree))
