@@ -73,7 +73,7 @@ def _do(changes: Iterable[Change], given: argparse.Namespace, done: str) -> int:
         for change in changes:
             if not writes:
                 sys.stdout.writelines(change.diff())
-            elif change.changes or given.back:
+            elif change.changes or change.rest:
                 why = write_back(change) if given.back else write(change)
                 if why:
                     change.left, change.places, change.after = [(0, why)], 0, change.before

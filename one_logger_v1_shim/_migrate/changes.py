@@ -64,7 +64,7 @@ def write(change: Change) -> str:
             kept.write()
             raise
     except Unreadable as error:
-        return error.reason
+        return f"not written: {record.NAME} beside it is {error.reason}"
     except OSError as error:
         return f"not written: {reason_of(error)}"
     return ""
@@ -141,6 +141,8 @@ def write_back(change: Change) -> str:
         else:
             kept.files.pop(change.path.name, None)
         kept.write()
-    except (OSError, Unreadable) as error:
-        return f"not written: {reason_of(error) if isinstance(error, OSError) else error}"
+    except Unreadable as error:
+        return f"not written: {record.NAME} beside it is {error.reason}"
+    except OSError as error:
+        return f"not written: {reason_of(error)}"
     return ""

@@ -65,7 +65,7 @@ def utils_config(config: Optional[Config]) -> Verdict:
     ]
     verdicts = []
     for flag, key, table, name in switched:
-        if flag is UNKNOWN and config.constant(key, None) is not None:
+        if flag is UNKNOWN and key in config.keys and config.constant(key, None) is not None:
             verdicts.append(Verdict(OK, f"refused where {name} is false: {key!r}"))
         # None for the key of a feature that is off is BioNeMo's way of leaving it out
         if flag or config.constant(key, ...) is None:

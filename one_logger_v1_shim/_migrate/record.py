@@ -120,12 +120,12 @@ class Record:
         try:
             data = json.loads(path.read_bytes())
             if data["format"] != FORMAT:
-                raise Unreadable(f"{path}: format {data['format']!r}; this version reads {FORMAT}")
+                raise Unreadable(f"a record of format {data['format']!r}; this version reads {FORMAT}")
             return cls(folder, {name: [_swap(one) for one in swaps] for name, swaps in data["files"].items()})
         except FileNotFoundError:
             return cls(folder)
         except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-            raise Unreadable(f"{path}: no record of a swap ({error})") from None
+            raise Unreadable(f"no record of a swap ({error})") from None
 
     def write(self) -> None:
         """Write it whole; an empty one is removed. Raises ``OSError``."""

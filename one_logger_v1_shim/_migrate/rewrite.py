@@ -11,6 +11,7 @@ Only names are replaced: v1's root by the shim's, at the place where it stands. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Optional
@@ -22,6 +23,8 @@ from .files import Unreadable
 from .names import MODULES, ROOTS, reference
 from .source import Edit
 from .uses import SHIM, BareImport, Found, Uses, dotted
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
 @dataclass
@@ -55,15 +58,26 @@ def rewrite(text: str, own: Collection[str] = (), taken: Collection[str] = ()) -
         Unreadable: libcst can not parse it.
     """
     try:
-        module = cst.parse_module(text)
-        if module.code != text:
-            raise Unreadable("libcst would not write it back as it is")
-        wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
+        wrapper = MetadataWrapper(_parsed(text), unsafe_skip_copy=True)
         return _Rewriter(wrapper, text, own, taken).rewriting()
     except cst.ParserSyntaxError as error:
         raise Unreadable(f"does not parse: {error.message.splitlines()[0]}", error.raw_line) from None
     except (RecursionError, MemoryError):
         raise Unreadable("does not parse: too deeply nested, or too large") from None
+
+
+def _parsed(text: str) -> cst.Module:
+    module = cst.parse_module(text)
+    if module.code != text:
+        # libcst loses some blank lines and comments after the last statement; nothing is to be done there.
+        lines = _LINE.findall(text)
+        while lines and lines[-1].partition("#")[0].strip() == "":
+            lines.pop()
+        body = "".join(lines)
+        module = cst.parse_module(body)
+        if module.code != body:
+            raise Unreadable("libcst does not reproduce it, so that places in it are not certain")
+    return module
 
 
 class _Rewriter:

@@ -1,4 +1,4 @@
-"""Strings that name v1's modules: swapped with ``--strings``, listed without it; strings that only look like it stay."""
+"""Strings that name v1's modules: swapped with ``--strings``, listed without; those that only look like it stay."""
 
 from __future__ import annotations
 
