@@ -20,9 +20,9 @@ CORE = [
     ("from one_logger import core", "core.OneLogger"),
     ("from one_logger import (\n    core as c,  # one_logger\n)", "c.OneLogger"),
     ("import importlib\nm = importlib.import_module('one_logger.core')", "m.OneLogger"),
-    ("import importlib\nm = importlib.import_module('one_logger')", "getattr(m, 'OneLogger')"),
+    ("import importlib\nm = importlib.import_module('one_logger')", 'getattr(m, "OneLogger")'),
     ("m = __import__('one_logger.core')", "m.core.OneLogger"),
-    ("import sys, one_logger", "sys.modules['one_logger'].OneLogger"),
+    ("import sys, one_logger", 'sys.modules["one_logger"].OneLogger'),
 ]
 
 #: the same for ``OneLoggerUtils``
