@@ -57,13 +57,33 @@ DECOYS = [
     "numbers = [one_logger for one_logger in range(3)]",
     "f = lambda one_logger, *, one_logger_utils=5: (one_logger, one_logger_utils)\nf(one_logger=1)",
     "def local():\n    one_logger = 7\n    return [one_logger + one for one in range(2)]\nlocal()",
-    "text = 'one_logger is required'; key = {'one_logger': 1}['one_logger']",
-    "hasattr(key, 'one_logger') if 'key' in dir() else None",
+    "text = 'one_logger is required'",
     "'''one_logger.core'''  # import one_logger",
 ]
 
+#: more uses of the names, which may be bound here or not: the same happens in both programs
+FOLLOWS = [
+    "one_logger = one_logger.core.OneLogger({'project': 'q'})\none_logger.log_metrics({'n': 1})",
+    "if not one_logger: one_logger = None\none_logger.core.OneLogger({'project': 'q'})",
+    "def later():\n    made = one_logger.OneLogger({'project': 'z'})\n    import one_logger_utils.core\n"
+    "    return made\nlater()",
+    "def later():\n    import one_logger.core\n    return one_logger_utils.core.OneLoggerUtils(CONFIG)\nlater()",
+    "def later():\n    one_logger.OneLogger({'project': 'z'})\n    one_logger = 1\nlater()",
+    "def shadow(one_logger=one_logger.core):\n    return one_logger.__name__\nprint(shadow())",
+    "print([one_logger for one_logger in [one_logger.core.__name__]])",
+    "print(f'{one_logger.core.__name__:>30}', one_logger_utils.__name__)",
+    "print(Job.one_logger.core.__name__)",
+    "class Other:\n    one_logger = one_logger.core\nprint(Other.one_logger.__name__)",
+    "for one_logger in [one_logger.core]: print(one_logger.__name__)",
+    "(one_logger := one_logger.core)\nprint(one_logger.__name__)",
+    "del one_logger\none_logger.core",
+    "import one_logger_utils\nprint(one_logger_utils.core.VERSION)",
+]
+
+_GUARD = "try:\n{0:4}\nexcept (NameError, AttributeError, TypeError) as error: print(type(error).__name__)"
+
 #: what may happen to the name at the end of the program
-ENDS = ["", "one_logger = 1\n", "for one_logger in (): pass\n", "try: del one_logger\nexcept NameError: pass\n"]
+ENDS = ["", "", "one_logger = 1\n", "for one_logger in (): pass\n", "key = {'one_logger': 1}['one_logger']\n"]
 
 _CALLBACKS = [
     "on_app_start()", "on_app_end()", "on_model_init_start()", "on_model_init_end()",
@@ -106,5 +126,7 @@ def programs(draw: Any) -> str:
         statement, use = draw(st.one_of(core_blocks(), utils_blocks()))
         place = draw(st.sampled_from(PLACES))
         parts.append(place.format(_Indented(statement), _Indented(use)))
+        for follow in draw(st.lists(st.sampled_from(FOLLOWS), max_size=2)):
+            parts.append(_GUARD.format(_Indented(follow)))
     parts.append(draw(st.sampled_from(ENDS)))
     return "\n".join(parts) + draw(st.sampled_from(["\n", "", "\n\n# one_logger\n"]))
