@@ -17,8 +17,8 @@ from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
 from typing import Any
 
-from .files import Problem, Unreadable
-from .source import Edit, Offsets, Place, decoded
+from .files import NOTEBOOK, Found, Problem, Unreadable
+from .source import Edit, Offsets, Place, PythonFile, Source, decoded
 
 # one character of a JSON string, as it is written: a surrogate pair is one
 _CHARACTER = re.compile(
@@ -191,3 +191,8 @@ def _pass(line: str) -> str:
     indent = body[: len(body) - len(body.lstrip())]
     room = len(body) - len(indent)
     return indent + ("pass".ljust(room) if room >= 4 else "0".ljust(room)) + line[len(body) :]
+
+
+def source_of(found: Found, data: bytes) -> Source:
+    """The text of a Python file or of a notebook. Raises :class:`Unreadable`."""
+    return Notebook(found.path, data) if found.kind == NOTEBOOK else PythonFile(found.path, data)

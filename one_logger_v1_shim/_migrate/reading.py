@@ -41,6 +41,8 @@ class Reading:
     attributes: dict[str, list[Assigned]] = field(default_factory=dict)
     #: what functions return, by the id of their node
     returned: dict[int, list[Where]] = field(default_factory=dict)
+    #: reads of a name like v1's
+    root_names: list[tuple[ast.Name, Scope]] = field(default_factory=list)
     #: ``x.one_logger``
     root_attributes: list[tuple[ast.Attribute, Scope]] = field(default_factory=list)
     parents: dict[int, ast.AST] = field(default_factory=dict)
@@ -207,6 +209,8 @@ def _sort_in(reading: Reading, node: ast.AST, scope: Scope) -> None:
         reading.strings.append(node)
     elif isinstance(node, ast.JoinedStr):
         reading.joined.append(node)
+    elif isinstance(node, ast.Name) and node.id in ROOTS and isinstance(node.ctx, ast.Load):
+        reading.root_names.append((node, scope))
     elif isinstance(node, ast.Attribute) and node.attr in ROOTS:
         reading.root_attributes.append((node, scope))
     elif isinstance(node, ast.Return) and node.value is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from . import judging
-from .files import NOTEBOOK, PINS, YAML, Found, Problem, Unreadable, find, read
+from .files import PINS, YAML, Found, Problem, Unreadable, find, read
 from .findings import (
     CALL,
     CONSTRUCTION,
@@ -26,12 +26,12 @@ from .findings import (
 )  # fmt: skip
 from .literals import Config, config_of
 from .names import EXTRAS, MODULES, ROOTS, is_swapped, reference
-from .notebook import Notebook
+from .notebook import Notebook, source_of
 from .own import OwnModules
 from .pins import is_pin_file, pins_in_command, pins_of
 from .reading import Instance, Reading, read_python
 from .scopes import Scope
-from .source import PythonFile, Source, decoded
+from .source import decoded
 from .strings import strings_of
 from .yaml_strings import yaml_strings
 
@@ -55,6 +55,8 @@ def scan(paths: Sequence[Path]) -> list[Finding]:
                 guesses += by_name
         except Unreadable as error:
             findings.append(_problem(Problem(found.path, error.reason, error.line)))
+        except RecursionError:
+            findings.append(_problem(Problem(found.path, "too deeply nested")))
     # A name alone proves nothing: it counts in a tree that uses v1.
     if any(one.kind in (IMPORT, STRING) for one in findings):
         findings += guesses
@@ -73,14 +75,11 @@ def _file(found: Found, data: bytes, own: OwnModules) -> tuple[list[Finding], li
     if found.kind == YAML:
         uses = yaml_strings(decoded(data, "utf-8"))
         return [Finding(path, one.line, STRING, OK, one.text, "swap --strings") for one in uses], []
-    source: Source
+    source = source_of(found, data)
     more: list[Finding] = []
-    if found.kind == NOTEBOOK:
-        source = notebook = Notebook(found.path, data)
-        more = [_problem(one) for one in notebook.problems]
-        more += [_pin(path, line, pin) for line, text in notebook.magics for pin in pins_in_command(text)]
-    else:
-        source = PythonFile(found.path, data)
+    if isinstance(source, Notebook):
+        more = [_problem(one) for one in source.problems]
+        more += [_pin(path, line, pin) for line, text in source.magics for pin in pins_in_command(text)]
     uses_of = _Uses(read_python(source), own)
     uses_of.look()
     return more + uses_of.findings, uses_of.guesses

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .changes import Change
-from .files import NOTEBOOK, YAML, Found, Problem, Unreadable, find, read
+from .files import YAML, Found, Problem, Unreadable, find, read
 from .names import ROOTS, v1_name
-from .notebook import Notebook
+from .notebook import Notebook, source_of
 from .own import OwnModules
 from .reading import Reading, read_python
 from .rewrite import rewrite
 from .scopes import Imported, Other
-from .source import Edit, Offsets, PythonFile, Source, decoded, parse, replaced
+from .source import Edit, Offsets, Source, decoded, parse, replaced
 from .strings import StringUse, strings_of
 from .yaml_strings import yaml_strings
 
@@ -41,7 +41,7 @@ def swap(paths: Sequence[Path], strings: bool) -> Iterator[Change]:
         except Unreadable as error:
             change.after = change.before
             change.left.append((error.line, error.reason))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             change.after = change.before
             change.left.append((0, f"left as it is: {error}"))
         if change.changes or change.left:
@@ -52,12 +52,9 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
     if found.kind == YAML:
         _swap_yaml(change, strings)
         return
-    source: Source
-    if found.kind == NOTEBOOK:
-        source = notebook = Notebook(found.path, change.before)
-        change.left += [(one.line, one.reason) for one in notebook.problems]
-    else:
-        source = PythonFile(found.path, change.before)
+    source = source_of(found, change.before)
+    if isinstance(source, Notebook):
+        change.left += [(one.line, one.reason) for one in source.problems]
     reading = read_python(source)
     offsets = Offsets(source.text)
     own_roots = {root for root in ROOTS if own.provider(found.path, root) is not None}
@@ -70,7 +67,7 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
     for use in strings_of(reading):
         if use.names is None or use.names.dotted.partition(".")[0] not in own_roots:
             edits += _string(use, change, strings, source.place(use.line).line)
-    _apply(source, edits, change)
+    _apply(found, source, edits, change)
 
 
 def _swap_yaml(change: Change, strings: bool) -> None:
@@ -105,14 +102,12 @@ def _imports_v1(reading: Reading, own_roots: set[str], change: Change, source: S
     return found
 
 
-def _apply(source: Source, edits: list[Edit], change: Change) -> None:
+def _apply(found: Found, source: Source, edits: list[Edit], change: Change) -> None:
     if not edits:
         return
     change.after = source.apply(edits)
     change.places = len(edits)
-    new: Source = (
-        Notebook(source.path, change.after) if isinstance(source, Notebook) else PythonFile(source.path, change.after)
-    )
+    new = source_of(found, change.after)
     parse(new)  # never write what does not parse
     if change.after.count(b"\n") != change.before.count(b"\n"):
         raise ValueError("its lines would not stay where they are")
@@ -122,12 +117,12 @@ def _taken(files: Iterator[Found]) -> set[str]:
     """Names like v1's that some file takes from another module of the tree: ``from mine import one_logger``."""
     taken: set[str] = set()
     for found in files:
-        if found.kind in (YAML, NOTEBOOK):
+        if found.kind == YAML:
             continue
         try:
             data = read(found)
             if data is not None:
-                taken |= _takes(read_python(PythonFile(found.path, data)))
+                taken |= _takes(read_python(source_of(found, data)))
         except Unreadable:
             continue
     return taken
@@ -142,6 +137,8 @@ def _takes(reading: Reading) -> set[str]:
         bound = scope.lookup(attribute.value.id) if isinstance(attribute.value, ast.Name) else []
         if any(isinstance(one, Imported) or (isinstance(one, Other) and one.imported) for one in bound):
             names.add(attribute.attr)
+    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node, _ in reading.imports):
+        names |= {node.id for node, scope in reading.root_names if not scope.lookup(node.id)}
     for constant in reading.strings:
         match = _PATH.match(str(constant.value))
         if match is not None:

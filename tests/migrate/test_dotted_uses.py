@@ -145,6 +145,7 @@ def test_class_keeps_its_attribute(tmp_path: Path, commands: Commands) -> None:
     [
         "from pkg.base import one_logger\n",
         "from .base import one_logger as ol\n",
+        "from .base import *\none_logger.core.OneLogger()\n",
         "import pkg.base as base\nbase.one_logger.core\n",
         "from unittest import mock\nmock.patch('pkg.base.one_logger.core.OneLogger')\n",
     ],
