@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._migrate.findings import ERROR, OK, WARNING, Finding
+from .._migrate.findings import ERROR, OK, WARNING, Finding, counted
 from .._migrate.scanning import scan
 from . import _format as f
 
@@ -77,8 +77,8 @@ def _table(findings: Sequence[Finding]) -> None:
         print(f"{one.level:7}  {place:{width}}  {one.kind:12}  {f.clean(one.what)}{why}")
     levels = Counter(one.level for one in findings)
     files = len({one.file for one in findings})
-    counted = ", ".join(f"{levels[level]} {level}" for level in (OK, WARNING, ERROR) if levels[level])
-    print(f"{len(findings)} uses in {files} files: {counted}")
+    said = ", ".join(f"{levels[level]} {level}" for level in (OK, WARNING, ERROR) if levels[level])
+    print(f"{counted(len(findings), 'use')} in {counted(files, 'file')}: {said}")
 
 
 def _place(finding: Finding) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from .._migrate.changes import Change, back, write, write_back
+from .._migrate.findings import counted
 from . import _format as f
 
 _EPILOG = """exit code:
@@ -83,7 +84,10 @@ def _do(changes: Iterable[Change], given: argparse.Namespace, done: str) -> int:
         if not files and not left:
             print("nothing to do", file=log)
         elif left:
-            print(f"{files} files {done if writes else f'can be {done}'}; {left} places left", file=log)
+            print(
+                f"{counted(files, 'file')} {done if writes else f'can be {done}'}; {counted(left, 'place')} left",
+                file=log,
+            )
         sys.stdout.flush()
     except BrokenPipeError:  # `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -93,7 +97,7 @@ def _do(changes: Iterable[Change], given: argparse.Namespace, done: str) -> int:
 def _tell(change: Change, done: str, out: TextIO) -> None:
     path = f.clean(str(change.path), _MOST)
     if change.changes:
-        print(f"{done}: {path} ({change.places} places)", file=out)
+        print(f"{done}: {path} ({counted(change.places, 'place')})", file=out)
         for line, text in change.notes:
             print(f"  note: {path}:{line}: {f.clean(text, _MOST)}", file=out)
     for line, text in change.left:

@@ -39,6 +39,7 @@ class Change:
         """A unified diff, as ``patch -p1`` takes it; each text ends its line."""
         old, new = (_shown(data) for data in (self.before, self.after))
         name = str(self.path).lstrip("/")
+        name = name if name.isprintable() else name.encode("unicode_escape").decode()
         for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
             yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
 

@@ -51,3 +51,8 @@ def worst(*verdicts: Verdict) -> Verdict:
     order = [OK, WARNING, ERROR]
     level = max((one.level for one in verdicts), key=order.index, default=OK)
     return Verdict(level, "; ".join(one.why for one in verdicts if one.why))
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -127,7 +127,7 @@ def test_read_only(tmp_path: Path, commands: Commands) -> None:
     path = plant(tmp_path, {"p.py": GOOD}) / "p.py"
     path.chmod(0o444)
     result = commands("swap", "--write", path)
-    assert (result.code, result.out) == (1, f"left: {path}: not written: read-only\n0 files swapped; 1 places left\n")
+    assert (result.code, result.out) == (1, f"left: {path}: not written: read-only\n0 files swapped; 1 place left\n")
     assert path.read_text() == GOOD
     assert os.listdir(tmp_path) == ["p.py"]
 

@@ -47,7 +47,7 @@ def test_table(tmp_path: Path, commands: Commands) -> None:
         f"ok       {path}:1  import        from one_logger import OneLogger",
         f"ok       {path}:2  call          OneLogger({{'project': 'p'}}).log_metrics({{'a': 1}})",
         f"ok       {path}:2  construction  OneLogger({{'project': 'p'}})",
-        "3 uses in 1 files: 3 ok",
+        "3 uses in 1 file: 3 ok",
     ]
 
 
@@ -85,6 +85,8 @@ def test_control_characters_do_not_reach_the_terminal(tmp_path: Path, commands: 
     path = plant(tmp_path, {"p\x1b[31m.py": "from one_logger import Nothing\n"}) / "p\x1b[31m.py"
     assert "\x1b" not in commands("scan", path).out
     assert "\x1b" not in commands("swap", "--write", path).out
+    path.write_text("import one_logger as ol\n")
+    assert "\x1b" not in commands("swap", path).out
 
 
 NO_LIBCST = """
