@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -180,13 +180,13 @@ class _Uses:
         if found is not None:
             if found.thing and found.dotted.partition(".")[0] not in self._own_roots:
                 self._construction(call, scope, found.thing)
-            elif not found.known and not self._is_imported(found.module):
+            elif not found.known and not self._is_own(found.module):
                 self._add(call.lineno, CALL, _short(call), Verdict(ERROR, f"the shim has no {found.dotted}"))
             return
         if isinstance(call.func, ast.Attribute):
             self._method(call, call.func, scope)
 
-    def _is_imported(self, module: str) -> bool:
+    def _is_own(self, module: str) -> bool:
         return module.partition(".")[0] in self._own_roots
 
     def _construction(self, call: ast.Call, scope: Scope, thing: str) -> None:
@@ -247,9 +247,3 @@ def _short(call: ast.Call) -> str:
     ]
     inside = ", ".join(arguments)
     return f"{ast.unparse(call.func)}({inside if len(inside) <= 60 else inside[:57] + '...'})"
-
-
-def of_file(findings: Sequence[Finding]) -> Iterator[tuple[str, list[Finding]]]:
-    """The findings, file by file."""
-    for file in dict.fromkeys(one.file for one in findings):
-        yield file, [one for one in findings if one.file == file]
