@@ -11,6 +11,8 @@ COMMANDS = {
     "run": "run a program written for v1, unedited",
     "show": "a run as people want to see it: phases, progress, throughput, checkpoints",
     "recover": "send what a killed job has left in its journal",
+    "scan": "every use of v1 in a source tree, and whether it works as it stands",
+    "swap": "swap v1's import paths for the shim's, and nothing else",
     "doctor": "will a job that runs here log? versions, W&B, disk, leftovers",
 }
 
