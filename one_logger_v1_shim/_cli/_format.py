@@ -29,13 +29,23 @@ def clean(text: object, most: int = _MOST) -> str:
     return said + (f"... ({len(given):,} characters)" if len(given) > most else "")
 
 
+def decoded(value: Any) -> Any:
+    """The value; ``bytes`` are JSON text that was not decoded yet."""
+    if not isinstance(value, bytes):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value.decode("utf-8", "replace")
+
+
 def number(value: Any) -> Optional[float]:
-    """A finite number, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    """A finite number, also one that is not decoded yet (:func:`decoded`), or None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (float, int, bytes)):
         return None
     try:
         found = float(value)
-    except OverflowError:
+    except (OverflowError, ValueError):
         return None
     return found if math.isfinite(found) else None
 

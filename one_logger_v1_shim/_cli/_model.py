@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Callable, Optional
 
 from . import _format as f
 
@@ -60,21 +60,36 @@ class Points:
         self.kept: list[tuple[Optional[float], ...]] = []
         self._most = most
         self._every = 1
-        self._seen = 0
-        self._last: Optional[tuple[Optional[float], ...]] = None
+        self._until_next = 0
+        #: the newest point, if it is not kept: it or what makes it
+        self._last: Optional[tuple[Callable[..., tuple[Optional[float], ...]], tuple[Any, ...]]] = None
 
     def add(self, *point: Optional[float]) -> None:
         """One more point."""
-        self._last = point
-        if self._seen % self._every == 0:
-            self.kept.append(point)
-            if len(self.kept) >= self._most:
-                self.kept = self.kept[::2]
-                self._every *= 2
-        self._seen += 1
+        self.add_later(_same, *point)
+
+    def add_later(self, make: Callable[..., tuple[Optional[float], ...]], *arguments: Any) -> None:
+        """One more point, ``make(*arguments)``: made only if it is kept."""
+        if self._until_next:
+            self._until_next -= 1
+            self._last = (make, arguments)
+            return
+        self._last = None
+        self.kept.append(make(*arguments))
+        if len(self.kept) >= self._most:
+            self.kept = self.kept[::2]
+            self._every *= 2
+        self._until_next = self._every - 1
 
     def curve(self, column: int) -> list[tuple[float, float]]:
         """``(x, y)`` where both are there; the newest point always is."""
-        points = self.kept if self._last is None or self.kept[-1] is self._last else [*self.kept, self._last]
+        points = self.kept
+        if self._last is not None:
+            make, arguments = self._last
+            points = [*points, make(*arguments)]
         pairs = [(point[0], point[column]) for point in points]
         return [(x, y) for x, y in pairs if x is not None and y is not None]
+
+
+def _same(*point: Optional[float]) -> tuple[Optional[float], ...]:
+    return point

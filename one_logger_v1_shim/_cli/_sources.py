@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, BinaryIO, Callable, Optional
 
 from .._delivery._journal import FINISH, FROM, is_own, overflow, read_json, read_mark
 from .._delivery.recover import look
 from ._files import open_regular
-from ._stored import OWN_KEYS, records
+from ._stored import OWN_KEYS, no_progress, records
 
 _MOST_LINE = 64 * 1024 * 1024  # bytes; a longer line is left out
+_READ = 256 * 1024
 
 
 class NoRunError(Exception):
@@ -34,9 +35,17 @@ class Run:
     exit_code: Optional[int] = None
     #: rows that could not be read
     damaged: int = 0
+    #: hears of every piece that was read, in bytes
+    progress: Callable[[int], None] = no_progress
+
+    @property
+    def size(self) -> int:
+        """Bytes to read."""
+        paths = segments(self.path) if self.journal else [self.path]
+        return sum(path.stat().st_size for path in paths if path.is_file())
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows in order, each once."""
+        """All rows in order, each once. A value that is ``bytes`` is JSON text: :func:`~._format.decoded`."""
         return _journal_rows(self) if self.journal else _stored_rows(self, [self.path])
 
 
@@ -103,39 +112,75 @@ def _age(folder: Path) -> tuple[float, str]:
 
 def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
     """The journal's rows, and from W&B's own files those that were removed from it after W&B had them."""
-    more = overflow(run.path)
-    folders = [run.path, more] if is_own(more) else [run.path]
-    segments = [path for folder in folders for path in folder.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
     found, ended = 0, False
-    for line in _lines(run, sorted(segments, key=lambda path: int(path.stem[5:]))):
-        if line.startswith(FINISH.encode()):
-            run.exit_code = _number(line)
-            ended = True
-        elif line.startswith(FROM.encode()):
-            before = _number(line)
-            if before > found:
-                stored = 0
-                for row in _stored_rows(run, look(run.path).files, found, before):
-                    stored += 1
-                    yield row
-                if stored < before - found:
-                    run.notes.append(f"{before - found - stored} rows are neither in the journal nor in W&B's own file")
-                found = before
-        elif line.startswith(b"{") and not ended:
-            found += 1
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                run.damaged += 1
-                continue
-            yield row
+    for lines in _batches(run, segments(run.path)):
+        if ended:
+            return
+        rows = _whole_batch(lines)
+        if rows is not None:
+            found += len(rows)
+            yield from rows
+            continue
+        for line in lines:
+            if line.startswith(FINISH.encode()):
+                run.exit_code = _number(line)
+                ended = True
+            elif line.startswith(FROM.encode()):
+                before = _number(line)
+                if before > found:
+                    yield from _removed_rows(run, found, before)
+                    found = before
+            elif line.startswith(b"{") and not ended:
+                found += 1
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError):
+                    run.damaged += 1
+                    continue
+                yield row
     if run.damaged:
         run.notes.append(f"{run.damaged} rows can not be read and are left out")
+
+
+def segments(folder: Path) -> list[Path]:
+    """The files of the journal in ``folder``, in order."""
+    more = overflow(folder)
+    folders = [folder, more] if is_own(more) else [folder]
+    found = [path for one in folders for path in one.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
+    return sorted(found, key=lambda path: int(path.stem[5:]))
+
+
+def _removed_rows(run: Run, found: int, before: int) -> Iterator[dict[str, Any]]:
+    stored = 0
+    for row in _stored_rows(run, look(run.path, rows=before).files, found, before):
+        stored += 1
+        yield row
+    if stored < before - found:
+        run.notes.append(f"{before - found - stored} rows are neither in the journal nor in W&B's own file")
+
+
+def _whole_batch(lines: list[bytes]) -> Optional[list[dict[str, Any]]]:
+    """The rows of ``lines`` if each of them is one: decoded at once, at half of the price of one by one."""
+    if not all(line.startswith(b"{") for line in lines):
+        return None
+    try:
+        rows = json.loads(b"[" + b",".join(lines) + b"]")
+    except (ValueError, RecursionError):
+        return None
+    return rows if len(rows) == len(lines) else None
 
 
 def _number(line: bytes) -> int:
     words = line.split()
     return int(words[1]) if len(words) > 1 and len(words[1]) < 19 and words[1].lstrip(b"-").isdigit() else 0
+
+
+def _step(row: dict[str, Any]) -> Optional[int]:
+    raw = row.get("_step")
+    try:
+        return int(raw) if raw is not None else None
+    except ValueError:
+        return None
 
 
 def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[int] = None) -> Iterator[dict[str, Any]]:
@@ -144,13 +189,15 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
     for path in paths:
         about: dict[str, Any] = {}
         try:
-            for row in records(path, about):
-                step = row.get("_step")
-                if isinstance(step, int) and not isinstance(step, bool):
+            for row in records(path, about, no_progress if run.journal else run.progress):
+                step = _step(row)
+                if step is not None:
                     if step <= last or (before is not None and step >= before):
                         continue
                     last = step
-                yield {key: value for key, value in row.items() if key not in OWN_KEYS or key == "_timestamp"}
+                for key in OWN_KEYS & row.keys():
+                    del row[key]
+                yield row
         except (OSError, ValueError) as error:
             run.notes.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
         for key, value in about.items():
@@ -159,23 +206,38 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
             run.exit_code = about.get("exit_code")
 
 
-def _lines(run: Run, segments: list[Path]) -> Iterator[bytes]:
-    for path in segments:
+def _batches(run: Run, paths: list[Path]) -> Iterator[list[bytes]]:
+    """The whole lines of the files without their ends, some hundred at a time."""
+    for path in paths:
         try:
             file = open_regular(path)
         except OSError as error:
             run.notes.append(f"{path.name}: {error.strerror}")
             continue
         with file:
-            while True:
-                line = file.readline(_MOST_LINE)
-                if line.endswith(b"\n"):
-                    yield line
-                elif len(line) < _MOST_LINE:
-                    if line:
-                        run.notes.append("the last row was being written when the job ended or this was read")
-                    break
-                else:
-                    run.damaged += 1
-                    while line and not line.endswith(b"\n"):
-                        line = file.readline(_MOST_LINE)
+            yield from _batches_of(run, file)
+
+
+def _batches_of(run: Run, file: BinaryIO) -> Iterator[list[bytes]]:
+    rest, too_long = b"", False
+    while True:
+        data = file.read(max(_READ, len(rest)))  # a line of many megabytes is not copied for each piece of it
+        run.progress(len(data))
+        end = data.rfind(b"\n") + 1
+        if end:
+            lines = (rest + data[: end - 1]).split(b"\n")
+            rest = data[end:]
+            if too_long:
+                del lines[0]
+                too_long = False
+            if lines:
+                yield lines
+        elif not data:
+            if rest:
+                run.notes.append("the last row was being written when the job ended or this was read")
+            return
+        elif too_long or len(rest) + len(data) > _MOST_LINE:
+            run.damaged += 0 if too_long else 1
+            rest, too_long = b"", True
+        else:
+            rest += data

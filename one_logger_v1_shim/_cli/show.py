@@ -11,8 +11,9 @@ from typing import Any
 
 from .._delivery.recover import look
 from . import _format as f
+from ._collect import Collector
 from ._model import Report, Section
-from ._report import Collector
+from ._report import report as make_report
 from ._sources import NoRunError, Run, find, open_run
 
 
@@ -68,7 +69,8 @@ def read(path: Path) -> Report:
         run.notes.append(f"{len(others)} older runs are here, too, the latest of them {others[-1]}")
     tags = _told(about, "tags")
     config = about.get("config")
-    return collector.report(
+    return make_report(
+        collector,
         _header(run, collector),
         config if isinstance(config, dict) else {},
         tags if isinstance(tags, list) else [],
@@ -92,7 +94,7 @@ def _header(run: Run, collector: Collector) -> Section:
         section.add(label, None if value is None else f.value(value))
     created = f.number(about.get("created"))
     section.add("created", None if created is None else f.instant(created * 1000))
-    section.add("state", _state(run, mark))
+    section.add("state", _state(run, mark, collector.rows + run.damaged))
     section.add("rows", _rows(run, mark, collector.rows))
     if mark.get("url"):
         section.add("W&B", f.value(mark["url"]))
@@ -106,11 +108,11 @@ def _header(run: Run, collector: Collector) -> Section:
     return section
 
 
-def _state(run: Run, mark: dict[str, Any]) -> str:
+def _state(run: Run, mark: dict[str, Any], rows: int) -> str:
     ended = "" if run.exit_code is None else f" (exit code {run.exit_code})"
     if not run.journal:
         return f"finished{ended}" if ended else "not finished"
-    left = look(run.path)
+    left = look(run.path, rows=rows)
     said = f.value(mark.get("state") or "no word from the W&B process")
     if left.finished:
         return f"finished{ended}" if ended else "finished by the W&B process; the job ended without finish()"

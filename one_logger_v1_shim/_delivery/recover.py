@@ -24,7 +24,7 @@ from ._follow import Follower
 from ._journal import FINISH, FROM, elsewhere, is_own, read_json, read_mark, write_mark
 from ._process import GIVEN_UP, environment
 from ._spec import RunSpec, mode
-from .wandb_file import Scanner, run_files
+from .wandb_file import Scanner, rows_at_end, run_files
 
 _ID = re.compile(r"[a-z0-9]{8}")
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
@@ -75,8 +75,14 @@ def find(where: Optional[Path]) -> list[Path]:
     return sorted(found.values(), key=lambda one: one.name)
 
 
-def look(folder: Path) -> Left:
-    """What is left of the run whose journal is in ``folder``. Changes nothing."""
+def look(folder: Path, rows: Optional[int] = None) -> Left:
+    """What is left of the run whose journal is in ``folder``. Changes nothing.
+
+    Args:
+        folder: the journal.
+        rows: how many rows it has, if the caller has counted them to show the run. Then W&B's files are read from
+            their end only: quick on a long run, and blind to damage in the middle of a file.
+    """
     folder = Path(os.path.abspath(folder))
     about, mark = read_json(folder / "run.json"), read_mark(folder)
     left = Left(folder, state=str(mark.get("state") or ""))
@@ -85,13 +91,22 @@ def look(folder: Path) -> Left:
         left.busy = "its run.json is damaged: no run id"
         return left
     left.run_id = run_id
-    left.rows = _rows(folder)
+    left.rows = _rows(folder) if rows is None else rows
     homes = [folder.parent, folder / "wandb", Path(tempfile.gettempdir()) / f"{folder.name}-more" / "wandb"]
     homes[:0] = [base / "wandb" for base in elsewhere(about)]
     left.files = [path for home in homes for path in run_files(home, run_id)]
-    left.stored = max((Scanner(path).advance() for path in left.files), default=0)
+    left.stored = max((_stored(path, quick=rows is not None) for path in left.files), default=0)
     left.busy = _busy(folder, about)
     return left
+
+
+def _stored(path: Path, quick: bool) -> int:
+    if not quick:
+        return Scanner(path).advance()
+    try:
+        return rows_at_end(path)
+    except OSError:
+        return 0
 
 
 def _busy(folder: Path, about: dict[str, Any]) -> Optional[str]:
