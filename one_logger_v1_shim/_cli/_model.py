@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, Union
 
 from . import _format as f
 
@@ -13,19 +13,21 @@ _MOST_POINTS = 4096
 
 @dataclass
 class Line:
-    """``label  value``; ``spark`` is drawn behind the value as a small plot."""
+    """``label  value``; ``spark`` is drawn behind the value as a small plot, ``share`` (0 to 1) as a bar."""
 
     label: str
     value: str
     spark: list[float] = field(default_factory=list)
+    share: Optional[float] = None
 
 
 @dataclass
 class Section:
-    """A headline and its lines."""
+    """A headline and its lines, or a table of texts whose first row is the head."""
 
     title: str
     lines: list[Line] = field(default_factory=list)
+    table: list[list[str]] = field(default_factory=list)
 
     def add(self, label: str, value: Optional[str], spark: Iterable[float] = ()) -> None:
         """Append a line; None adds nothing."""
@@ -41,6 +43,27 @@ class Chart:
     unit: str
     curves: dict[str, list[tuple[float, float]]]
     times: bool = True
+    #: curves that stand out: name -> colour
+    colours: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Timeline:
+    """Spans over time, one line for each attempt; ``spans``: line, kind, begin and end in ms since the epoch."""
+
+    title: str
+    lines: list[str]
+    spans: list[tuple[int, str, float, float]]
+    #: line, ms since the epoch, text
+    marks: list[tuple[int, float, str]] = field(default_factory=list)
+
+
+@dataclass
+class Breakdown:
+    """One bar made of parts: kind -> ms."""
+
+    title: str
+    parts: dict[str, float]
 
 
 @dataclass
@@ -49,7 +72,7 @@ class Report:
 
     title: str
     sections: list[Section]
-    charts: list[Chart]
+    charts: list[Union[Chart, Timeline, Breakdown]]
     notes: list[str]
 
 

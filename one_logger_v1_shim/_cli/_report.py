@@ -41,9 +41,7 @@ _TIMES = (
 _TAGS = (m.APP_TAG, m.APP_TAG_ID, m.APP_TAG_COUNT)
 
 
-def report(
-    collector: Collector, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]
-) -> Report:
+def report(collector: Collector, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
     """All sections of a run that have something to say, and its charts."""
     return _Sections(collector).report(header, config, tags, notes)
 

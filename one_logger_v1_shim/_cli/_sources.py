@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -16,6 +17,8 @@ from ._stored import OWN_KEYS, no_progress, records
 
 _MOST_LINE = 64 * 1024 * 1024  # bytes; a longer line is left out
 _READ = 256 * 1024
+_EXPECTED = "a journal (one-logger-*), a W&B run folder, a .wandb file or a folder of these"
+_DEPTH = 4  # folders below the one that was named
 
 
 class NoRunError(Exception):
@@ -28,6 +31,8 @@ class Run:
 
     path: Path
     journal: bool
+    #: W&B's files of a run that has no journal, oldest first
+    files: list[Path] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     #: things that the reader should know: what is torn, what is missing
     notes: list[str] = field(default_factory=list)
@@ -41,12 +46,12 @@ class Run:
     @property
     def size(self) -> int:
         """Bytes to read."""
-        paths = segments(self.path) if self.journal else [self.path]
+        paths = segments(self.path) if self.journal else self.files
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All rows in order, each once. A value that is ``bytes`` is JSON text: :func:`~._format.decoded`."""
-        return _journal_rows(self) if self.journal else _stored_rows(self, [self.path])
+        return _journal_rows(self) if self.journal else _stored_rows(self, self.files)
 
 
 def find(path: Path) -> tuple[Path, list[Path]]:
@@ -65,25 +70,55 @@ def find(path: Path) -> tuple[Path, list[Path]]:
         children = list(chain(_children(path), _children(path / "wandb")))
     except OSError as error:
         raise NoRunError(f"{path} can not be read ({error.strerror})") from error
-    journals = [child for child in children if _is_journal(child)]
+    journals = [child for child in children if is_journal(child)]
     # A job's own W&B runs lie in the same folder: those are not what v1 sent.
     found = sorted(journals or [child for child in children if _is_run(child)], key=_age)
     if not found:
-        raise NoRunError(
-            f"no run in {path}: expected a journal (one-logger-*), a W&B run folder, a .wandb file or a folder of these"
-        )
+        raise NoRunError(f"no run in {path}: expected {_EXPECTED}")
     return found[-1], found[:-1]
 
 
 def open_run(path: Path) -> Run:
     """The run at ``path``, which :func:`find` gave."""
-    if path.is_dir() and _is_journal(path):
+    if path.is_dir() and is_journal(path):
         run = Run(path, True, about=read_json(path / "run.json"))
         run.about["mark"] = read_mark(path)
         return run
     if path.is_dir():
         path = max(path.glob("*.wandb"), key=lambda one: one.stat().st_mtime)
-    return Run(path, False)
+    return Run(path, False, [path])
+
+
+def find_all(path: Path) -> list[Run]:
+    """All runs at ``path`` and up to four folders below it: journals, and runs of W&B that have no journal.
+
+    Raises:
+        NoRunError: there is none.
+    """
+    if path.is_file() or is_journal(path):
+        return [open_run(find(path)[0])]
+    if not path.is_dir():
+        raise NoRunError(f"{path}: no such folder")
+    journals: list[Path] = []
+    files: dict[str, list[Path]] = {}
+    for folder, below, names in os.walk(path):  # follows no symlinks, leaves out what can't be read
+        here = Path(folder)
+        stored = [here / name for name in names if name.endswith(".wandb")]
+        if is_journal(here):
+            journals.append(here)
+        for file in stored:
+            files.setdefault(file.stem.rpartition("-")[2], []).append(file)
+        if stored or here in journals or len(here.relative_to(path).parts) >= _DEPTH:
+            below.clear()
+    runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
+    for run in runs:
+        files.pop(str(run.about.get("id")), None)
+    for found in files.values():
+        found.sort(key=lambda one: (one.stat().st_mtime, one.name))
+        runs.append(Run(found[-1], False, found))
+    if not runs:
+        raise NoRunError(f"no run in {path} or the {_DEPTH} levels of folders below it: expected {_EXPECTED}")
+    return runs
 
 
 def _children(folder: Path) -> list[Path]:
@@ -94,7 +129,7 @@ def _children(folder: Path) -> list[Path]:
     return [child for child in folder.iterdir() if child.is_dir() and not child.is_symlink()]
 
 
-def _is_journal(folder: Path) -> bool:
+def is_journal(folder: Path) -> bool:
     try:
         return (folder / "run.json").is_file() or any(folder.glob("rows-*.jsonl"))
     except OSError:  # somebody else's
@@ -102,7 +137,7 @@ def _is_journal(folder: Path) -> bool:
 
 
 def _is_run(folder: Path) -> bool:
-    return folder.is_dir() and (_is_journal(folder) or any(folder.glob("*.wandb")))
+    return folder.is_dir() and (is_journal(folder) or any(folder.glob("*.wandb")))
 
 
 def _age(folder: Path) -> tuple[float, str]:

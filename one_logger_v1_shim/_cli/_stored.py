@@ -11,7 +11,7 @@ import json
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Optional
+from typing import Any, BinaryIO, Callable
 
 from .._delivery.wandb_file import fields, history, records_from
 from ._files import open_regular
@@ -46,7 +46,8 @@ def records(
 ) -> Iterator[dict[str, Any]]:
     """The rows of the file, with what W&B added; ``about`` is filled on the way, ``progress`` hears of bytes read.
 
-    Values of rows are ``bytes``: JSON text that nobody has decoded yet (:func:`~._format.decoded`). Keys of ``about``: id, entity, project, run_name, tags, config (a dict) and exit_code, each only if the file has it.
+    Values of rows are ``bytes``: JSON text that nobody has decoded yet (:func:`~._format.decoded`). Keys of ``about``:
+    id, entity, project, run_name, tags, config (a dict) and exit_code, each only if the file has it.
     Ends before a torn or damaged record.
 
     Raises:

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from .._delivery.recover import look
+from .._goodput.training import add_up
 from . import _format as f
+from ._attempts import Attempts
 from ._collect import Collector
 from ._model import Report, Section
+from ._progress import progress
 from ._report import report as make_report
 from ._sources import NoRunError, Run, find, open_run
+from ._trainings import spans_and_parts
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -33,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(list(arguments))
     path = Path(chosen.dir or os.environ.get("WANDB_DIR") or ".")
     try:
-        report = read(path)
+        report = read(path, with_charts=chosen.html is not None)
     except NoRunError as error:
         return _refused(str(error))
     except OSError as error:
@@ -50,8 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     return _page(report, Path(chosen.html))
 
 
-def read(path: Path) -> Report:
-    """The report of the run at ``path``, or of the newest one in it.
+def read(path: Path, with_charts: bool = False) -> Report:
+    """The report of the run at ``path``, or of the newest one in it; ``with_charts``: with its time line, too.
 
     Raises:
         NoRunError: there is none.
@@ -59,9 +63,12 @@ def read(path: Path) -> Report:
     """
     where, others = find(path)
     run = open_run(where)
-    collector = Collector()
-    for row in run.rows():
-        collector.take(row)
+    collector, attempts = Collector(), Attempts()
+    with progress("reading", run.size) as run.progress:
+        for row in run.rows():
+            collector.take(row)
+            if with_charts:
+                attempts.take(row)
     if not run.journal and not collector.rows and run.notes:
         raise NoRunError(run.notes[0])
     about = run.about
@@ -69,13 +76,17 @@ def read(path: Path) -> Report:
         run.notes.append(f"{len(others)} older runs are here, too, the latest of them {others[-1]}")
     tags = _told(about, "tags")
     config = about.get("config")
-    return make_report(
+    report = make_report(
         collector,
         _header(run, collector),
         config if isinstance(config, dict) else {},
         tags if isinstance(tags, list) else [],
         run.notes,
     )
+    found = attempts.found(run) if with_charts else []
+    if found:
+        report.charts[:0] = spans_and_parts(add_up(found))
+    return report
 
 
 def _told(about: dict[str, Any], name: str) -> Any:

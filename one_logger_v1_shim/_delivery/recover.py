@@ -110,8 +110,11 @@ def _stored(path: Path, quick: bool) -> int:
 
 
 def _busy(folder: Path, about: dict[str, Any]) -> Optional[str]:
-    if locked(folder):
-        return "its W&B process is at work"
+    return "its W&B process is at work" if locked(folder) else job_runs(folder, about)
+
+
+def job_runs(folder: Path, about: dict[str, Any]) -> Optional[str]:
+    """Where the job of a journal runs, in words; None if it is over. ``about`` is the content of its ``run.json``."""
     pid, machine = about.get("pid"), about.get("machine")
     if machine == socket.gethostname() or machine is None:
         if isinstance(pid, int) and is_running(pid, about.get("started")):
