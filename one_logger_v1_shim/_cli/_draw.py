@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any, Union
+from typing import Any
 
 from .._goodput import definitions as d
-from ._model import Breakdown, Chart, Timeline
+from ._model import Breakdown, Chart, Drawing, Timeline
 
 _COLOURS = {
     d.PRODUCTIVE: "#2e7d32",
@@ -27,7 +27,7 @@ _COLOURS = {
 REPEATED = _COLOURS[d.LOST_WORK]
 
 
-def figure(graphs: Any, chart: Union[Chart, Timeline, Breakdown]) -> Any:
+def figure(graphs: Any, chart: Drawing) -> Any:
     """The plotly figure. ``graphs`` is ``plotly.graph_objects``."""
     if isinstance(chart, Timeline):
         return _timeline(graphs, chart)
@@ -54,7 +54,9 @@ def _curves(graphs: Any, chart: Chart) -> Any:
         style: dict[str, Any] = {"mode": "lines+markers" if len(ys) < 60 else "lines"}
         if name in chart.colours:
             style["line"] = {"color": chart.colours[name], "width": 4}
-        drawn.add_trace(graphs.Scatter(x=[x for x, _ in curve], y=ys, name=escape(name), **style))
+        # Fewer digits than a float has: nobody sees them, and they are half of a page's data.
+        xs = [round(x, 1) for x, _ in curve]
+        drawn.add_trace(graphs.Scatter(x=xs, y=[float(f"{y:.7g}") for y in ys], name=escape(name), **style))
     _layout(drawn, chart.title, 340)
     # v1's times are ms since the epoch, and so are plotly's dates
     drawn.update_xaxes(type="date" if chart.times else "linear", title=None if chart.times else "row")

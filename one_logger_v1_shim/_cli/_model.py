@@ -66,13 +66,17 @@ class Breakdown:
     parts: dict[str, float]
 
 
+#: what a page can draw
+Drawing = Union[Chart, Timeline, Breakdown]
+
+
 @dataclass
 class Report:
     """What is shown, in order."""
 
     title: str
     sections: list[Section]
-    charts: list[Union[Chart, Timeline, Breakdown]]
+    charts: list[Drawing]
     notes: list[str]
 
 

@@ -67,7 +67,9 @@ class _Sections:
             self._others(),
         ]
         title = " / ".join(line.value for line in header.lines if line.label in ("project", "run name", "id"))
-        return Report(title or "run", [one for one in sections if one.lines], self._charts(), list(map(f.clean, notes)))
+        return Report(
+            title or "run", [one for one in sections if one.lines], [*self._charts()], list(map(f.clean, notes))
+        )
 
     # -- sections ----------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Union
+from typing import Optional
 
 from .._goodput import definitions as d
 from .._goodput.progress import Point
@@ -12,9 +12,8 @@ from .._goodput.trainings import FAILED, FINISHED, KILLED
 from .._v1 import metrics as m
 from . import _format as f
 from ._draw import REPEATED
-from ._model import Breakdown, Chart, Report, Section, Timeline
+from ._model import Breakdown, Chart, Drawing, Report, Section, Timeline
 
-Charts = list[Union[Chart, Timeline, Breakdown]]
 _HEAD = ["#", "id", "ended", "began", "wall", "iterations", "goodput", "lost work", "lost iterations"]
 _MOST_CURVES = 12
 
@@ -22,7 +21,7 @@ _MOST_CURVES = 12
 def report(trainings: list[Training], notes: list[str]) -> Report:
     """All trainings: what stands at the top, the parts, the attempts, doubts."""
     sections: list[Section] = []
-    charts: Charts = []
+    charts: list[Drawing] = []
     said = list(notes)
     for training in trainings:
         name = title(training)
@@ -109,7 +108,7 @@ def _attempt(number: int, counted: Counted) -> list[str]:
 # -- charts --------------------------------------------------------------------------------------------------------
 
 
-def spans_and_parts(training: Training, of: str = "") -> Charts:
+def spans_and_parts(training: Training, of: str = "") -> list[Drawing]:
     """The attempts on a time line, and the bar of what the time went into."""
     lines, spans, marks = [], [], []
     for number, counted in enumerate(training.attempts):

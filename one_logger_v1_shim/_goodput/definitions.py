@@ -116,8 +116,8 @@ PARTS: tuple[Definition, ...] = (
     Definition(
         IDLE, "idle in the loop",
         "Loop time that is none of the others: waiting for data, stragglers, callbacks. Up to the last logged "
-        "iteration, and after it if no further one can have been finished (the target was reached, or the time is shorter than "
-        "train_iterations_time_msecs_min).",
+        "iteration, and after it if no further one can have been finished (the target was reached, or the time is "
+        "shorter than train_iterations_time_msecs_min).",
         "app_train_loop_finish_time - app_train_loop_start_time - iterations - validation - saves - loads in the loop",
         "ms", "inside the step time: counted as GoodputType.TOTAL", "counted as useful",
     ),
