@@ -12,6 +12,7 @@ from .spans import Span
 from .values import decoded, from_ms, from_seconds, number
 
 _STEP_BACK = 1_000_000  # us; less is the rounding of row times, and rows of several threads
+_ROUNDED = 500  # us
 _FAR = 366 * 86_400 * 1_000_000  # us; a time that is further from its row is none of this attempt
 _MOST_SPANS = 512
 
@@ -112,8 +113,8 @@ class AttemptRows:
         """The latest of all times in the rows."""
         ends = [end for spans in self.phases.values() for _, end in spans]
         loops = [end or begin for begin, end in self.loops]
-        found = [self.last, self.app_start, self.app_finish, self.horizon, *ends, *loops, *self.open.values()]
-        return max((one for one in found if one is not None), default=None)
+        found = [self.app_start, self.app_finish, self.horizon, *ends, *loops, *self.open.values()]
+        return _later(max((one for one in found if one is not None), default=None), self.last)
 
     def is_new_attempt(self, row: dict[str, Any]) -> bool:
         """Does ``row`` begin a further attempt of the same run: v1's constructor once more, after training?"""
@@ -164,7 +165,8 @@ class AttemptRows:
         self.newest = row
         self.progress.add(Point(end, spent, at))
         finished = self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
-        self.horizon = max((one for one in (self.horizon, finished, at) if one is not None), default=None)
+        known = [one for one in (self.horizon, finished) if one is not None]
+        self.horizon = _later(max(known, default=None), at)
         self.validation.since_progress = self.saves.since_progress = 0
         self.open.clear()
 
@@ -257,6 +259,13 @@ class AttemptRows:
             return found * 1000
         self._problem(f"{name}={found / 1000:g} ms is years from its row's time; it is left out")
         return None
+
+
+def _later(exact: Optional[int], at: Optional[int]) -> Optional[int]:
+    """The later of an instant and a row's time, which is rounded to ms: what differs by no more is the same moment."""
+    if exact is None or at is None:
+        return at if exact is None else exact
+    return at if at > exact + _ROUNDED else exact
 
 
 def _running(rows: AttemptRows) -> Iterable[tuple[Running, str]]:
