@@ -116,7 +116,7 @@ def _breakdown(graphs: Any, chart: Breakdown) -> Any:
                 )
             )
     _layout(drawn, chart.title, 260)
-    drawn.update_layout(barmode="stack")
-    drawn.update_xaxes(title="s")
+    drawn.update_layout(barmode="stack", legend={"y": -0.35, "traceorder": "normal"})
+    drawn.update_xaxes(title="s", title_standoff=2)
     drawn.update_yaxes(showticklabels=False)
     return drawn

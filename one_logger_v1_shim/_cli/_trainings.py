@@ -8,7 +8,7 @@ from .._goodput import definitions as d
 from .._goodput.progress import Point
 from .._goodput.spans import clip, minus, union
 from .._goodput.training import Counted, Training
-from .._goodput.trainings import FAILED, FINISHED, KILLED
+from .._goodput.trainings import FAILED, KILLED
 from .._v1 import metrics as m
 from . import _format as f
 from ._draw import REPEATED
@@ -29,8 +29,14 @@ def report(trainings: list[Training], notes: list[str]) -> Report:
         few = "" if len(trainings) == 1 else f" of {name}"
         charts += [*spans_and_parts(training, few), *_curves(training, few)]
         said += [f"{name}: {text}" if len(trainings) > 1 else text for text in training.notes]
-    whole = title(trainings[0]) if len(trainings) == 1 else f"{len(trainings)} trainings"
-    return Report(f"goodput of {whole}", sections, charts, [f.clean(one, 500) for one in said])
+    return Report(_headline(trainings), sections, charts, [f.clean(one, 500) for one in said])
+
+
+def _headline(trainings: list[Training]) -> str:
+    if len(trainings) > 1:
+        return f"goodput of {len(trainings)} trainings"
+    share = trainings[0].goodput
+    return f"goodput of {title(trainings[0])}" + ("" if share is None else f": {f.percent(share)}")
 
 
 def title(training: Training) -> str:
@@ -189,8 +195,3 @@ def _pace(points: list[Point]) -> list[tuple[float, float]]:
         for before, after in pairs
         if after.iterations > before.iterations
     ]
-
-
-def finished(training: Training) -> bool:
-    """Has its last attempt ended by itself?"""
-    return training.attempts[-1].attempt.ended == FINISHED

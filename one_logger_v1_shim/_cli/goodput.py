@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
         elif chosen.html is None:
             _print(trainings, notes)
         else:
-            print(f"{f.clean(chosen.html, 1000)}: {len(trainings)} trainings")
+            print(f"{f.clean(chosen.html, 1000)}: {len(trainings)} training{'s' * (len(trainings) > 1)}")
         sys.stdout.flush()
     except _Refused as error:
         print(f"one_logger_v1_shim goodput: {f.clean(error, 1000)}", file=sys.stderr)

@@ -17,7 +17,9 @@ T0 = 1_700_000_000.0
 class Story:
     """One attempt. Every method that takes time takes seconds."""
 
-    def __init__(self, clock: Clock, *, every: int = 1, target: int = 100, strategy: str = "sync", **config: Any) -> None:
+    def __init__(
+        self, clock: Clock, *, every: int = 1, target: int = 100, strategy: str = "sync", **config: Any
+    ) -> None:
         self.clock = clock
         self.rows: list[dict[str, Any]] = []
         self.spy = CoreSpy()

@@ -25,7 +25,9 @@ def check(told: Training, wall: float, parts: dict[str, float], **figures: Any) 
     assert round(told.wall / 1000, 2) == wall
     assert ms(told.parts) == parts
     assert sum(parts.values()) == pytest.approx(wall, abs=1e-6)
-    assert {key: told.figures[key] for key in figures} == pytest.approx(figures, rel=1e-6)  # v1's floats of ms are no finer than 0.2 us
+    assert {key: told.figures[key] for key in figures} == pytest.approx(
+        figures, rel=1e-6
+    )  # v1's floats of ms are no finer than 0.2 us
 
 
 def undisturbed(clock: Clock) -> Story:
