@@ -24,8 +24,9 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 68rem; padding: 0 1rem; color: #1a1a1a }
 h1 { font-size: 1.5rem; overflow-wrap: anywhere } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
-table { border-collapse: collapse; width: 100% } td { padding: .2rem .8rem .2rem 0; vertical-align: top }
-td:first-child:not(:only-of-type):nth-last-child(2) { color: #555; width: 16rem } td { overflow-wrap: anywhere; border-bottom: 1px solid #eee }
+table { border-collapse: collapse; width: 100% }
+td { padding: .2rem .8rem .2rem 0; vertical-align: top; overflow-wrap: anywhere; border-bottom: 1px solid #eee }
+td:first-child:nth-last-child(2) { color: #555; width: 16rem }
 .note { color: #8a5a00 }
 th { text-align: left; font-weight: normal; color: #555; padding-right: .8rem }
 """

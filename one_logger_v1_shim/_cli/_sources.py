@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -14,6 +15,10 @@ from .._delivery._journal import FINISH, FROM, is_own, overflow, read_json, read
 from .._delivery.recover import look
 from ._files import open_regular
 from ._stored import OWN_KEYS, no_progress, records
+
+_decode: Callable[[bytes], Any] = json.loads
+with suppress(ImportError):  # three times as fast as json; comes with wandb and v2, and may not be there
+    from pydantic_core import from_json as _decode
 
 _MOST_LINE = 64 * 1024 * 1024  # bytes; a longer line is left out
 _READ = 256 * 1024
@@ -199,7 +204,7 @@ def _whole_batch(lines: list[bytes]) -> Optional[list[dict[str, Any]]]:
     if not all(line.startswith(b"{") for line in lines):
         return None
     try:
-        rows = json.loads(b"[" + b",".join(lines) + b"]")
+        rows: list[dict[str, Any]] = _decode(b"[" + b",".join(lines) + b"]")
     except (ValueError, RecursionError):
         return None
     return rows if len(rows) == len(lines) else None

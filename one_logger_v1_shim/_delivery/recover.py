@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from . import _server
 from ._children import is_running, locked
@@ -30,6 +30,7 @@ _ID = re.compile(r"[a-z0-9]{8}")
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0
 _SYNC_LIMIT = 1800.0
+_LOOK = 0.5  # seconds between two looks at what a worker has done
 
 
 @dataclass
@@ -144,8 +145,13 @@ def _rows(folder: Path) -> int:
                 return rows
 
 
-def send(left: Left) -> Iterator[str]:
-    """Send what is left of a run, and say how it went, line by line. ``left.state`` is ``finished`` if all is well."""
+def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterator[str]:
+    """Send what is left of a run, and say how it went, line by line. ``left.state`` is ``finished`` if all is well.
+
+    Args:
+        left: what :func:`look` has found.
+        progress: hears twice a second how many rows W&B has on disk by then.
+    """
     about = read_json(left.folder / "run.json")
     spec = RunSpec(chosen=about.get("chosen") or {}, default=about.get("default") or {})
     environ = environment(spec)
@@ -164,24 +170,38 @@ def send(left: Left) -> Iterator[str]:
     if about.get("mode") == "offline" and not mode(environ):
         environ["WANDB_MODE"] = "offline"
     with (left.folder / "worker.log").open("ab") as log:
-        done = subprocess.run(
+        worker = subprocess.Popen(
             [sys.executable, "-m", f"{__package__}.worker", str(left.folder), "--recover"],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             cwd=left.folder,
             env=environ,
-            check=False,
         )
+        code = _wait(worker, left, progress)
     after, mark = look(left.folder), read_mark(left.folder)
     left.state, left.stored, left.files = after.state, after.stored, after.files
-    if done.returncode not in (0, GIVEN_UP):
+    if code not in (0, GIVEN_UP):
         left.state = "failed"
-        yield f"the W&B process ended with code {done.returncode}; see {left.folder / 'worker.log'}"
+        yield f"the W&B process ended with code {code}; see {left.folder / 'worker.log'}"
     elif mark.get("notice"):
         yield shown(mark["notice"], 1000)
     else:
         yield f"sent; {shown(mark.get('url') or 'all rows are with W&B')}"
+
+
+def _wait(worker: subprocess.Popen[bytes], left: Left, progress: Optional[Callable[[int], None]]) -> int:
+    """The exit code of the worker. Ctrl-C ends the worker, too: what it has not sent waits for the next time."""
+    while True:
+        try:
+            return worker.wait(timeout=_LOOK if progress is not None else None)
+        except subprocess.TimeoutExpired:
+            if progress is not None:
+                progress(look(left.folder, rows=left.rows).stored)
+        except BaseException:
+            worker.kill()
+            worker.wait()
+            raise
 
 
 def _credentials(spec: RunSpec, environ: dict[str, str]) -> Optional[str]:

@@ -119,9 +119,9 @@ def test_page(three: Path, tmp_path: Path) -> None:
     assert len(re.findall(r'<g class="point"><path', bar)) == 7
     repeated = ["attempt 1, done again later", "attempt 2, done again later"]
     assert sorted(legends[2]) == sorted(["attempt 1", "attempt 2", "attempt 3", *repeated])
-    assert iterations.count('class="js-line"') == 5
+    assert iterations.count('class="trace scatter') == 5
     assert sorted(legends[3]) == ["attempt 1", "attempt 2", "attempt 3"]
-    assert pace.count('class="js-line"') == 3
+    assert pace.count('class="trace scatter') == 3
     for label in ("goodput", "mean time between interruptions", "Attempts", "aaaa0001"):
         assert label in text
 
@@ -170,10 +170,8 @@ def test_grouping_can_be_chosen(
     (training,) = told["trainings"]
     assert training["app_tag"] == ["a", "b"]
     (note,) = [note for note in training["notes"] if "world_size" in note]
-    assert note == (
-        "the attempts differ in world_size (8, 16); --group-by project,app_tag,app_tag_run_name,world_size tells them apart"
-    )
-    chosen = re.search(r"--group-by (\S+)", note)
+    assert note.startswith("the attempts differ in world_size (8, 16); --group-by ")
+    chosen = re.search(r"--group-by (\S+) tells them apart$", note)
     assert chosen is not None
     apart = document([tmp_path, "--group-by", chosen[1]], capsys)
     assert [len(one["attempts"]) for one in apart["trainings"]] == [1, 2]

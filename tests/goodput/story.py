@@ -1,4 +1,4 @@
-"""Trainings as they happen, told to v1's arithmetic under a clock of our own: the rows are those that v1 would have sent."""
+"""Trainings as they happen, told to v1's arithmetic under a clock of our own: the rows are those that v1 sent."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_killed_before_the_first_checkpoint(clock: Clock) -> None:
 
 
 def test_async_saves(clock: Clock) -> None:
-    """Saves at 10 and 20 are written in the background; that of 20 is reported by nobody, and the next attempt has it."""
+    """Saves at 10 and 20 are written in the background; nobody reports that of 20, and the next attempt has it."""
     first = Story(clock, strategy="async", target=30)
     first.call("on_app_start").wait(1).train_start()
     first.iterate(10, 1).save(0.25, success=False).iterate(4, 1).succeed(10)
