@@ -1,8 +1,9 @@
-"""Training that continues from its newest checkpoint: ``python train.py FOLDER SECONDS_PER_ITERATION``."""
+"""Training that continues from its newest checkpoint: ``python train.py [FOLDER SECONDS_PER_ITERATION]``."""
 
 import json
 import os
 import sys
+import tempfile
 import time
 
 from one_logger_utils import OneLoggerUtils
@@ -80,4 +81,8 @@ class Trainer:
 
 
 if __name__ == "__main__":
-    Trainer(sys.argv[1], float(sys.argv[2])).fit()
+    if len(sys.argv) > 1:
+        Trainer(sys.argv[1], float(sys.argv[2])).fit()
+    else:
+        with tempfile.TemporaryDirectory() as nothing:
+            Trainer(nothing, 1 / 256).fit()
