@@ -24,6 +24,8 @@ class Story:
         self.rows: list[dict[str, Any]] = []
         self.spy = CoreSpy()
         self.finished = 0
+        #: callback, seconds since the epoch, arguments
+        self.events: list[tuple[str, float, dict[str, Any]]] = []
         told = {
             **CONFIG,
             "log_every_n_train_iterations": every,
@@ -38,6 +40,7 @@ class Story:
 
     def call(self, name: str, **arguments: Any) -> Story:
         """A callback of v1's."""
+        self.events.append((name, self.clock.now, arguments))
         getattr(self._utils, name)(**arguments)
         self._take()
         return self

@@ -161,7 +161,7 @@ def test_killed_before_the_first_checkpoint(clock: Clock) -> None:
     )
 
 
-def test_async_saves(clock: Clock) -> None:
+def async_saves(clock: Clock) -> list[Story]:
     """Saves at 10 and 20 are written in the background; nobody reports that of 20, and the next attempt has it."""
     first = Story(clock, strategy="async", target=30)
     first.call("on_app_start").wait(1).train_start()
@@ -171,7 +171,11 @@ def test_async_saves(clock: Clock) -> None:
     second = Story(clock, strategy="async", target=30)
     second.call("on_app_start").phase("load_checkpoint", 2).train_start(20)
     second.iterate(8, 1).save(0.25, success=False).iterate(2, 1).succeed(28).end(after=0.5)
-    told = training(first.attempt(), second.attempt())
+    return [first, second]
+
+
+def test_async_saves(clock: Clock) -> None:
+    told = training(*(one.attempt() for one in async_saves(clock)))
     check(
         told,
         24_500.0 + 10_000.0 + 12_750.0,
