@@ -55,7 +55,8 @@ PARTS: tuple[Definition, ...] = (
         PRODUCTIVE, "iterations kept",
         "Training iterations whose progress is in a checkpoint on which a later attempt, or the end, stands.",
         "train_iterations_time_total at the iteration from which the next attempt starts (its train_iterations_start; "
-        "the lowest of all later attempts); in the last attempt train_iterations_time_total_productive",
+        "the lowest of all later attempts); in the last attempt train_iterations_time_total_productive. Where no total "
+        "is logged: train_iterations x train_iterations_time_msecs_avg",
         "ms", "GoodputType.TOTAL", "what t_w - t_ch - t_rm - t_re - t_save leaves",
     ),
     Definition(

@@ -45,8 +45,11 @@ class Progress:
         self._until_next = self._every - 1
 
     def add_save(self, point: Point) -> None:
-        """What a checkpoint holds."""
+        """What a checkpoint holds; ``point.at`` is when it was reported."""
+        point = point._replace(at=None)
         self._saves.append(point)
+        if self.last is None or (point.iterations > self.last.iterations and point.spent >= self.last.spent):
+            self.last = point  # a program that logs no other total
         if len(self._saves) > 16 * self._most:
             del self._saves[1::2]
 

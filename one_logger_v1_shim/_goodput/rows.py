@@ -95,7 +95,7 @@ class AttemptRows:
         self.horizon: Optional[int] = None
         self.validation, self.saves = Running(), Running()
         self.productive_end: Optional[float] = None
-        #: the newest row of progress
+        #: the newest values in rows of progress
         self.newest: dict[str, Any] = {}
         #: how often row times went back, and by how much at most, in us
         self.backs, self.back = 0, 0
@@ -149,7 +149,7 @@ class AttemptRows:
 
     def _progress(self, row: dict[str, Any], at: Optional[int]) -> None:
         self.v1_rows += 1
-        end, spent = number(row[m.TRAIN_ITERATIONS_END]), from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
+        end, done, spent = number(row[m.TRAIN_ITERATIONS_END]), number(row.get(m.TRAIN_ITERATIONS)), _spent(row)
         if end is None:
             return
         self.end = end if self.end is None else max(self.end, end)
@@ -159,10 +159,9 @@ class AttemptRows:
         if last is not None and (end < last.iterations or spent < last.spent):
             self._problem("train_iterations_end or train_iterations_time_total goes back; those rows are left out")
             return
-        done = number(row.get(m.TRAIN_ITERATIONS))
         if self.start is None and done is not None:
             self.start = end - done
-        self.newest = row
+        self.newest.update(row)
         self.progress.add(Point(end, spent, at))
         finished = self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
         known = [one for one in (self.horizon, finished) if one is not None]
@@ -173,7 +172,7 @@ class AttemptRows:
     # -- what comes once in a while ----------------------------------------------------------------------------
 
     def _seldom(self, row: dict[str, Any], at: Optional[int]) -> None:
-        self.v1_rows += 1
+        self.v1_rows += not _SELDOM.isdisjoint(row.keys() - {m.APP_TAG, m.APP_FIRST_LOG_TIME})
         start = number(row.get(m.TRAIN_ITERATIONS_START))
         if start is not None and self.start is None:
             self.start = start
@@ -228,7 +227,7 @@ class AttemptRows:
 
     def _totals(self, row: dict[str, Any], at: Optional[int]) -> None:
         place = BEFORE if not self.loops else LOOP if self.loops[-1][1] is None else AFTER
-        with_progress = m.TRAIN_ITERATIONS_TIME_TOTAL in row
+        with_progress = m.TRAIN_ITERATIONS_END in row
         for running, name in _running(self):
             total = from_seconds(row.get(name))
             if total is not None and not running.take(total, place, at, with_progress):
@@ -266,6 +265,15 @@ def _later(exact: Optional[int], at: Optional[int]) -> Optional[int]:
     if exact is None or at is None:
         return at if exact is None else exact
     return at if at > exact + _ROUNDED else exact
+
+
+def _spent(row: dict[str, Any]) -> Optional[int]:
+    """Time in all iterations, in us. Megatron wrote no total before July 2024; average and count make it."""
+    total = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
+    if total is not None:
+        return total
+    average, done = number(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)), number(row.get(m.TRAIN_ITERATIONS))
+    return None if average is None or done is None else from_ms(average * done)
 
 
 def _running(rows: AttemptRows) -> Iterable[tuple[Running, str]]:

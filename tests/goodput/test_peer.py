@@ -1,6 +1,6 @@
 """The same events told to Google's ``ml-goodput-measurement``: each difference follows from a definition.
 
-It needs an environment of its own (``pip install ml-goodput-measurement``), whose interpreter ``ML_GOODPUT_PYTHON`` names.
+It needs an environment of its own (``pip install ml-goodput-measurement``): ``ML_GOODPUT_PYTHON`` is its interpreter.
 """
 
 from __future__ import annotations
