@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Optional
 
 from .._v1 import metrics as m
@@ -33,7 +32,7 @@ class Collector:
         self.training = Points()
         #: x, time of all saves
         self.saves = Points()
-        self._before: Optional[tuple[float, float]] = None
+        self._before: Optional[dict[str, Any]] = None
 
     def take(self, row: dict[str, Any]) -> None:
         """One row. It is kept: the caller must not change it afterwards."""
@@ -75,22 +74,23 @@ class Collector:
             self.series[name].add(float(self.rows), number)
 
     def _training(self, row: dict[str, Any]) -> None:
-        total = f.number(row[m.TRAIN_ITERATIONS_TIME_TOTAL])
-        done = f.number(row.get(m.TRAIN_ITERATIONS))
-        if total is None or not done:
-            return
-        passed = None
-        if self._before is not None:
-            if done <= self._before[0]:
-                return  # the same numbers again, before a checkpoint
-            passed = (total - self._before[1]) * 1000 / (done - self._before[0])
-            if not (passed >= 0 and math.isfinite(passed)):
-                passed = None
-        self._before = (done, total)
-        self.training.add_later(_point, row, passed)
+        done = row.get(m.TRAIN_ITERATIONS)
+        if self._before is not None and self._before.get(m.TRAIN_ITERATIONS) == done:
+            return  # the same numbers again, before a checkpoint
+        self.training.add_later(_point, row, self._before)
+        self._before = row
 
 
-def _point(row: dict[str, Any], passed: Optional[float]) -> tuple[Optional[float], ...]:
+def _point(row: dict[str, Any], before: Optional[dict[str, Any]]) -> tuple[Optional[float], ...]:
+    done = f.number(row.get(m.TRAIN_ITERATIONS))
+    if not done:  # zeros before the first iteration
+        return (None,) * (2 + len(_COLUMNS))
+    passed = None
+    if before is not None:
+        more = done - (f.number(before.get(m.TRAIN_ITERATIONS)) or 0.0)
+        times = [f.number(one.get(m.TRAIN_ITERATIONS_TIME_TOTAL)) for one in (before, row)]
+        if more > 0 and times[0] is not None and times[1] is not None and times[1] >= times[0]:
+            passed = (times[1] - times[0]) * 1000 / more
     return (moment(row), passed, *(f.number(row.get(name)) for name in _COLUMNS))
 
 

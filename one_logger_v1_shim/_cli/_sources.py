@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Callable, Optional
 from .._delivery._journal import FINISH, FROM, is_own, overflow, read_json, read_mark
 from .._delivery.recover import look
 from ._files import open_regular
-from ._stored import OWN_KEYS, no_progress, records
+from ._stored import no_progress, records
 
 _decode: Callable[[bytes], Any] = json.loads
 with suppress(ImportError):  # three times as fast as json; comes with wandb and v2, and may not be there
@@ -215,8 +215,7 @@ def _number(line: bytes) -> int:
     return int(words[1]) if len(words) > 1 and len(words[1]) < 19 and words[1].lstrip(b"-").isdigit() else 0
 
 
-def _step(row: dict[str, Any]) -> Optional[int]:
-    raw = row.get("_step")
+def _step(raw: Any) -> Optional[int]:
     try:
         return int(raw) if raw is not None else None
     except ValueError:
@@ -230,13 +229,13 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
         about: dict[str, Any] = {}
         try:
             for row in records(path, about, no_progress if run.journal else run.progress):
-                step = _step(row)
+                step = _step(row.pop("_step", None))
                 if step is not None:
                     if step <= last or (before is not None and step >= before):
                         continue
                     last = step
-                for key in OWN_KEYS & row.keys():
-                    del row[key]
+                row.pop("_runtime", None)
+                row.pop("_wandb", None)
                 yield row
         except (OSError, ValueError) as error:
             run.notes.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")

@@ -16,9 +16,6 @@ from typing import Any, BinaryIO, Callable
 from .._delivery.wandb_file import fields, history, records_from
 from ._files import open_regular
 
-#: what ``run.log`` adds to a row by itself, beside ``_timestamp``
-OWN_KEYS = frozenset({"_step", "_runtime", "_wandb"})
-
 _FILE_HEADER = 7  # ":W&B", a magic number, a version
 _READ = 4 * 1024 * 1024
 
@@ -29,7 +26,7 @@ _ITEM = 1
 _NUM_TAG, _CONFIG_TAG = 1 << 3, _CONFIG << 3 | 2
 # HistoryRecord.item and HistoryItem as the bytes that stand before the values: number << 3 | 2, a length follows
 _ITEM_TAG, _STEP_TAG, _NESTED_KEY_TAG = 0x0A, 0x12, 0x12
-_VALUE_TAG, _VALUE_TAG_END = 0x82, 0x01
+_VALUE_TAG = 0x82  # and 0x01
 # HistoryItem, ConfigItem
 _KEY, _NESTED_KEY, _VALUE_JSON, _INTEGER = 1, 2, 16, 5
 # RunRecord
@@ -101,27 +98,28 @@ class _Names(dict[bytes, str]):
 def _row(message: bytes, names: _Names) -> dict[str, Any]:
     """A row, its values undecoded. Nearly all items have lengths below 128 and one (nested) key: those are quick."""
     row: dict[str, Any] = {}
-    at, end = 0, len(message)
-    while at < end:
-        size = message[at + 1]
-        stop = at + 2 + size
-        if message[at] == _ITEM_TAG and size < 128:
+    at = stop = 0
+    end = len(message)
+    try:
+        while at < end:
+            stop = at + 2 + message[at + 1]
             value = at + 4 + message[at + 3]
+            # the lengths of item, key and value agree: none of them is 128 or more, and there is nothing else in it
             if (
-                message[at + 2] == _NESTED_KEY_TAG
-                and value < end - 2
+                message[at] == _ITEM_TAG
+                and message[at + 2] == _NESTED_KEY_TAG
                 and message[value] == _VALUE_TAG
-                and message[value + 1] == _VALUE_TAG_END
-                and value + 3 + message[value + 2] == stop
+                and message[value + 2] == stop - value - 3
+                and stop <= at + 129
             ):
                 row[names[message[at + 4 : value]]] = message[value + 3 : stop]
                 at = stop
-                continue
-        elif message[at] == _STEP_TAG and size < 128:
-            at = stop
-            continue
+            else:
+                break
+    except IndexError:
+        pass
+    if at < end and not (message[at] == _STEP_TAG and stop == end):
         row.update(_items(message[at:], lambda text: text))
-        break
     return row
 
 
