@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional
 
 from .._job.environment import environment, start_command
 from .._job.interpreter import VARIABLE, Interpreter
@@ -31,12 +31,13 @@ from .._journal.records import Mark, RunRecord
 from .._worker import server
 from .._worker.children import locked
 from .._worker.player import UNPLAYED, read_played
-from .._worker.wandb_file import Scanner, run_files
+from .._worker.wandb_file import Scanner, rows_at_end, run_files
 
 _ID = re.compile(r"[a-z0-9]{8}")
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0
 _SYNC_LIMIT = 1800.0
+_LOOK = 0.5  # seconds between two looks at what a worker has done
 
 
 @dataclass
@@ -90,8 +91,14 @@ def find(where: Optional[Path]) -> list[Path]:
     return sorted(found.values(), key=lambda one: one.name)
 
 
-def look(folder: Path) -> Left:
-    """What is left of the run whose journal is in ``folder``. Changes nothing."""
+def look(folder: Path, rows: Optional[int] = None) -> Left:
+    """What is left of the run whose journal is in ``folder``. Changes nothing.
+
+    Args:
+        folder: the journal.
+        rows: how many rows it has, if the caller has counted them to show the run. Then W&B's files are read from
+            their end only: quick on a long run, and blind to damage in the middle of a file.
+    """
     folder = Path(os.path.abspath(folder))
     record, mark = RunRecord.read(folder), Mark.read(folder)
     left = Left(folder, state=mark.state, v2=mark.v2)
@@ -102,20 +109,28 @@ def look(folder: Path) -> Left:
         left.busy = f"its journal has format {record.format}, which this version can not read"
         return left
     run_id = left.run_id = record.id
-    left.rows, calls = _count(folder)
+    left.rows, calls = _count(folder) if rows is None else (rows, 0)
     if record.v2 == "worker":
         left.calls, left.played = calls, read_played(folder)
     homes = [folder.parent, folder / "wandb", Path(tempfile.gettempdir()) / f"{folder.name}-more" / "wandb"]
     homes[:0] = [base / "wandb" for base in record.elsewhere]
     left.files = [path for home in homes for path in run_files(home, run_id)]
-    left.stored = max((Scanner(path).advance() for path in left.files), default=0)
-    left.busy = _busy(folder, record)
+    left.stored = max((_stored(path, quick=rows is not None) for path in left.files), default=0)
+    left.busy = "its W&B process is at work" if locked(folder) else job_runs(folder, record)
     return left
 
 
-def _busy(folder: Path, record: RunRecord) -> Optional[str]:
-    if locked(folder):
-        return "its W&B process is at work"
+def _stored(path: Path, quick: bool) -> int:
+    if not quick:
+        return Scanner(path).advance()
+    try:
+        return rows_at_end(path)
+    except OSError:
+        return 0
+
+
+def job_runs(folder: Path, record: RunRecord) -> Optional[str]:
+    """Where the job of a journal runs, in words; None if it is over."""
     machine = record.machine
     if machine == socket.gethostname() or machine is None:
         if record.pid is not None and is_running(record.pid, record.started):
@@ -148,8 +163,13 @@ def _count(folder: Path) -> tuple[int, int]:
                 return rows, calls
 
 
-def send(left: Left) -> Iterator[str]:
-    """Send what is left of a run, and say how it went, line by line. ``left.state`` is ``finished`` if all is well."""
+def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterator[str]:
+    """Send what is left of a run, and say how it went, line by line. ``left.state`` is ``finished`` if all is well.
+
+    Args:
+        left: what :func:`look` has found.
+        progress: hears twice a second how many rows W&B has on disk by then.
+    """
     record = RunRecord.read(left.folder)
     spec = record.spec
     interpreter = find_interpreter(os.environ)
@@ -171,28 +191,34 @@ def send(left: Left) -> Iterator[str]:
         return
     if record.mode == "offline" and not mode(environ):
         environ["WANDB_MODE"] = "offline"
-    yield from _work(left, interpreter, environ, record)
+    yield from _work(left, interpreter, environ, record, progress)
 
 
-def _work(left: Left, interpreter: Interpreter, environ: dict[str, str], record: RunRecord) -> Iterator[str]:
+def _work(
+    left: Left,
+    interpreter: Interpreter,
+    environ: dict[str, str],
+    record: RunRecord,
+    progress: Optional[Callable[[int], None]],
+) -> Iterator[str]:
     """Let a worker go through the journal."""
     # v2's file exporter writes where the job's would have written
     directory = record.cwd if record.cwd and is_own(Path(record.cwd)) else os.getcwd()
     options = ["--attached", "--recover", "--directory", directory]
     with (left.folder / "worker.log").open("ab") as log:
         try:
-            code = subprocess.run(
+            worker = subprocess.Popen(
                 start_command(interpreter, left.folder, *options),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=left.folder,
                 env=environ,
-                check=False,
-            ).returncode
+            )
         except OSError as error:
             yield f"{interpreter.path} ({interpreter.origin}) can not be started ({error.strerror})"
             return
+        code = _wait(worker, left, progress)
     after, mark = look(left.folder), Mark.read(left.folder)
     left.state, left.stored, left.files = after.state, after.stored, after.files
     left.played, left.v2 = after.played, after.v2
@@ -203,6 +229,20 @@ def _work(left: Left, interpreter: Interpreter, environ: dict[str, str], record:
         yield shown(mark.notice, 1000)
     else:
         yield f"sent; {shown(mark.url or 'all rows are with W&B')}"
+
+
+def _wait(worker: subprocess.Popen[bytes], left: Left, progress: Optional[Callable[[int], None]]) -> int:
+    """The exit code of the worker. Ctrl-C ends the worker, too: what it has not sent waits for the next time."""
+    while True:
+        try:
+            return worker.wait(timeout=_LOOK if progress is not None else None)
+        except subprocess.TimeoutExpired:
+            if progress is not None:
+                progress(look(left.folder, rows=left.rows).stored)
+        except BaseException:
+            worker.kill()
+            worker.wait()
+            raise
 
 
 def _credentials(spec: RunSpec, environ: dict[str, str]) -> Optional[str]:

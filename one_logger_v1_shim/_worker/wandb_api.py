@@ -99,7 +99,7 @@ def unusable() -> Optional[str]:
     except Exception as error:
         return f"wandb can not be imported in {sys.executable} ({error!r})"
     if not hasattr(wandb, "init"):  # a folder that happens to be called wandb, W&B's own run folder for example
-        where: Any = list(getattr(wandb, "__path__", [])) or getattr(wandb, "__file__", "?")
+        where = [*getattr(wandb, "__path__", []), getattr(wandb, "__file__", None)][0]
         return f"wandb is not installed in {sys.executable}: {where} is something else"
     return None
 

@@ -333,9 +333,8 @@ def test_symlinks_are_refused(tmp_path: Path) -> None:
 def test_what_no_disk_takes_is_kept_in_memory_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from one_logger_v1_shim._delivery._journal import overflow
-
     from one_logger_v1_shim._delivery import _writer
+    from one_logger_v1_shim._delivery._journal import overflow
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     journal = _writer.begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"})
