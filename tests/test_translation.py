@@ -1,0 +1,391 @@
+"""What v2's spans and events say -> v1's names and units, table by table. v2 itself makes the events."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import pytest
+from nv_one_logger.core.attributes import Attributes
+from nv_one_logger.core.event import Event
+from nv_one_logger.core.span import Span, StandardSpanName
+from nv_one_logger.core.time import TracingTimestamp
+from nv_one_logger.training_telemetry.api import attributes as v2
+from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
+from nv_one_logger.training_telemetry.api.events import StandardTrainingJobEventName as EventName
+from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
+
+from one_logger_v1_shim import ConfigAdapter
+from one_logger_v1_shim._v2.translation import Translation
+from tests.support import CONFIG
+
+T0 = 1_700_000_000.0
+
+
+def translation(**config: Any) -> Translation:
+    return Translation(ConfigAdapter.convert_to_v2_config({**CONFIG, **config}))
+
+
+def span(name: Any, start: float = T0, attributes: Optional[Attributes] = None) -> Span:
+    return Span.create(name, span_attributes=attributes, start_time=TracingTimestamp(start, start - T0 + 1000))
+
+
+def event(name: Any, attributes: Attributes) -> Event:
+    return Event.create(name, attributes)
+
+
+def only_row(given: tuple[list[dict[str, Any]], Any]) -> dict[str, Any]:
+    (row,), tag = given
+    assert tag is None
+    return row
+
+
+# -- spans ----------------------------------------------------------------------------------------------------
+
+SPANS = {
+    StandardSpanName.APPLICATION: ("app_start_time", "app_finish_time"),
+    Name.MODEL_INIT: ("app_model_init_start_time", "app_model_init_finish_time"),
+    Name.DATA_LOADER_INIT: ("app_build_dataiters_start_time", "app_build_dataiters_finish_time"),
+    Name.OPTIMIZER_INIT: ("app_build_optimizer_start_time", "app_build_optimizer_finish_time"),
+    Name.CHECKPOINT_LOAD: ("load_checkpoint_start_time", "load_checkpoint_finish_time"),
+    Name.TRAINING_LOOP: ("app_train_loop_start_time", "app_train_loop_finish_time"),
+}
+SILENT = [Name.VALIDATION_LOOP, Name.VALIDATION_SINGLE_ITERATION, Name.TRAINING_SINGLE_ITERATION, Name.TESTING_LOOP]
+
+
+@pytest.mark.parametrize("name", SPANS, ids=str)
+def test_instants_of_a_span_are_ms(name: Any) -> None:
+    started, finished = SPANS[name]
+    one, rows = span(name, T0 + 1.25), translation()
+    assert rows.start(one) == [{started: T0 * 1000 + 1250}]
+    assert rows.stop(one) == [], "it is still open"
+    one.stop(stop_time=TracingTimestamp(T0 + 3.5, 1003.5))
+    row = rows.stop(one)[0]
+    assert row.pop(finished) == T0 * 1000 + 3500
+    assert set(row) == ({"load_checkpoint_time"} if name == Name.CHECKPOINT_LOAD else set())
+
+
+@pytest.mark.parametrize("name", SILENT, ids=str)
+def test_span_without_a_metric(name: Any) -> None:
+    one, rows = span(name), translation()
+    one.stop(stop_time=TracingTimestamp(T0 + 1, 1001.0))
+    assert rows.start(one) == rows.stop(one) == []
+
+
+def test_load_checkpoint_time_is_seconds_and_adds_up() -> None:
+    rows = translation()
+    for seconds, total in ((2.0, 2.0), (3.5, 5.5)):
+        one = span(Name.CHECKPOINT_LOAD)
+        # the wall clock was set back meanwhile: the duration is the counter's
+        one.stop(stop_time=TracingTimestamp(T0 - 60, 1000.0 + seconds))
+        assert rows.stop(one)[0]["load_checkpoint_time"] == total
+
+
+def test_training_loop() -> None:
+    attributes = v2.TrainingLoopAttributes.create(
+        train_iterations_start=5,
+        train_samples_start=40,
+        train_tokens_target=6400,
+        completed_floating_point_operations_overall=3 * 10**15,
+        train_iterations_target=100,
+        train_samples_target=800,
+    )
+    assert translation().start(span(Name.TRAINING_LOOP, T0, attributes)) == [
+        {
+            "train_iterations_start": 5,
+            "train_iterations_end": 5,
+            "train_samples_start": 40,
+            "train_samples_end": 40,
+            "train_tokens_target": 6400,
+            "train_tflop_start": 3000.0,
+            "app_train_loop_start_time": T0 * 1000,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "strategy"),
+    [
+        (Name.CHECKPOINT_SAVE_SYNC, CheckPointStrategy.SYNC),
+        (Name.CHECKPOINT_SAVE_ASYNC, CheckPointStrategy.ASYNC),
+    ],
+)
+def test_save(name: Any, strategy: CheckPointStrategy) -> None:
+    attributes = v2.CheckpointSaveSpanAttributes.create(
+        checkpoint_strategy=strategy, current_iteration=12, save_checkpoint_attempt_count=3
+    )
+    assert translation().start(span(name, T0, attributes)) == [
+        {"train_iterations_save_checkpoint_end": 12, "save_checkpoint_count": 3}
+    ]
+
+
+# -- what the job is ------------------------------------------------------------------------------------------
+
+
+def test_initialization() -> None:
+    attributes = v2.OneLoggerInitializationAttributes.create(
+        world_size=16,
+        one_logger_training_telemetry_version="2.3.1",
+        enable_for_current_rank=True,
+        session_tag="session",
+        is_baseline_run=True,
+        summary_data_schema_version="2.0.0",
+        node_name="node",
+        rank=0,
+    )
+    given = translation(metadata={"model": "gpt:2"}).event(event(EventName.ONE_LOGGER_INITIALIZATION, attributes))
+    assert only_row(given) == {
+        "one_logger_utils_version": "1.0.2",
+        "model": "gpt:2",
+        "app_tag_run_version": "1.0.0",
+        "app_run_type": "training",
+        "app_metrics_feature_tags": "full",
+        "summary_data_schema_version": "2.0.0",
+        "is_baseline_run": True,
+        "world_size": 16,
+        "app_tag_run_name": "session",
+    }
+
+
+TRAINING: dict[str, Any] = {
+    "perf_tag": ["a", "b"],
+    "global_batch_size": 8,
+    "log_every_n_train_iterations": 10,
+    "micro_batch_size": 2,
+    "seq_length": 16,
+    "flops_per_sample": 100,
+    "train_iterations_target": 60,
+    "train_samples_target": 480,
+    "checkpoint_strategy": CheckPointStrategy.ASYNC,
+    "is_train_iterations_enabled": True,
+    "is_validation_iterations_enabled": False,
+    "is_test_iterations_enabled": False,
+    "is_save_checkpoint_enabled": True,
+    "is_log_throughput_enabled": False,
+}
+TRAINING_ROW = {
+    "is_train_iterations_enabled": True,
+    "is_validation_iterations_enabled": False,
+    "is_test_iterations_enabled": False,
+    "is_save_checkpoint_enabled": True,
+    "is_log_throughput_enabled": False,
+    "micro_batch_size": 2,
+    "global_batch_size": 8,
+    "train_iterations_target": 60,
+    "train_samples_target": 480,
+    "model_seq_length": 16,
+    "save_checkpoint_strategy": "async",
+    "train_tokens_target": 7680,
+}
+
+
+def training_config(**more: Any) -> tuple[list[dict[str, Any]], Any]:
+    attributes = v2.TrainingTelemetryAttributes.create(**{**TRAINING, **more})
+    return translation().event(event(EventName.UPDATE_TRAINING_TELEMETRY_CONFIG, attributes))
+
+
+def test_training_configuration() -> None:
+    assert training_config() == ([TRAINING_ROW], ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    "flag",
+    [
+        "is_train_iterations_enabled",
+        "is_validation_iterations_enabled",
+        "is_test_iterations_enabled",
+        "is_log_throughput_enabled",
+    ],
+)
+def test_each_flag_has_its_own_source(flag: str) -> None:
+    (row,), _ = training_config(**{flag: not TRAINING[flag]})
+    assert row == {**TRAINING_ROW, flag: not TRAINING[flag]}
+
+
+def test_checkpoints_that_are_off_have_no_strategy() -> None:
+    (row,), _ = training_config(is_save_checkpoint_enabled=False)
+    expected = {**TRAINING_ROW, "is_save_checkpoint_enabled": False}
+    del expected["save_checkpoint_strategy"]
+    assert row == expected
+
+
+@pytest.mark.parametrize(
+    ("absent", "metrics"),
+    [
+        ("seq_length", {"model_seq_length", "train_tokens_target"}),
+        ("train_samples_target", {"train_samples_target", "train_tokens_target"}),
+        ("train_iterations_target", {"train_iterations_target"}),
+        ("micro_batch_size", {"micro_batch_size"}),
+    ],
+)
+def test_what_the_application_does_not_tell_is_absent(absent: str, metrics: set[str]) -> None:
+    (row,), _ = training_config(**{absent: None})
+    assert row == {name: value for name, value in TRAINING_ROW.items() if name not in metrics}
+
+
+# -- progress -------------------------------------------------------------------------------------------------
+
+PROGRESS: dict[str, Any] = {
+    "train_iterations_start": 5,
+    "current_iteration": 9,
+    "num_iterations": 5,
+    "train_samples_start": 40,
+    "num_train_samples": 41,
+    "interval": 5,
+    "avg_iteration_time_sec": 0.25,
+    "min_iteration_time_sec": 0.125,
+    "max_iteration_time_sec": 0.5,
+    "total_iteration_time_sec": 1.25,
+    "first_logged_train_iterations_finish_timestamp_sec": T0 + 1,
+    "last_logged_train_iterations_finish_timestamp_sec": T0 + 2,
+    "total_flops": 0,  # so does v2 say that throughput is off
+}
+PROGRESS_ROW = {
+    "train_iterations": 5,
+    "train_iterations_end": 10,  # v2 numbers iterations from 0, v1 counted finished ones
+    "train_samples": 41,
+    "train_iterations_time_total": 1.25,
+    "train_iterations_time_msecs_avg": 250.0,
+    "train_iterations_time_msecs_min": 125.0,
+    "first_logged_train_iterations_finish_time": T0 * 1000 + 1000,
+    "last_logged_train_iterations_finish_time": T0 * 1000 + 2000,
+    "train_samples_end": 81,
+}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, {}),
+        ({"train_tokens": 656}, {"train_tokens": 656}),
+        (
+            {
+                "completed_floating_point_operations_overall": 7 * 10**15,
+                "total_flops": 3 * 10**15,
+                "train_throughput_per_gpu": 1.5,
+                "train_throughput_per_gpu_max": 2.5,
+            },
+            {
+                "train_tflop_end": 7000.0,
+                "train_throughput_per_gpu": 1.5,
+                "train_throughput_per_gpu_max": 2.5,
+                "train_tflop": 3000.0,
+            },
+        ),
+        (
+            {"train_throughput_per_gpu": 0.0, "total_flops": None},
+            {"train_throughput_per_gpu": 0.0, "train_tflop": 0.0},
+        ),
+    ],
+    ids=["plain", "tokens", "throughput", "throughput of nothing"],
+)
+def test_progress(more: dict[str, Any], expected: dict[str, Any]) -> None:
+    attributes = v2.TrainingMetricsUpdateAttributes.create(**{**PROGRESS, **more})
+    row = only_row(translation().event(event(EventName.TRAINING_METRICS_UPDATE, attributes)))
+    assert row == {**PROGRESS_ROW, **expected}
+
+
+def test_validation() -> None:
+    attributes = v2.ValidationMetricsUpdateAttributes.create(
+        current_iteration=3,
+        interval=4,
+        avg_iteration_time_sec=0.5,
+        min_iteration_time_sec=0.25,
+        max_iteration_time_sec=1.0,
+        total_iteration_time_sec=2.0,
+    )
+    assert only_row(translation().event(event(EventName.VALIDATION_METRICS_UPDATE, attributes))) == {
+        "validation_iterations_time_total": 2.0,
+        "validation_iterations_time_msecs_avg": 500.0,
+        "validation_iterations_time_msecs_min": 250.0,
+    }
+
+
+def test_event_without_a_metric() -> None:
+    assert translation().event(event("my_event", Attributes({"perf_tag": "x"}))) == ([], None)
+
+
+# -- checkpoints ----------------------------------------------------------------------------------------------
+
+LAST = "last_successful_save_checkpoint_sync_finish_time"
+FIRST_ROW = {
+    "first_saved_train_iterations_start_time": T0 * 1000 + 500,
+    "first_successful_save_checkpoint_sync_finish_time": T0 * 1000 + 1000,
+}
+PRODUCTIVE_ROW = {
+    "train_iterations_productive_end": 12,
+    "train_samples_productive_end": 96,
+    "train_iterations_time_total_productive": 3.0,
+    "validation_iterations_time_total_productive": 1.5,
+}
+
+
+def success(strategy: CheckPointStrategy = CheckPointStrategy.SYNC, iteration: int = 12, **more: Any) -> Event:
+    attributes = v2.SaveCheckpointSuccessEventAttributes.create(
+        checkpoint_strategy=strategy,
+        current_iteration=iteration,
+        first_successful_save_checkpoint_timestamp_sec=T0 + 1,
+        latest_successful_save_checkpoint_timestamp_sec=T0 + 2,
+        save_checkpoint_success_count=7,
+        productive_train_iterations=12,
+        productive_train_samples=96,
+        productive_train_iterations_sec=3.0,
+        productive_validation_iterations_sec=1.5,
+        training_start_timestamp_sec=T0 + 0.5,
+        **more,
+    )
+    return event(EventName.SAVE_CHECKPOINT_SUCCESS, attributes)
+
+
+def window(rows: Translation, total: float) -> dict[str, Any]:
+    attributes = v2.SyncCheckpointMetricsUpdateAttributes.create(
+        save_checkpoint_sync_time_total_sec=total,
+        save_checkpoint_sync_time_min_sec=0.5,
+        save_checkpoint_sync_time_max_sec=1.5,
+    )
+    return only_row(rows.event(event(EventName.SYNC_CHECKPOINT_METRICS_UPDATE, attributes)))
+
+
+def test_success() -> None:
+    row = only_row(translation().event(success(productive_train_tflops=9.0)))
+    assert row == {
+        LAST: T0 * 1000 + 2000,
+        **FIRST_ROW,
+        **PRODUCTIVE_ROW,
+        "train_tflop_productive_end": 9.0,
+    }
+
+
+def test_only_the_first_success_tells_when_the_first_was() -> None:
+    rows = translation()
+    rows.event(success(iteration=12))
+    assert only_row(rows.event(success(iteration=13))) == {LAST: T0 * 1000 + 2000, **PRODUCTIVE_ROW}
+
+
+@pytest.mark.parametrize("iteration", [11, 12])
+def test_success_that_is_not_newer_adds_no_productive_metrics(iteration: int) -> None:
+    rows = translation()
+    rows.event(success(iteration=12))
+    assert only_row(rows.event(success(iteration=iteration))) == {LAST: T0 * 1000 + 2000}
+
+
+def test_first_success_of_iteration_0_is_productive() -> None:
+    assert only_row(translation().event(success(iteration=0))).keys() >= PRODUCTIVE_ROW.keys()
+
+
+def test_asynchronous_successes_are_counted() -> None:
+    row = only_row(translation().event(success(CheckPointStrategy.ASYNC)))
+    assert row == {LAST: T0 * 1000 + 2000, **FIRST_ROW, **PRODUCTIVE_ROW, "save_checkpoint_async_count": 7}
+
+
+def test_window_of_a_save() -> None:
+    rows = translation()
+    times = {"save_checkpoint_sync_time_min": 0.5, "save_checkpoint_sync_time_max": 1.5}
+    assert window(rows, 1.0) == {"save_checkpoint_sync_time_total": 1.0, **times, "save_checkpoint_sync_count": 1}
+    rows.event(success())
+    assert window(rows, 2.5) == {
+        "save_checkpoint_sync_time_total": 2.5,
+        **times,
+        "save_checkpoint_sync_count": 2,
+        "save_checkpoint_sync_time_total_productive": 2.5,
+    }
+    assert window(rows, 3.0) == {"save_checkpoint_sync_time_total": 3.0, **times, "save_checkpoint_sync_count": 3}
