@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from one_logger_v1_shim import OneLogger, _log, core
-from tests.support import Clock
+from one_logger_v1_shim.utils import OneLoggerUtils
+from tests.support import CONFIG, Clock
 from tests.v1_job import T0
 
 
@@ -205,3 +206,43 @@ def test_blocks_nest(behind: Behind) -> None:
             raise ValueError
         reached.append("after the inner one")
     assert reached == ["after the inner one"]
+
+
+def test_block_whose_error_comes_without_a_place(behind: Behind, caplog: pytest.LogCaptureFixture) -> None:
+    assert OneLogger().get_context_manager().__exit__(ValueError, ValueError("x"), None) is True
+    assert texts(caplog) == ["OneLogger: ValueError in a block: x"]
+
+
+def test_each_kind_of_error_is_said(behind: Behind, caplog: pytest.LogCaptureFixture) -> None:
+    for behind.error in (OSError("a"), ValueError("b"), OSError("c")):
+        OneLogger().log_metrics({"a": 1})
+    assert texts(caplog) == ["OneLogger: OSError in log_metrics: a", "OneLogger: ValueError in log_metrics: b"]
+
+
+# -- under a OneLoggerUtils -----------------------------------------------------------------------------------
+
+
+def test_callables_are_read_once_at_construction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What v2 and the run are told comes from that one reading."""
+    calls: dict[str, int] = {}
+
+    def counting(key: str, value: Any) -> Any:
+        def read() -> Any:
+            calls[key] = calls.get(key, 0) + 1
+            return value
+
+        return read
+
+    monkeypatch.setattr(core, "_attach", lambda *arguments, **keywords: Behind())
+    keys = ("world_size", "global_batch_size", "app_tag", "app_tag_run_name", "is_train_iterations_enabled")
+    config = {key: counting(key, value) if key in keys else value for key, value in CONFIG.items()}
+    for key, value in (
+        ("summary_data_schema_version", "2"),
+        ("app_run_type", "training"),
+        ("app_start_time", 5),
+        ("save_checkpoint_strategy", "async"),
+    ):
+        config[key] = counting(key, value)
+    OneLoggerUtils(config)
+    assert set(calls.values()) == {1}
+    assert len(calls) == 9

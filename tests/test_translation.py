@@ -201,11 +201,21 @@ def test_each_flag_has_its_own_source(flag: str) -> None:
     assert row == {**TRAINING_ROW, flag: not TRAINING[flag]}
 
 
-def test_checkpoints_that_are_off_have_no_strategy() -> None:
-    (row,), _ = training_config(is_save_checkpoint_enabled=False)
+@pytest.mark.parametrize("strategy", [CheckPointStrategy.ASYNC, None])
+def test_checkpoints_that_are_off_have_no_strategy(strategy: Any) -> None:
+    (row,), _ = training_config(is_save_checkpoint_enabled=False, checkpoint_strategy=strategy)
     expected = {**TRAINING_ROW, "is_save_checkpoint_enabled": False}
     del expected["save_checkpoint_strategy"]
     assert row == expected
+
+
+def test_metadata_of_the_training_are_metrics_too() -> None:
+    config = ConfigAdapter.convert_to_v2_config(CONFIG)
+    telemetry: Any = config.telemetry_config
+    telemetry.custom_metadata = {"dataset": "c4", "global_batch_size": "not this one"}
+    attributes = v2.TrainingTelemetryAttributes.create(**TRAINING)
+    (row,), _ = Translation(config).event(event(EventName.UPDATE_TRAINING_TELEMETRY_CONFIG, attributes))
+    assert row == {"dataset": "c4", **TRAINING_ROW}
 
 
 @pytest.mark.parametrize(
@@ -298,6 +308,11 @@ def test_validation() -> None:
         "validation_iterations_time_msecs_avg": 500.0,
         "validation_iterations_time_msecs_min": 250.0,
     }
+
+
+def test_validation_of_which_nothing_is_known() -> None:
+    attributes = v2.ValidationMetricsUpdateAttributes.create(current_iteration=3, interval=4)
+    assert translation().event(event(EventName.VALIDATION_METRICS_UPDATE, attributes)) == ([], None)
 
 
 def test_event_without_a_metric() -> None:

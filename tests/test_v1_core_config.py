@@ -141,6 +141,11 @@ def test_longest_project_and_free_names() -> None:
     assert read({"name": "a/b#c" + "x" * 200}).run_name == "a/b#c" + "x" * 200
 
 
+def test_settings_do_not_change_afterwards() -> None:
+    with pytest.raises(AttributeError):
+        read({}).enabled = False  # type: ignore[misc]
+
+
 def test_unknown_keys_are_ignored_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         config = read({"project": "p", "foo": 1, "wandb": {"bar": 2, "entity": "team"}})

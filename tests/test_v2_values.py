@@ -268,6 +268,7 @@ def test_callable_of_the_metadata_is_read_once() -> None:
         (1.5, 1.5),
         (["a", "b"], ["a", "b"]),
         ([1, 2], [1, 2]),
+        ([5], [5]),
         ([1, True], "[1, true]"),
         ([1, "a"], '[1, "a"]'),
         ([], "[]"),
@@ -314,7 +315,7 @@ def test_bad_value(key: str, value: Any, message: str) -> None:
     assert str(refused.value) == message
 
 
-@pytest.mark.parametrize("key", ["world_size", "micro_batch_size"])
+@pytest.mark.parametrize("key", ["world_size", "micro_batch_size", "log_every_n_train_iterations"])
 def test_callable_that_gives_no_number_is_named_when_v2_asks(key: str) -> None:
     message = error(key, "'many' (str)", "a number or the text of a number")
     with pytest.raises(ValueError, match=re.escape(message)):
