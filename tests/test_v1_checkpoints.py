@@ -35,6 +35,9 @@ class Scalar:
     def item(self) -> Any:
         return self.value
 
+    def __repr__(self) -> str:  # the same name of a test in each process
+        return f"Scalar({self.value!r})"
+
 
 def trained(monkeypatch: pytest.MonkeyPatch, **config: Any) -> V1Job:
     """A job that has trained 3 iterations of 2 s from iteration 10 on, and validated for 5 s. No row is due."""
