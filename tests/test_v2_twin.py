@@ -29,7 +29,7 @@ def stream(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Play, str]
 
         SingletonMeta._instances.clear()
         output = fresh / f"{who.__name__}.jsonl"
-        exporter = {"class_name": "tests.v2_recording.RecordingExporter", "config": {"file_path": str(output)}}
+        exporter = {"class_name": "tests.v2_recording_all.RecordingAll", "config": {"file_path": str(output)}}
         config = fresh / "exporters.json"
         config.write_text(json.dumps({"exporters": [exporter]}))
         monkeypatch.setenv("ONE_LOGGER_EXPORTER_CONFIG_PATH", str(config))
