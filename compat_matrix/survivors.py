@@ -74,8 +74,9 @@ def main() -> int:
         print(f"{LIST}: reason={unknown[0]['reason']!r}; expected one of {', '.join(REASONS)}")
         return 2
     ends, survivors = results()
-    if not ends["killed"] or ends["not checked"]:
-        print(f"{ends['not checked']} mutants are not checked yet: run mutmut first, to its end")
+    unchecked = ends.pop("not checked", 0)
+    if not ends["killed"]:
+        print("no mutant was noticed: run mutmut first")
         return 2
     needed = set()
     reasons: Counter[str] = Counter()
@@ -89,7 +90,7 @@ def main() -> int:
             needed.add(number)
             reasons[entries[number]["reason"]] += 1
     for number, entry in enumerate(entries):
-        if number not in needed:
+        if number not in needed and not unchecked:
             print(f"not needed any more: {entry.get('mutant', entry.get('pattern'))} ({entry['in']})")
     total = sum(ends.values())
     real = total - reasons["equivalent"]
@@ -97,7 +98,7 @@ def main() -> int:
     print(
         f"{total} mutants, {noticed} noticed ({noticed / real:.1%} of the {real} that change anything), "
         f"{reasons['equivalent']} equivalent, {reasons['message']} in a message only, "
-        f"{reasons['import']} that only mutmut 2 can make, {unexplained} not explained"
+        f"{reasons['import']} that only mutmut 2 can make, {unexplained} not explained; {unchecked} not run"
     )
     return 1 if unexplained else 0
 
