@@ -331,3 +331,9 @@ def test_test_loop_is_known_by_both_names(monkeypatch: pytest.MonkeyPatch) -> No
     job = V1Job(monkeypatch)
     assert job.emits("on_test_start", later=1) == job.emits("on_test_end", later=1) == []
     assert job.row("on_app_start") == {"app_start_time": T0_MS + 2000}
+
+
+def test_object_that_is_not_made_yet_has_no_attributes() -> None:
+    """copy and pickle look at one."""
+    with pytest.raises(AttributeError, match="Attribute 'anything' is not found"):
+        _ = OneLoggerUtils.__new__(OneLoggerUtils).anything
