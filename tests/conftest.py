@@ -26,8 +26,8 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A working directory of its own, an unconfigured v2 provider, W&B offline and in this process."""
     from nv_one_logger.core.internal.singleton import SingletonMeta
 
+    from one_logger_v1_shim._job import rows, telemetry
     from one_logger_v1_shim._v1.bookkeeping import TagList
-    from one_logger_v1_shim._v2 import attach, connection
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -37,10 +37,11 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("ONE_LOGGER_V1_DELIVERY", "inline")
 
     def reset() -> None:
-        if attach._current is not None:
-            attach._current.finish(0)
-        attach._current = None
-        connection.tags = TagList()
+        if telemetry._current is not None:
+            telemetry._current.finish(0)
+        telemetry._current = None
+        telemetry.tags = TagList()
+        rows.abandon_offered()
         SingletonMeta._instances.clear()
         _log.forget()
 
@@ -56,11 +57,11 @@ def rows(fresh: Path) -> Callable[[], list[dict[str, Any]]]:
     """Finish what is open and read the rows of all runs back from the ``.wandb`` files, in order."""
 
     def read() -> list[dict[str, Any]]:
-        from one_logger_v1_shim._v2.attach import current
+        from one_logger_v1_shim._job.telemetry import current
 
-        connection = current()
-        if connection is not None:
-            connection.finish(0)
+        telemetry = current()
+        if telemetry is not None:
+            telemetry.finish(0)
         return stored_rows(fresh)
 
     return read

@@ -215,7 +215,7 @@ def test_kept_errors_in_v1s_words(clock: Clock) -> None:
 
 def test_configuration_errors(clock: Clock) -> None:
     missing = {key: value for key, value in CONFIG.items() if key != "app_tag"}
-    with pytest.raises(ValueError, match=r"Missing required arguments .*'OneLoggerUtils\.__init__': \{'app_tag'\}"):
+    with pytest.raises(ValueError, match=r"Missing required arguments .*'OneLoggerUtils\.initialize': \{'app_tag'\}"):
         utils_on(CoreSpy(), missing)
     with pytest.raises(ValueError, match=r"Additional arguments .*: \{'foo'\}"):
         utils_on(CoreSpy(), {**CONFIG, "foo": 1})
@@ -232,11 +232,17 @@ def test_configuration_errors(clock: Clock) -> None:
 
 
 def test_keys_of_a_feature_that_is_off(clock: Clock) -> None:
-    with pytest.raises(ValueError, match="flops_per_sample"):
-        utils_on(CoreSpy(), {**CONFIG, "flops_per_sample": 3})
-    utils_on(CoreSpy(), {**CONFIG, "flops_per_sample": None})  # BioNeMo: every key is there, some are None
-    with pytest.raises(ValueError, match="save_checkpoint_strategy"):
-        utils_on(CoreSpy(), {**CONFIG, "is_save_checkpoint_enabled": False, "save_checkpoint_strategy": "sync"})
+    """BioNeMo passes every key there is. v1 refused those of a feature that is off; here they are ignored."""
+    for off in (
+        {"flops_per_sample": 3},
+        {"flops_per_sample": None},
+        {"is_save_checkpoint_enabled": False, "save_checkpoint_strategy": "sync"},
+    ):
+        spy = CoreSpy()
+        utils_on(spy, {**CONFIG, **off})
+        (row,) = spy.rows()
+        assert "flops_per_sample" not in row
+        assert ("save_checkpoint_strategy" in row) is ("is_save_checkpoint_enabled" not in off)
 
 
 def test_barrier_comes_before_the_clock(clock: Clock) -> None:
@@ -337,10 +343,16 @@ def test_copies_and_pickles() -> None:
     spy = CoreSpy()
     utils = utils_on(spy, CONFIG)
     assert copy.deepcopy(utils) is utils
-    elsewhere = pickle.loads(pickle.dumps(utils))
+    assert copy.copy(utils) is utils
+    assert pickle.loads(pickle.dumps(utils)) is utils
+    pickled = pickle.dumps(utils)
+    del utils  # as in another process, where the object never was
+    elsewhere = pickle.loads(pickled)
     assert type(elsewhere) is OneLoggerUtils
-    elsewhere.on_app_start()  # in another process it is silent
+    elsewhere.on_app_start()
     assert elsewhere.one_logger is None
+    assert spy.rows()  # of the first one's construction, and no more
+    assert spy.take() == []
 
 
 def test_rankpulse_of_the_environment(

@@ -77,10 +77,10 @@ def test_table_has_every_v1_key_once() -> None:
     assert len(keys) == len(set(keys))
     v1: set[str] = set()
     for schema in (MINIMAL_SCHEMA_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, CHECKPOINT_CALLBACK_ARGS):
-        v1 |= schema["__init__"]["required"] | schema["__init__"]["optional"]
+        v1 |= schema["initialize"]["required"] | schema["initialize"]["optional"]
     assert set(keys) == v1
     required = {row.key for row in TABLE if row.default is REQUIRED}
-    assert required == MINIMAL_SCHEMA_CALLBACK_ARGS["__init__"]["required"] - {"enable_for_current_rank"}
+    assert required == MINIMAL_SCHEMA_CALLBACK_ARGS["initialize"]["required"] - {"enable_for_current_rank"}
 
 
 def test_defaults() -> None:

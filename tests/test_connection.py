@@ -18,7 +18,7 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 from overrides import override
 
 from one_logger_v1_shim import OneLogger
-from one_logger_v1_shim._v2.attach import current
+from one_logger_v1_shim._job.telemetry import current
 from one_logger_v1_shim.utils import OneLoggerUtils
 from tests.support import CONFIG, Clock, stored_rows, stored_runs
 from tests.v2_recording import RecordingExporter
@@ -402,10 +402,10 @@ def test_no_files_of_v2_in_the_working_directory(fresh: Path) -> None:
 
 def test_application_span_carries_the_rows(fresh: Path) -> None:
     OneLogger({"project": "p"})
-    connection = current()
-    assert connection is not None
-    assert connection._application is not None
-    assert connection._application.name == StandardSpanName.APPLICATION
+    telemetry = current()
+    assert telemetry is not None
+    listener: Any = telemetry.listener
+    assert listener._application.name == StandardSpanName.APPLICATION
 
 
 def test_an_iteration_that_was_interrupted_between_two_lines_does_not_stop_v2(
@@ -414,12 +414,13 @@ def test_an_iteration_that_was_interrupted_between_two_lines_does_not_stop_v2(
     utils = OneLoggerUtils(CONFIG)
     utils.on_app_start()
     utils.on_train_start(train_iterations_start=0)
-    connection = current()
-    assert connection is not None
+    telemetry = current()
+    assert telemetry is not None
+    listener: Any = telemetry.listener
     utils.on_train_batch_start()
-    connection.spans.iterations._began = None  # v2's timer runs, and KeyboardInterrupt came before this was noted
+    listener._spans.iterations._began = None  # v2's timer runs, and KeyboardInterrupt came before this was noted
     for _ in range(3):
         utils.on_train_batch_start()
         utils.on_train_batch_end()
-    assert connection._recorder._training_state.completed_training_iterations_overall == 3
+    assert listener._recorder._training_state.completed_training_iterations_overall == 3
     assert not [message for message in warnings(caplog) if "v2 could not record" in message]

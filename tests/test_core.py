@@ -141,7 +141,7 @@ def test_run_settings_of_the_nested_form(fresh: Path) -> None:
     core.finish()
     (run,) = stored_runs(fresh)
     assert (run.project, run.name, run.entity, run.tags) == ("q", "n", "team", ["t1", "t2"])
-    assert OneLogger({"enable_one_logger": False, "wandb": nested})._connection is None
+    assert OneLogger({"enable_one_logger": False, "wandb": nested})._telemetry is None
 
 
 def test_environment_wins_over_defaults_and_not_over_the_config(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -179,7 +179,7 @@ def test_api_key_is_not_shown() -> None:
     exporter = shim.V1CompatibleExporter(one_logger_config=base, config={"api_key": "s3cr3t"})
     assert exporter.exporter_config.api_key == "s3cr3t"
     assert "s3cr3t" not in repr(exporter.exporter_config)
-    assert "s3cr3t" not in repr(exporter.exporter._spec)
+    assert "s3cr3t" not in repr(exporter.exporter.rows.spec)
 
 
 # The two samples of the document that the adapter once had; "..." of the first is filled in.

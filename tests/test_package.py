@@ -11,7 +11,7 @@ import pytest
 
 import one_logger_v1_shim
 from one_logger_v1_shim.__main__ import COMMANDS
-from tests.support import ROOT, run_command
+from tests.support import ROOT, run_command, run_python, stored_rows
 
 SOURCE = ROOT / "one_logger_v1_shim"
 
@@ -48,12 +48,19 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-# room -> what it must not know
+_SHIM = "one_logger_v1_shim"
+_V2 = ("nv_one_logger", f"{_SHIM}._v2")
+
+# room -> what it must not import, directly
 RULES = {
-    "_v1": ("wandb", "nv_one_logger", "one_logger_v1_shim._v2", "one_logger_v1_shim._delivery", "time"),
-    "_v2": ("wandb", "one_logger_v1_shim.utils", "one_logger_v1_shim.core"),
-    "_delivery": ("nv_one_logger", "one_logger_v1_shim._v1", "one_logger_v1_shim._v2", "one_logger_v1_shim.utils"),
-    "utils": ("wandb", "nv_one_logger", "one_logger_v1_shim._delivery"),
+    "_v1": ("wandb", *_V2, f"{_SHIM}._job", f"{_SHIM}._journal", f"{_SHIM}._worker", "time"),
+    "_v2": ("wandb", f"{_SHIM}.utils", f"{_SHIM}.core", f"{_SHIM}._worker"),
+    "_journal": ("wandb", *_V2, f"{_SHIM}._job", f"{_SHIM}._worker", f"{_SHIM}._v1", f"{_SHIM}.utils"),
+    "_job": ("wandb", "nv_one_logger", f"{_SHIM}.utils", f"{_SHIM}.core"),
+    "_worker": ("nv_one_logger", f"{_SHIM}._v1", f"{_SHIM}.utils", f"{_SHIM}.core"),
+    "_migrate": ("wandb", *_V2, f"{_SHIM}._job", f"{_SHIM}._worker"),
+    "_goodput": ("wandb", *_V2, f"{_SHIM}._job", f"{_SHIM}._worker"),
+    "utils": ("wandb", "nv_one_logger", f"{_SHIM}._worker", f"{_SHIM}._v2"),
 }
 
 
@@ -68,8 +75,70 @@ def test_rooms_do_not_know_each_others_words(room: str) -> None:
 
 def test_wandb_is_imported_in_one_room_only() -> None:
     for path in sorted(SOURCE.rglob("*.py")):
-        if "_delivery" not in path.parts:
+        if "_worker" not in path.parts:
             assert not any(name.split(".")[0] == "wandb" for name in _imports(path)), path
+
+
+def test_private_names_of_v2_stand_in_one_module() -> None:
+    from one_logger_v1_shim._v2.private import NAMES
+
+    private = {name for name in NAMES if name.startswith("_")}
+    for path in sorted((SOURCE / "_v2").glob("*.py")):
+        if path.name == "private.py":
+            continue
+        tree = ast.parse(path.read_text())
+        foreign = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+        }
+        assert not foreign & private, path
+
+
+_WHOLE_JOB = """
+import importlib.abc, sys
+
+class Hidden(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in sys.stdlib_module_names | {"one_logger_v1_shim"}:
+            raise ModuleNotFoundError(f"hidden: {name}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+before = set(sys.modules)
+
+from one_logger_v1_shim import OneLogger
+from one_logger_v1_shim.utils import OneLoggerUtils
+
+job = OneLoggerUtils({
+    "enable_for_current_rank": True, "one_logger_project": "p", "app_tag": "tag", "app_tag_run_name": "job",
+    "world_size": 1, "global_batch_size": 8, "log_every_n_train_iterations": 2, "is_train_iterations_enabled": True,
+    "is_validation_iterations_enabled": True,
+})
+OneLogger({"project": "p"}).log_metrics({"mine": 1.5, "none": None, "list": [1, "a"]})
+job.on_app_start()
+job.on_train_start(train_iterations_start=0)
+for _ in range(4):
+    job.on_train_batch_start()
+    job.on_train_batch_end()
+job.on_save_checkpoint_start(global_step=4)
+job.on_save_checkpoint_end(global_step=4)
+job.on_save_checkpoint_success(global_step=4)
+job.on_train_end()
+job.on_app_end()
+job.finish()
+print(sorted({name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)))
+"""
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="sys.stdlib_module_names is new in Python 3.10")
+def test_what_the_job_runs_needs_the_standard_library_alone(tmp_path: Path) -> None:
+    """Every third-party package is hidden from the job, and its rows are in W&B's file all the same."""
+    result = run_python(_WHOLE_JOB, tmp_path, env={"WANDB_MODE": "offline", "WANDB_SILENT": "true"})
+    assert result.stdout.strip() == "['one_logger_v1_shim']"
+    rows = stored_rows(tmp_path)
+    assert {"mine": 1.5, "none": None, "list": [1, "a"]} in rows
+    assert [row["train_iterations"] for row in rows if "train_iterations" in row] == [2, 4, 4]
+    assert [line for line in result.stderr.splitlines() if "joins it" not in line] == []
 
 
 def test_metric_names_stand_in_one_table() -> None:

@@ -8,6 +8,7 @@ Anything that neither can take goes through :func:`_clean`, which asks for each 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
@@ -39,18 +40,27 @@ _plain = json.JSONEncoder(separators=(",", ":"), default=_unusual).encode
 
 
 def _fast_encoder() -> Optional[Callable[[Mapping[str, Any]], bytes]]:
-    """pydantic's encoder, if this environment has one that writes what Python's ``json`` would write."""
-    try:
-        from pydantic_core import to_json
+    """pydantic's encoder, if it is loaded here and writes what Python's ``json`` would write.
 
+    It is taken where v2 or the application has loaded it, and never loaded for its own sake: that takes 50 ms.
+    """
+    module = sys.modules.get("pydantic_core")
+    try:
+        to_json: Any = module.to_json  # type: ignore[union-attr]
         if to_json({"a": float("nan"), "b": "x"}, inf_nan_mode="constants") != b'{"a":NaN,"b":"x"}':
             return None
-    except Exception:  # not installed, older, or broken: it is never needed
+    except Exception:  # not there, older, or broken: it is never needed
         return None
     return lambda row: to_json(row, inf_nan_mode="constants")
 
 
-_fast = _fast_encoder()
+_fast: Optional[Callable[[Mapping[str, Any]], bytes]] = None
+
+
+def choose() -> None:
+    """Look again which encoder is here; called when a run is opened."""
+    global _fast
+    _fast = _fast_encoder()
 
 
 def encode(row: Mapping[str, Any]) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any, Optional
 from .._journal.destination import RunSpec
 from .._v1.bookkeeping import Bookkeeping
 from .._version import VERSION
-from .encode import encode
+from . import encode as encoder
 from .sink import Sink
 
 
@@ -40,12 +40,13 @@ class Rows:
         if self.sink is None:
             from .open import open_sink
 
+            encoder.choose()
             self.sink = open_sink(self.spec, asynchronous=self.asynchronous, v2=v2, v2_values=v2_values)
         return self.sink
 
     def encode(self, row: Mapping[str, Any], now: float) -> bytes:
         """``row`` with what v1's core added, as the journal takes it. ``now``: ``time.time()``."""
-        return encode(self._bookkeeping.complete(row, now))
+        return encoder.encode(self._bookkeeping.complete(row, now))
 
     def put(self, row: bytes, before: bytes = b"") -> None:
         """Send a row that was encoded (:meth:`.sink.Sink.put`)."""

@@ -58,18 +58,17 @@ def utils_config(config: Optional[Config]) -> Verdict:
         return Verdict(OK, "logs nothing: enable_for_current_rank is not true, and nothing is checked then")
     saves = config.constant("is_save_checkpoint_enabled", True)
     throughput = config.constant("is_log_throughput_enabled", False)
-    required, allowed = _expected("__init__")
+    required, allowed = _expected("initialize")
     switched = [
         (throughput, "flops_per_sample", THROUGHPUT_CALLBACK_ARGS, "is_log_throughput_enabled"),
         (saves, "save_checkpoint_strategy", CHECKPOINT_CALLBACK_ARGS, "is_save_checkpoint_enabled"),
     ]
     verdicts = []
     for flag, key, table, name in switched:
-        if flag is UNKNOWN and key in config.keys and config.constant(key, None) is not None:
-            verdicts.append(Verdict(OK, f"refused where {name} is false: {key!r}"))
-        # None for the key of a feature that is off is BioNeMo's way of leaving it out
-        if flag or config.constant(key, ...) is None:
-            allowed |= table["__init__"]["optional"]
+        allowed |= table["initialize"]["optional"]
+        # BioNeMo passes the keys of features that are off; v1 refused them, the shim ignores them
+        if (flag is UNKNOWN or not flag) and config.constant(key, None) is not None and key in config.keys:
+            verdicts.append(Verdict(OK, f"ignored where {name} is false, where v1 refused it: {key!r}"))
     if throughput is not UNKNOWN and throughput and config.constant("flops_per_sample", None) is None:
         verdicts.append(
             Verdict(ERROR, "is_log_throughput_enabled without 'flops_per_sample': refused at on_train_start")
@@ -126,7 +125,7 @@ def _metadata_keys(node: ast.expr) -> dict[str, int]:
 
 def utils_call(call: ast.Call, name: str, config: Optional[Config], certain: bool) -> Optional[Verdict]:
     """``x.on_...(...)`` on a ``OneLoggerUtils``; None if it is none of its calls. ``certain``: x is known to be one."""
-    if name in MINIMAL_SCHEMA_CALLBACK_ARGS and name != "__init__":
+    if name in MINIMAL_SCHEMA_CALLBACK_ARGS and name != "initialize":
         return worst(_callback(call, name), _with_config(call, name, config))
     if name == "finish":
         return _bound(OneLoggerUtils.finish, call)

@@ -1,7 +1,8 @@
 """Which arguments v1 accepted, and its own words when it did not.
 
 The tables have v1's public shape (``{callback: {"required": set, "optional": set}}``). They are the superset of
-what any v1 version or public consumer passed: see "What is accepted" in the README.
+what any v1 version or public consumer passed: see "What is accepted" in the README. v1's name of the constructor is
+``initialize``, in the tables and in its messages.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def _required(*names: str) -> dict[str, set[str]]:
 
 
 MINIMAL_SCHEMA_CALLBACK_ARGS: Args = {
-    "__init__": {
+    "initialize": {
         "required": {
             "enable_for_current_rank",
             "one_logger_project",
@@ -83,11 +84,11 @@ MINIMAL_SCHEMA_CALLBACK_ARGS: Args = {
     "on_save_checkpoint_success": _required("global_step"),
 }
 
-#: more that the constructor takes when ``is_log_throughput_enabled``
-THROUGHPUT_CALLBACK_ARGS: Args = {"__init__": _optional("flops_per_sample")}
+#: more that the constructor takes; counts when ``is_log_throughput_enabled``
+THROUGHPUT_CALLBACK_ARGS: Args = {"initialize": _optional("flops_per_sample")}
 
-#: more that the constructor takes when ``is_save_checkpoint_enabled``
-CHECKPOINT_CALLBACK_ARGS: Args = {"__init__": _optional("save_checkpoint_strategy")}
+#: more that the constructor takes; counts when ``is_save_checkpoint_enabled``
+CHECKPOINT_CALLBACK_ARGS: Args = {"initialize": _optional("save_checkpoint_strategy")}
 
 
 def check(callback: str, given: Mapping[str, Any], *extensions: Args) -> None:

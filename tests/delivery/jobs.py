@@ -100,7 +100,7 @@ class Job:
 
     def worker(self) -> int:
         """The process number of the worker."""
-        return until(lambda: next(iter(processes(self.home, "_delivery.worker")), None), "a worker")
+        return until(lambda: next(iter(processes(self.home, "_worker/start.py")), None), "a worker")
 
     def service(self) -> int:
         """The process number of wandb's own process, which belongs to the worker."""
@@ -168,7 +168,7 @@ def children(pid: int) -> list[int]:
 def gone(home: Path, limit: float = 60) -> None:
     """Until no worker of a job in ``home`` is left, and nothing that wandb started for it."""
     for _ in range(3):  # while a process becomes another program its command line reads as empty
-        until(lambda: not processes(home, "_delivery.worker"), f"the worker in {home} is gone", limit)
+        until(lambda: not processes(home, "_worker/start.py"), f"the worker in {home} is gone", limit)
         time.sleep(0.1)
     pids = [pid for pid, _ in mark(home).get("processes", [])]
     until(lambda: not any(map(alive, pids)), f"wandb's processes {pids} are gone", limit)

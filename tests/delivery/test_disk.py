@@ -151,7 +151,8 @@ def without_journal(home: Path) -> jobs.Result:
 
 def small_segments(home: Path) -> jobs.Result:
     code = """
-from one_logger_v1_shim._delivery import _writer
+from one_logger_v1_shim._job import writer as _writer
+from one_logger_v1_shim._journal.records import RunRecord
 _writer.SEGMENT_BYTES = 20_000
 one = one_logger()
 for i in range(2000):
@@ -288,10 +289,10 @@ def test_a_job_that_closes_all_descriptors_keeps_its_own_files_and_its_rows(tmp_
 
 
 def test_an_inline_journal_is_bounded(tmp_path: Path) -> None:
-    from one_logger_v1_shim._delivery._follow import Follower
-    from one_logger_v1_shim._delivery._writer import SEGMENT_BYTES, begin
+    from one_logger_v1_shim._job.writer import SEGMENT_BYTES, begin
+    from one_logger_v1_shim._journal.follow import Follower
 
-    journal = begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"}, followed=False)
+    journal = begin(tmp_path, RunRecord(id="abcdefgh"), followed=False)
     row = json.dumps({"text": "x" * (SEGMENT_BYTES // 4)}).encode()
     for _ in range(21):
         journal.append(row)
@@ -311,9 +312,9 @@ def test_the_umask_holds(outcome: Callable[[str], jobs.Result]) -> None:
 
 
 def test_symlinks_are_refused(tmp_path: Path) -> None:
-    from one_logger_v1_shim._delivery._follow import Follower
-    from one_logger_v1_shim._delivery._journal import read_json, write_json
-    from one_logger_v1_shim._delivery._writer import Journal
+    from one_logger_v1_shim._job.writer import Journal
+    from one_logger_v1_shim._journal.files import read_json, write_json
+    from one_logger_v1_shim._journal.follow import Follower
 
     folder, outside = tmp_path / "journal", tmp_path / "outside"
     folder.mkdir()
@@ -333,11 +334,11 @@ def test_symlinks_are_refused(tmp_path: Path) -> None:
 def test_what_no_disk_takes_is_kept_in_memory_up_to_a_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from one_logger_v1_shim._delivery import _writer
-    from one_logger_v1_shim._delivery._journal import overflow
+    from one_logger_v1_shim._job import writer as _writer
+    from one_logger_v1_shim._journal.files import overflow
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    journal = _writer.begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"})
+    journal = _writer.begin(tmp_path, RunRecord(id="abcdefgh"))
     assert journal._descriptor is not None
     os.close(journal._descriptor)
     overflow(journal.folder).symlink_to(tmp_path)  # nor may it go on in the temp directory

@@ -11,10 +11,11 @@ from types import FrameType
 from typing import Callable, Optional
 
 import pytest
-from one_logger_v1_shim._delivery import _writer
-from one_logger_v1_shim._delivery._follow import Follower
-from one_logger_v1_shim._delivery._writer import Journal, begin
 
+from one_logger_v1_shim._job import writer as _writer
+from one_logger_v1_shim._job.writer import Journal, begin
+from one_logger_v1_shim._journal.follow import Follower
+from one_logger_v1_shim._journal.records import RunRecord
 from tests.delivery import jobs
 
 Handler = Callable[[], None]
@@ -27,7 +28,7 @@ class Stop(BaseException):
 @pytest.fixture
 def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Journal]:
     monkeypatch.setattr(_writer, "SEGMENT_BYTES", 20_000)  # so that new files are among what is interrupted
-    opened = begin(tmp_path, "abcdefgh", True, {"id": "abcdefgh"})
+    opened = begin(tmp_path, RunRecord(id="abcdefgh"))
     yield opened
     opened.close()
 
@@ -128,7 +129,7 @@ def test_a_handler_that_ends_the_run(
 ) -> None:
     monkeypatch.setattr(_writer, "SEGMENT_BYTES", 2_000)
     for number in range(150):
-        opened = begin(tmp_path, f"run{number:05d}", True, {"id": f"run{number:05d}"})
+        opened = begin(tmp_path, RunRecord(id=f"run{number:05d}"))
         ended = False
 
         def end(opened: Journal = opened) -> None:

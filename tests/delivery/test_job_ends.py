@@ -286,7 +286,7 @@ def test_the_jobs_pipe_is_not_held_open(tmp_path: Path) -> None:
     ended = time.monotonic()
     assert done.returncode == 0
     assert b"done" in done.stdout
-    assert jobs.processes(tmp_path, "_delivery.worker"), "the worker was to outlive the job here"
+    assert jobs.processes(tmp_path, "_worker/start.py"), "the worker was to outlive the job here"
     jobs.gone(tmp_path)
     assert time.monotonic() > ended
     assert jobs.stored(tmp_path)[0].exit_code == 0

@@ -133,7 +133,7 @@ def test_a_journal_in_the_temp_directory_knows_its_run(tmp_path: Path) -> None:
     job = jobs.Job(SLOW, tmp_path / "job", environ)
     jobs.until(lambda: jobs.mark(tmp_path).get("rows", 0) >= 1501, "rows taken")
     (journal,) = (tmp_path / "temporary").glob("one-logger-*")
-    (worker,) = jobs.processes(tmp_path / "temporary", "_delivery.worker")
+    (worker,) = jobs.processes(tmp_path / "temporary", "_worker/start.py")
     pids = [worker, *jobs.children(worker)]
     os.kill(worker, signal.SIGSTOP)
     job.go_on("first part taken")

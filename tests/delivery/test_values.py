@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from one_logger_v1_shim._delivery import encode
+from one_logger_v1_shim._job.encode import encode
 from tests.delivery import jobs
 
 

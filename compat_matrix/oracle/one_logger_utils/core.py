@@ -98,10 +98,10 @@ class OneLoggerUtils(Checkpoints):
         if self._saving:
             known = known | {"save_checkpoint_strategy"}
         for key in ("flops_per_sample", "save_checkpoint_strategy"):
-            if key not in known and key in config and config[key] is None:
+            if key not in known and key in config:
                 self._note(f"1.0.2 raised ValueError for {key!r}, given although its feature is off")
                 del config[key]
-        refuse("__init__", REQUIRED - config.keys(), config.keys() - known)
+        refuse("initialize", REQUIRED - config.keys(), config.keys() - known)
         for key in sorted(ONCE_REQUIRED - config.keys()):
             self._note(f"1.0.2 raised ValueError for a configuration without {key!r}; later v1 took its default")
         self.one_logger.log_app_tag(self._get("app_tag"))
