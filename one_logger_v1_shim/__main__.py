@@ -9,6 +9,7 @@ from typing import Optional
 
 COMMANDS = {
     "run": "run a program written for v1, unedited",
+    "isolate": "make an environment with wandb and v2 for the worker; the job's own stays as it is",
     "show": "a run as people want to see it: phases, progress, throughput, checkpoints",
     "goodput": "of the time that a training has cost, how much became progress that was kept?",
     "recover": "send what a killed job has left in its journal",

@@ -7,12 +7,13 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
+from .._job.environment import PATH, environment
+from .._job.interpreter import find as find_interpreter
 from .._journal.destination import RunSpec, mode, without_user
 from .._worker.server import credentials, unreachable
 from ._findings import ERROR, OK, WARNING, Finding
@@ -68,9 +69,16 @@ def destination(offline: bool) -> Iterator[Finding]:
 
 def _default_server() -> tuple[Optional[str], str]:
     """wandb's own server, and why it can not be told."""
+    interpreter = find_interpreter(os.environ)
+    if interpreter is None:
+        return None, "there is no interpreter for it"
+    environ = environment(_NOBODY, interpreter)
+    if not interpreter.isolated:
+        environ["PYTHONPATH"] = environ.pop(PATH, "")
     try:
         said = subprocess.run(
-            [sys.executable, "-c", _ASK_WANDB],
+            [interpreter.path, *(["-I"] if interpreter.isolated else []), "-c", _ASK_WANDB],
+            env=environ,
             capture_output=True,
             text=True,
             timeout=_IMPORT_LIMIT,

@@ -114,9 +114,19 @@ def _header(run: Run, collector: Collector) -> Section:
     if mark.get("notice"):
         section.add("notice", f.clean(mark["notice"], 500))
     section.add("read from", f.clean(run.path, 500))
+    if about.get("v2"):
+        section.add("v2", f.value(_v2(about, mark)))
     version = about.get("version")
     section.add("shim version", None if version is None else f.value(version))
     return section
+
+
+def _v2(about: dict[str, Any], mark: dict[str, Any]) -> str:
+    """Where v2 hears v1's calls, and how far it is."""
+    if about["v2"] != "worker":
+        return "hears v1's calls in the job's process" if about["v2"] == "job" else "hears nothing"
+    heard = {"": "not yet", "played": "all of them", "unplayed": "not all of them"}.get(mark.get("v2") or "")
+    return f"hears v1's calls in the worker's process ({heard or mark['v2']}), on {about.get('python')}"
 
 
 def _state(run: Run, mark: dict[str, Any], rows: int) -> str:

@@ -197,9 +197,9 @@ class WorkerProcess:
         self._descriptor = -1
         self._closed = True
 
-    def leave(self) -> None:
-        """Let it go on without us; it has limits of its own. One that never came up is ended."""
-        if not self.came_up:
+    def leave(self, end: bool = False) -> None:
+        """Let it go on without us; it has limits of its own. ``end``: end its starter, our code never ran there."""
+        if end:
             with suppress(OSError):
                 self._starter.kill()
             with suppress(subprocess.TimeoutExpired):

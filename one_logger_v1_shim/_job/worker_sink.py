@@ -28,6 +28,7 @@ from .writer import begin
 _LOOK_EVERY = 5.0  # seconds between looks at the worker, while rows come in
 _MOST_WORKERS = 3  # that live for less than _LONG seconds
 _LONG = 300.0
+_SURELY = 10.0  # seconds after which an interpreter that has not run our code never will
 _FIRST_WAIT = 20.0  # seconds that a callback may wait in sync mode for the first row, while wandb comes up
 
 
@@ -248,16 +249,17 @@ class WorkerSink:
                     logger.warning("waiting for W&B: %s of %s rows taken", mark.rows, self._journal.rows)
             if code is None:
                 self._process = None
-                process.leave()
-                self._tell_late(process, limit)
+                stuck = limit >= _SURELY and not process.came_up
+                process.leave(end=stuck)
+                self._tell_late(stuck, limit)
             elif code != Exit.DONE or not process.came_up:
                 self._look()  # another one, if it may be
             else:
                 self._process = None
                 process.close()
 
-    def _tell_late(self, process: WorkerProcess, limit: float) -> None:
-        if process.came_up:
+    def _tell_late(self, stuck: bool, limit: float) -> None:
+        if not stuck:
             logger.warning("W&B has not taken all rows within %g s; that goes on in the background; "
                            "to see to it later: %s", limit, self._recover())  # fmt: skip
         else:

@@ -12,6 +12,7 @@ from typing import Callable, Optional
 
 import pytest
 
+from one_logger_v1_shim._journal.records import RunRecord
 from tests.delivery import jobs
 
 JOB = """
@@ -152,7 +153,6 @@ def without_journal(home: Path) -> jobs.Result:
 def small_segments(home: Path) -> jobs.Result:
     code = """
 from one_logger_v1_shim._job import writer as _writer
-from one_logger_v1_shim._journal.records import RunRecord
 _writer.SEGMENT_BYTES = 20_000
 one = one_logger()
 for i in range(2000):

@@ -205,11 +205,11 @@ one.finish()
 print("done")
 """), 0, "done\n", 0, [],
     ),
-    "worker killed": (killed("worker"), 0, "done\n", 0, ["was ended by signal 9; another one goes on"]),
-    "worker killed, sync": (killed("worker", False), 0, "done\n", 0, ["was ended by signal 9; another one goes on"]),
+    "worker killed": (killed("worker"), 0, "done\n", 0, ["has ended; another one goes on"]),
+    "worker killed, sync": (killed("worker", False), 0, "done\n", 0, ["has ended; another one goes on"]),
     "worker killed, SIGPIPE ends the job": (
         killed("worker", False, "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"),
-        0, "done\n", 0, ["was ended by signal 9; another one goes on"],
+        0, "done\n", 0, ["has ended; another one goes on"],
     ),
     "wandb killed": (killed("wandb"), 0, "done\n", 0, ["wandb's process has ended; another one goes on"]),
     "wandb killed, sync": (killed("wandb", False), 0, "done\n", 0, ["wandb's process has ended; another one goes on"]),
