@@ -304,6 +304,16 @@ def test_accepted_superset(clock: Clock) -> None:
     assert row["app_tag_run_version"] == "1.0.0"
 
 
+def test_metadata_may_be_a_callable_as_in_v1(clock: Clock) -> None:
+    spy = CoreSpy()
+    utils_on(spy, {**CONFIG, "metadata": lambda: {"model": "gpt"}})
+    assert spy.rows()[0]["model"] == "gpt"
+    with pytest.raises(ValueError, match="Metadata overlap found with keys: {'world_size'}"):
+        utils_on(CoreSpy(), {**CONFIG, "metadata": lambda: {"world_size": 1}})
+    with pytest.raises(ValueError, match=r"metadata=\[1\] \(list\); expected a dict of metric names and values"):
+        utils_on(CoreSpy(), {**CONFIG, "metadata": lambda: [1]})
+
+
 def test_numeric_strings_take_part_in_arithmetic(clock: Clock) -> None:
     utils, spy = job(global_batch_size="8", batch_size="4", world_size="2", seq_length="16")
     utils.on_train_start(train_iterations_start=1)

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from .._log import warn_once
 from . import metrics as m
 from .checkpoints import Checkpoints
-from .config import V1Config
+from .config import V1Config, bad_value
 from .schema import CHECKPOINT_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, check
 from .timer import NamedTimer, Stopwatch
 from .training import Training
@@ -121,6 +121,8 @@ class Job:
     def with_metadata(self, row: dict[str, Any]) -> dict[str, Any]:
         """``row`` plus the user's metadata. Raises v1's ``ValueError`` if a key of it is a metric of the row."""
         metadata = self._config.read("metadata") or {}
+        if not isinstance(metadata, Mapping):  # what a callable returned
+            raise bad_value("metadata", metadata, "a dict of metric names and values")
         overlap = row.keys() & metadata.keys()
         if overlap:
             raise ValueError(f"Metadata overlap found with keys: {overlap}")
