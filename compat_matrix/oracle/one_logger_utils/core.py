@@ -221,7 +221,7 @@ class OneLoggerUtils(Checkpoints):
         if self._get("seq_length") is not None:
             self._tokens = self._number("seq_length") * self._samples
         if self._throughput:
-            self._flops += size * self._number("flops_per_sample")
+            self._flops += size * (self._number("flops_per_sample") or 0)  # missed at on_train_start only
             self._throughput_now = self._rate()
             self._throughput_max = max(self._throughput_max, self._throughput_now)
         self.one_logger.log_app_tag(self._get("app_tag"))
