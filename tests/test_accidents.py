@@ -90,6 +90,22 @@ def test_iteration_end_without_start_still_counts(clock: Clock, caplog: pytest.L
     assert len(warnings(caplog)) == 1
 
 
+def test_refused_iteration_end_counts_nothing_and_stops_the_timer_as_in_v1(clock: Clock) -> None:
+    utils, spy = job()
+    utils.on_train_start(train_iterations_start=0)
+    utils.on_train_batch_start()
+    clock.advance(1)
+    with pytest.raises(ValueError, match="Additional arguments provided for callback"):
+        utils.on_train_batch_end(loss=1)
+    spy.take()
+    for _ in range(2):
+        utils.on_train_batch_start()
+        clock.advance(1)
+        utils.on_train_batch_end()
+    (row,) = spy.rows()
+    assert (row["train_iterations"], row["train_samples"], row["train_iterations_time_total"]) == (2, 16, 3.0)
+
+
 def test_validation_batch_end_without_start(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     utils, spy = job()
     utils.on_validation_batch_end()

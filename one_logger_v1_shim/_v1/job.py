@@ -212,6 +212,12 @@ class Job:
         due = self.training.batch_end(now)
         return [self.tag(), (ROW, self.training.row())] if due else [self.tag()]
 
+    def refuse_batch_end(self, now: float, kwargs: Kwargs) -> None:
+        """Raise for arguments that ``on_train_batch_end`` does not take. v1 stopped the timer first, and counted nothing."""
+        if self._timer.is_active("train_iterations"):
+            self._timer.stop("train_iterations", now)
+        check("on_train_batch_end", kwargs)
+
     def on_validation_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         self._timer.start("validation_loop", now)
         check("on_validation_start", kwargs)
