@@ -122,6 +122,8 @@ class Relation:
     row: str
     text: str
     why: str
+    #: holds for OneLoggerUtils; Megatron-LM sends the throughput of the last interval
+    only_utils: bool = False
 
     @functools.cached_property
     def sides(self) -> tuple[str, str, str]:
@@ -148,8 +150,8 @@ RELATIONS = (
     Relation("progress", "last_logged_train_iterations_finish_time <= app_last_log_time", "an iteration ends before it is logged"),
     Relation("progress", "train_tokens = model_seq_length * train_samples", "samples of that length"),
     Relation("progress", "train_tflop_end = train_tflop_start + train_tflop", "counted from the model's start"),
-    Relation("progress", "train_throughput_per_gpu * train_iterations_time_total * world_size = train_tflop", "per second and GPU"),
-    Relation("progress", "train_throughput_per_gpu <= train_throughput_per_gpu_max", "the maximum so far"),
+    Relation("progress", "train_throughput_per_gpu * train_iterations_time_total * world_size = train_tflop", "per second and GPU", True),
+    Relation("progress", "train_throughput_per_gpu <= train_throughput_per_gpu_max", "the maximum so far", True),
     Relation("validation", "validation_iterations_time_msecs_min <= validation_iterations_time_msecs_avg", "shortest and average"),
     Relation("save start", "train_iterations_save_checkpoint_end = train_iterations_end", "the progress row before it"),
     Relation("save end", "save_checkpoint_sync_time_min <= save_checkpoint_sync_time_max", "shortest and longest"),

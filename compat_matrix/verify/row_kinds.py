@@ -131,6 +131,26 @@ MEGATRON = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Sender:
+    """Who sent a history: what kinds of rows that sender has, and how strict one may be with it."""
+
+    name: str
+    kinds: tuple[RowKind, ...]
+    #: sends flags as bools (Megatron-LM passes on what an expression gave)
+    exact_flags: bool = True
+    #: sends progress every so many iterations, counted from the model's start
+    keeps_cadence: bool = True
+    #: its rows begin with the tags and the constructor's row
+    constructs: bool = True
+
+
+ONE_LOGGER_UTILS = Sender("OneLoggerUtils", UTILS)
+MEGATRON_LM = Sender("Megatron-LM", MEGATRON, exact_flags=False, keeps_cadence=False, constructs=False)
+#: a program that sends rows of its own through v1's core: only names, types, units and growth are known
+ON_THE_CORE = Sender("a program on v1's core", (), exact_flags=False, keeps_cadence=False, constructs=False)
+
+
 def best(kinds: Iterable[RowKind], names: frozenset[str]) -> RowKind | None:
     """The kind that a row is, or the one that it resembles most; None if it has no metric of any."""
     kinds = tuple(kinds)
@@ -138,6 +158,8 @@ def best(kinds: Iterable[RowKind], names: frozenset[str]) -> RowKind | None:
     exact = exact or next((kind for kind in kinds if kind.fits(names)), None)
     if exact is not None:
         return exact
+    if not kinds:
+        return None
     scored = [(len(names & kind.names) / len(names | kind.always), kind) for kind in kinds]
     score, kind = max(scored, key=lambda pair: pair[0])
     return kind if score > 0 else None
