@@ -54,7 +54,9 @@ def _progress(rows: Sequence[tuple[Row, RowKind]]) -> Iterator[_Progress]:
         end = row.values.get(_END)
         if kind.name == "progress" and isinstance(end, int):
             following = rows[at + 1] if at + 1 < len(rows) else None
-            flushed = following is not None and following[1].name == "save start"
+            kinds = [one.name for _, one in rows[at + 1 : at + 3]]
+            # a row that stands between them is out of place, and is named for that
+            flushed = "save start" in kinds and kinds[0] != "progress"
             yield _Progress(row, end, flushed, loop, begin, following[0] if following else None)
 
 

@@ -11,7 +11,7 @@ from one_logger_v1_shim._v1.metrics import EPOCH_MS, MSECS, SECONDS
 
 from ..compare import BOOKKEEPING, TAG_KEYS, tag_row
 from .beliefs import BOOL, INTEGER, METRICS, NUMBER, STRING, Metric, as_configured
-from .findings import REMARK, UNKNOWN, Finding, finding
+from .findings import METADATA, REMARK, UNKNOWN, Finding, finding
 from .history import History, Row
 from .row_kinds import MEGATRON_LM, ON_THE_CORE, ONE_LOGGER_UTILS, UTILS, RowKind, Sender, best
 
@@ -178,8 +178,8 @@ def _kind(row: Row, kinds: Sequence[RowKind]) -> Iterator[Finding]:
     kind = best(kinds, names)
     known = {name for every in kinds for name in every.names}
     for name in sorted(names - METRICS.keys()):
-        if kind is not None and kind.open:
-            yield finding(row, name, "name", "a metric of v1, or metadata", row.values[name], UNKNOWN)
+        if kind is not None and kind.open and not difflib.get_close_matches(name, kind.names - names, 1, 0.9):
+            yield finding(row, name, METADATA, "a metric of v1, or metadata", row.values[name], UNKNOWN)
         else:
             yield finding(row, name, "name", f"a metric of v1{_like(name)}", row.values[name], UNKNOWN)
     if kind is None:

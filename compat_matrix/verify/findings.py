@@ -11,6 +11,9 @@ from .history import Row
 #: how a finding weighs: v1 as we believe it to be can not have sent this; v1 may have, and we do not know it; neither
 CONTRADICTS, UNKNOWN, REMARK = "contradicts", "unknown", "remark"
 
+#: the kind of a finding about a name that the constructor's row may have: users put metadata there
+METADATA = "metadata"
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -19,7 +22,7 @@ class Finding:
     number: int
     where: str
     metric: str
-    #: "name", "type", "unit", "row", "relation", "order", "cadence", "growth"
+    #: "name", "type", "unit", "row", "relation", "order", "cadence", "growth", or METADATA
     kind: str
     expected: str
     found: str
@@ -50,5 +53,5 @@ def shown(value: Any) -> str:
 
 
 def accused(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that v1, as we believe it to be, can not have sent."""
-    return [one for one in findings if one.weight == CONTRADICTS]
+    """Those that v1, as we believe it to be, can not have sent, or is not known to have sent. Metadata is the user's."""
+    return [one for one in findings if one.weight == CONTRADICTS or (one.weight == UNKNOWN and one.kind != METADATA)]

@@ -42,6 +42,11 @@ def changed(name: str, change: Change) -> Iterator[tuple[int, int, Rows]]:
             yield at, named, rows
 
 
+def is_named(change: Change, named: int, found: Optional[int]) -> bool:
+    """Is it the right row? Of two that have changed places either one is."""
+    return found in ((named, named + 1) if change is swapped_rows else (named,))
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -71,7 +76,7 @@ def average_in_s(rows: Rows, at: int) -> Optional[int]:
 
 
 def another_name(rows: Rows, at: int) -> Optional[int]:
-    own = [name for name in rows[at] if name.startswith(("train", "save", "app_m", "app_b", "app_f", "valid", "is_"))]
+    own = [name for name in rows[at] if name.startswith(("train", "save", "app_m", "app_b", "app_f", "app_t", "valid", "is_"))]
     if not own or at == 0:
         return None
     rows[at] = {(f"{name}s" if name == own[-1] else name): value for name, value in rows[at].items()}
