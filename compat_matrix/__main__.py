@@ -13,6 +13,8 @@ from .environments import ENVIRONMENTS, EnvironmentTrouble
 
 _COMMANDS = """commands:
   try SCRIPT [-- ARGS]   run your own program untouched: its v1 calls, its rows, what v1 would have refused
+  verify OLD [NEW]       is the history of a run in W&B what we believe v1 sent? does a dashboard on OLD work on NEW?
+  random                 jobs nobody wrote: the oracle's rows against what W&B stored
   signatures             does the shim accept every call that anybody is known to make?
   mutations              break a metric in a copy of the wheel, ten times: is it noticed?
   bench                  what the shim costs a job, beside what v2 and wandb cost it
@@ -84,6 +86,14 @@ def _command(name: str, arguments: list[str]) -> int:
         from . import tryout
 
         return tryout.main(arguments)
+    if name == "verify":
+        from .verify import command as verify
+
+        return verify.main(arguments)
+    if name == "random":
+        from .random_jobs import command as random_jobs
+
+        return random_jobs.main(arguments)
     if name == "signatures":
         from .signatures import check
 

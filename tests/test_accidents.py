@@ -90,6 +90,22 @@ def test_iteration_end_without_start_still_counts(clock: Clock, caplog: pytest.L
     assert len(warnings(caplog)) == 1
 
 
+def test_refused_iteration_end_counts_nothing_and_stops_the_timer_as_in_v1(clock: Clock) -> None:
+    utils, spy = job()
+    utils.on_train_start(train_iterations_start=0)
+    utils.on_train_batch_start()
+    clock.advance(1)
+    with pytest.raises(ValueError, match="Additional arguments provided for callback"):
+        utils.on_train_batch_end(loss=1)
+    spy.take()
+    for _ in range(2):
+        utils.on_train_batch_start()
+        clock.advance(1)
+        utils.on_train_batch_end()
+    (row,) = spy.rows()
+    assert (row["train_iterations"], row["train_samples"], row["train_iterations_time_total"]) == (2, 16, 3.0)
+
+
 def test_validation_batch_end_without_start(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     utils, spy = job()
     utils.on_validation_batch_end()
@@ -308,6 +324,16 @@ def test_accepted_superset(clock: Clock) -> None:
     assert "model_seq_length" not in row
     assert "train_iterations_target" not in row
     assert row["app_tag_run_version"] == "1.0.0"
+
+
+def test_metadata_may_be_a_callable_as_in_v1(clock: Clock) -> None:
+    spy = CoreSpy()
+    utils_on(spy, {**CONFIG, "metadata": lambda: {"model": "gpt"}})
+    assert spy.rows()[0]["model"] == "gpt"
+    with pytest.raises(ValueError, match="Metadata overlap found with keys: {'world_size'}"):
+        utils_on(CoreSpy(), {**CONFIG, "metadata": lambda: {"world_size": 1}})
+    with pytest.raises(ValueError, match=r"metadata=\[1\] \(list\); expected a dict of metric names and values"):
+        utils_on(CoreSpy(), {**CONFIG, "metadata": lambda: [1]})
 
 
 def test_numeric_strings_take_part_in_arithmetic(clock: Clock) -> None:

@@ -87,8 +87,8 @@ class V1Config:
             if value is not None and not callable(value) and as_number(value) is None:
                 raise bad_value(key, value, "a number, the text of a number, None or a callable that returns one")
         metadata = self._raw.get("metadata")
-        if metadata is not None and not isinstance(metadata, Mapping):
-            raise bad_value("metadata", metadata, "a dict of metric names and values")
+        if metadata is not None and not isinstance(metadata, Mapping) and not callable(metadata):
+            raise bad_value("metadata", metadata, "a dict of metric names and values, or a callable that returns one")
 
     def has(self, key: str) -> bool:
         """Was ``key`` given at all? (``None`` counts as given.)"""

@@ -13,7 +13,7 @@ from typing import Any, Optional
 from .._log import warn_once
 from . import metrics as m
 from .checkpoints import Checkpoints
-from .config import V1Config
+from .config import V1Config, bad_value
 from .schema import CHECKPOINT_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, check
 from .timer import NamedTimer, Stopwatch
 from .training import Training
@@ -111,6 +111,8 @@ class Job:
     def with_metadata(self, row: dict[str, Any]) -> dict[str, Any]:
         """``row`` plus the user's metadata. Raises v1's ``ValueError`` if a key of it is a metric of the row."""
         metadata = self._config.read("metadata") or {}
+        if not isinstance(metadata, Mapping):  # what a callable returned
+            raise bad_value("metadata", metadata, "a dict of metric names and values")
         overlap = row.keys() & metadata.keys()
         if overlap:
             raise ValueError(f"Metadata overlap found with keys: {overlap}")
@@ -199,6 +201,12 @@ class Job:
         """The tag at every iteration, as v1 did; the row when it is due."""
         due = self.training.batch_end(now)
         return [self.tag(), (ROW, self.training.row())] if due else [self.tag()]
+
+    def refuse_batch_end(self, now: float, kwargs: Kwargs) -> None:
+        """Raise for arguments that ``on_train_batch_end`` does not take. v1 stopped the timer first, and counted nothing."""
+        if self._timer.is_active("train_iterations"):
+            self._timer.stop("train_iterations", now)
+        check("on_train_batch_end", kwargs)
 
     def on_validation_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         self._timer.start("validation_loop", now)

@@ -221,9 +221,9 @@ class OneLoggerUtils(Callbacks):
             if set_barrier:
                 self.timer.wait()
             now = time.time()
-            emits = self._job.on_train_batch_end(now)
             if kwargs:
-                check("on_train_batch_end", kwargs)
+                self._job.refuse_batch_end(now, kwargs)
+            emits = self._job.on_train_batch_end(now)
             self._emit(emits)
             if self._telemetry is not None:
                 self._telemetry.batch_end(now)

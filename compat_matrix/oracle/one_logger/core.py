@@ -28,11 +28,12 @@ class OneLogger:
         self.refused = []
         self._swallow = config.get("no_exception", True)
         self._store = {}
+        self._finished = False
         CORES.append(self)
 
     def log_metrics(self, metrics):
         """A row. ``None`` instead of a dict is an error that v1 swallowed."""
-        if metrics is None and self._swallow:
+        if metrics is None and (self._swallow or self._finished):
             self.refused.append("log_metrics(None) sends nothing")
             return
         self._emit(["log_metrics", copy.deepcopy(dict(metrics))])
@@ -42,6 +43,9 @@ class OneLogger:
         self._emit(["log_app_tag", copy.deepcopy(app_tag)])
 
     def _emit(self, what):
+        if self._finished:
+            self.refused.append(f"{what[0]} after finish() sends nothing")
+            return
         self.emits.append(what)
         self.times.append(time.time())
 
@@ -64,6 +68,7 @@ class OneLogger:
     def finish(self):
         """The end of the run."""
         self._emit(["finish"])
+        self._finished = True
 
 
 class _Guard:

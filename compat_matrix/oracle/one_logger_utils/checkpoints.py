@@ -40,16 +40,20 @@ class Checkpoints:
         if not self.one_logger:
             return
         self._need_saving()
-        self._end("save_checkpoint", set_barrier)
+        started = self._stop("save_checkpoint", set_barrier)
         self._arguments("on_save_checkpoint_end", given)
+        if not started:
+            return  # no window, so nothing to say about one
         timer = self._timer("save_checkpoint")
         self._synced += 1
-        save = self._saves.setdefault(given[STEP], {"productive": {}, "end": None, "success": False})
-        save["end"] = {"finish": timer.finish * 1000, "total": timer.total}
         row = {}
-        if save["success"]:
-            row["save_checkpoint_sync_time_total_productive"] = timer.total
-            row.update(self._success_times(save))
+        save = self._saves.get(given[STEP])  # None: the end of a step that was never started, or is closed already
+        if save is not None:
+            save["end"] = {"finish": timer.finish * 1000, "total": timer.total}
+            if save["success"]:
+                row["save_checkpoint_sync_time_total_productive"] = timer.total
+                row.update(self._success_times(save))
+                del self._saves[given[STEP]]
         self._log({
             **row,
             "save_checkpoint_sync_time_total": timer.total, "save_checkpoint_sync_time_min": timer.min,
@@ -63,28 +67,36 @@ class Checkpoints:
         self._arguments("on_save_checkpoint_success", given)
         step = given[STEP]
         save = self._saves.get(step)
-        if save is None:
+        row = {}
+        if save is None or save["success"]:
+            # also a step that is closed: v1's second success of a step was a KeyError of another name
             self._note(f"KeyError: 'productive_metrics:{step}' (a success without its start)")
-            return
-        if save["success"]:
-            self._note("KeyError: 'successful_save_checkpoint_sync_finish_time' (a step saved twice)")
-        save["success"] = True
-        row = self._success_times(save) if save["end"] else {}
-        if self._newest_success is None or step > self._newest_success:
-            self._newest_success = step
-            row.update(save["productive"])
+        else:
+            save["success"] = True
             if save["end"]:
-                row["save_checkpoint_sync_time_total_productive"] = save["end"]["total"]
+                row = self._success_times(save)
+                del self._saves[step]
+            if self._is_newest(step):
+                self._newest_success = step
+                row.update(save["productive"])
+                if save["end"]:
+                    row["save_checkpoint_sync_time_total_productive"] = save["end"]["total"]
         if self._get("save_checkpoint_strategy", "sync") == "async":
             self._async_successes += 1
             row["save_checkpoint_async_count"] = self._async_successes
         self._log(row)
 
+    def _is_newest(self, step):
+        try:
+            return self._newest_success is None or step > self._newest_success
+        except TypeError:  # steps of different kinds: nothing says that this one is older
+            return True
+
     def _success_times(self, save):
         row = {}
         if not self._any_success:
             self._any_success = True
-            row["first_saved_train_iterations_start_time"] = self._timer("app_train_loop").start * 1000
+            row["first_saved_train_iterations_start_time"] = (self._timer("app_train_loop").start or 0) * 1000
             row["first_successful_save_checkpoint_sync_finish_time"] = save["end"]["finish"]
         row["last_successful_save_checkpoint_sync_finish_time"] = save["end"]["finish"]
         return row

@@ -5,6 +5,7 @@ Where v1 crashed the job by accident, the CONTRACT says what is sent instead; ``
 
 from __future__ import annotations
 
+import functools
 import time
 
 from one_logger.core import OneLogger
@@ -24,9 +25,9 @@ class OneLoggerUtils(Checkpoints):
     def __init__(self, config):
         self.one_logger = None
         self.enable_for_current_rank = config.get("enable_for_current_rank", False)
+        self._config = dict(config)
         if not self.enable_for_current_rank:
             return
-        self._config = dict(config)
         self._timers = {}
         self._given = {}  # time stamps and counts, by argument name; once given they win
         self._saves = {}  # global_step -> what became of that save
@@ -35,9 +36,12 @@ class OneLoggerUtils(Checkpoints):
         self._any_success = False
         self._done = 0
         self._samples = 0
+        self._start = self._samples_start = self._flops_start = 0  # iterations may end before on_train_start
         self._first_finish = self._last_finish = 0
+        self._tokens = None
         self._flops = 0
-        self._throughput_max = 0.0
+        self._throughput_now = self._throughput_max = 0.0
+        self._validations_sent = 0
         self.one_logger = OneLogger(config={
             "project": config.get("one_logger_project", "e2e-tracking"), "name": config.get("one_logger_run_name"),
             "async": config.get("one_logger_async", True), "quiet": config.get("quiet", False), "no_exception": False,
@@ -51,6 +55,9 @@ class OneLoggerUtils(Checkpoints):
     def _get(self, key, default=None):
         value = self._config.get(key, default)
         return value() if callable(value) else value
+
+    def _number(self, key):
+        return _arithmetic(self._get(key))
 
     def _log(self, row):
         self.one_logger.log_metrics(row)
@@ -66,17 +73,23 @@ class OneLoggerUtils(Checkpoints):
         self._timer(name).begin()
 
     def _end(self, name, set_barrier):
-        """Stop a timer; False where v1 raised, since it did not run."""
-        self._barrier(set_barrier)
+        """Stop a timer; True if its instant is to be sent: also once where v1 raised, since it had no start."""
         timer = self._timer(name)
-        if timer.active:
-            timer.end()
+        if self._stop(name, set_barrier):
             return True
-        self._note(f"RuntimeError: Cannot end timer = '{name}' since it is not active")
         ended_before = timer.count > 0
         timer.finish = time.time()
         timer.count += not ended_before
         return not ended_before
+
+    def _stop(self, name, set_barrier=False):
+        """Stop a timer; False where v1 raised, since it did not run: nothing was measured."""
+        self._barrier(set_barrier)
+        if self._timer(name).active:
+            self._timer(name).end()
+            return True
+        self._note(f"RuntimeError: Cannot end timer = '{name}' since it is not active")
+        return False
 
     def _barrier(self, wanted):
         if not wanted:
@@ -88,7 +101,7 @@ class OneLoggerUtils(Checkpoints):
     def _arguments(self, callback, given):
         required, optional = ARGUMENTS.get(callback, (set(), set()))
         refuse(callback, required - given.keys(), given.keys() - required - optional)
-        self._given.update(given)
+        self._given.update({name: value for name, value in given.items() if value is not None})
 
     def _begin_job(self):
         config = self._config
@@ -126,7 +139,7 @@ class OneLoggerUtils(Checkpoints):
         if self._get("seq_length") is not None:
             row["model_seq_length"] = self._get("seq_length")
             if row.get("train_samples_target") is not None:
-                row["train_tokens_target"] = row["model_seq_length"] * row["train_samples_target"]
+                row["train_tokens_target"] = self._number("seq_length") * self._number("train_samples_target")
         if self._saving:
             row["save_checkpoint_strategy"] = self._get("save_checkpoint_strategy", "sync")
         metadata = self._get("metadata") or {}
@@ -162,9 +175,9 @@ class OneLoggerUtils(Checkpoints):
             return
         self._begin("app_train_loop", set_barrier)
         self._arguments("on_train_start", given)
-        start = self._given["train_iterations_start"]
-        size = self._get("batch_size") if self._config.get("batch_size") is not None else self._get("global_batch_size")
-        samples = self._given.get("train_samples_start")
+        start = _arithmetic(self._given["train_iterations_start"])
+        size = self._number("global_batch_size" if self._config.get("batch_size") is None else "batch_size")
+        samples = _arithmetic(self._given.get("train_samples_start"))
         self._start, self._samples_start = start, start * size if samples is None else samples
         row = {
             "train_iterations_start": start, "train_iterations_end": start,
@@ -177,7 +190,7 @@ class OneLoggerUtils(Checkpoints):
         if self._throughput:
             if "flops_per_sample" not in self._config:
                 raise ValueError("Missing required key 'flops_per_sample' from store")
-            self._flops_start = start * size * self._get("flops_per_sample")
+            self._flops_start = start * size * self._number("flops_per_sample")
             row["train_tflop_start"] = self._flops_start / 1e12
         self._log(row)
 
@@ -198,19 +211,21 @@ class OneLoggerUtils(Checkpoints):
     def on_train_batch_end(self, set_barrier=False, **given):
         if not self.one_logger:
             return
-        self._end("train_iterations", set_barrier)
+        self._stop("train_iterations", set_barrier)  # without its start: it counts, and only its duration is unknown
         self._arguments("on_train_batch_end", given)
-        timer = self._timer("train_iterations")
-        size = self._get("global_batch_size")
+        size = self._number("global_batch_size")
         self._done += 1
         self._samples += size
-        self._last_finish = timer.finish * 1000
+        self._last_finish = time.time() * 1000
         self._first_finish = self._first_finish or self._last_finish
+        if self._get("seq_length") is not None:
+            self._tokens = self._number("seq_length") * self._samples
         if self._throughput:
-            self._flops += size * self._get("flops_per_sample")
-            self._throughput_max = max(self._throughput_max, self._rate())
+            self._flops += size * (self._number("flops_per_sample") or 0)  # missed at on_train_start only
+            self._throughput_now = self._rate()
+            self._throughput_max = max(self._throughput_max, self._throughput_now)
         self.one_logger.log_app_tag(self._get("app_tag"))
-        every = self._get("log_every_n_train_iterations", 50)
+        every = int(self._config.get("log_every_n_train_iterations", 50))
         if every and (self._start + self._done) % every == 0:
             self._log(self._progress())
 
@@ -229,33 +244,54 @@ class OneLoggerUtils(Checkpoints):
             "first_logged_train_iterations_finish_time": self._first_finish,
             "last_logged_train_iterations_finish_time": self._last_finish,
         }  # fmt: skip
-        if self._done and self._get("seq_length") is not None:  # v1 computed it at the end of a batch
-            row["train_tokens"] = self._get("seq_length") * self._samples
+        if self._tokens is not None:  # v1 computed it at the end of a batch
+            row["train_tokens"] = self._tokens
         if self._throughput:
             row["train_tflop_end"] = (self._flops_start + self._flops) / 1e12
             row["train_tflop"] = self._flops / 1e12
-            row["train_throughput_per_gpu"] = self._rate()
+            row["train_throughput_per_gpu"] = self._throughput_now
             row["train_throughput_per_gpu_max"] = self._throughput_max
         return row
 
     def on_validation_end(self, set_barrier=False, **given):
         if not self.one_logger:
             return
-        self._end("validation_loop", set_barrier)
+        started = self._stop("validation_loop", set_barrier)
         self._arguments("on_validation_end", given)
         timer = self._timer("validation_iterations")
         if not timer.count:
             self._note("TypeError: validation ended without a batch")
             return
+        if not started and timer.count == self._validations_sent:
+            return  # a second end of the same validation
+        self._validations_sent = timer.count
         self._log({
             "validation_iterations_time_total": timer.total,
             "validation_iterations_time_msecs_avg": timer.average * 1000,
             "validation_iterations_time_msecs_min": timer.min * 1000,
         })  # fmt: skip
 
+    def on_test_start(self, set_barrier=False, **given):
+        """Only BioNeMo calls this and the next; nothing is known to have been sent or timed."""
+        if self.one_logger:
+            self._barrier(set_barrier)
+            self._arguments("on_test_start", given)
+
+    def on_test_end(self, set_barrier=False, **given):
+        if self.one_logger:
+            self._barrier(set_barrier)
+            self._arguments("on_test_end", given)
+
     def finish(self):
         if self.one_logger:
             self.one_logger.finish()
+
+
+def _arithmetic(value):
+    """Sizes and counts from the environment came as the text of a number."""
+    if not isinstance(value, str):
+        return value
+    return int(value) if value.lstrip("-").isdigit() else float(value)
 
 
 def _instants():
@@ -285,7 +321,7 @@ def _define(callback, timer, metric, argument):
 def _define_silent(callback, timer):
     def silent(self, set_barrier=False, **given):
         if self.one_logger:
-            (self._begin if callback.endswith("_start") else self._end)(timer, set_barrier)
+            (self._begin if callback.endswith("_start") else self._stop)(timer, set_barrier)
             self._arguments(callback, given)
 
     silent.__name__ = callback
@@ -298,7 +334,26 @@ for _callback, _name in (
     ("on_validation_start", "validation_loop"),
     ("on_validation_batch_start", "validation_iterations"),
     ("on_validation_batch_end", "validation_iterations"),
-    ("on_test_start", "test_loop"),  # only BioNeMo calls these two; nothing is known to have been sent
-    ("on_test_end", "test_loop"),
 ):
     _define_silent(_callback, _name)
+
+
+def _quietly(callback):
+    """With ``quiet`` nothing is raised after construction: the first failure ends telemetry."""
+
+    @functools.wraps(callback)
+    def call(self, *arguments, **given):
+        try:
+            callback(self, *arguments, **given)
+        except Exception as error:
+            if not self._config.get("quiet"):
+                raise
+            self._note(f"{type(error).__name__}: {error} (quiet: telemetry stops here)")
+            self.one_logger = None
+
+    return call
+
+
+for _callback in dir(OneLoggerUtils):
+    if _callback.startswith("on_") or _callback == "finish":
+        setattr(OneLoggerUtils, _callback, _quietly(getattr(OneLoggerUtils, _callback)))

@@ -1,0 +1,196 @@
+"""Runs jobs through the real worker and W&B offline, and compares what is stored with what the oracle says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Optional
+
+from ..compare import Difference, ExpectedRun, compare_runs, events_of
+from ..execute import INSIDE, Bench, _raised, _untidy, job_environment, stored_runs
+from ..jobs import HOME, Job
+from ..plan import Cell
+
+ORACLE = HOME / "oracle"
+_LIMIT = 120.0  # seconds for one job
+_CELL = Cell("here", "here", "here", "async", "worker", "swapped", "offline")
+
+Recorded = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One job that ran. ``differences`` is empty when W&B has what v1 sends, and each call raised what v1 raised."""
+
+    job: Recorded
+    rows: int
+    differences: list[Difference]
+    output: str
+
+
+class TrialTrouble(Exception):
+    """The trials themselves can not go on. The text is one line."""
+
+
+def recorded(jobs: Sequence[Recorded], folder: Path) -> list[Recorded]:
+    """The jobs with the oracle's ``expect``, and with the runs that v1 makes."""
+    asked, answered = folder / "jobs.jsonl", folder / "recorded.jsonl"
+    asked.write_text("".join(json.dumps(job) + "\n" for job in jobs), encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ORACLE), str(INSIDE)))}
+    command = [sys.executable, str(ORACLE / "record_jobs.py"), str(asked), str(answered)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise TrialTrouble(f"the oracle failed: {(done.stderr.strip() or str(done.returncode)).splitlines()[-1]}")
+    answers = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines()]
+    return [{**job, **answer} for job, answer in zip(jobs, answers)]
+
+
+def expectation(job: Recorded, path: Path) -> Job:
+    """What the job must leave in W&B."""
+    emits: list[Any] = []
+    times: list[Optional[int]] = []
+    for number, expect in enumerate(job["expect"]):
+        at = job["steps"][number - 1]["at"] if number else 0.0
+        emits += expect["emits"]
+        times += [round((job["t0"] + at) * 1000)] * len(expect["emits"])
+    events = tuple(events_of(emits, times, []))
+    runs = [ExpectedRun(run["project"] or "e2e-tracking", run["name"], events) for run in job["runs"]] if events else []
+    return Job(f"golden/{job['name']}", path, tuple(runs), tuple(expect.get("raises") for expect in job["expect"]))
+
+
+class Pool:
+    """As many lines of fresh processes as there are cores. Use it as a context manager; it leaves no process behind."""
+
+    def __init__(self, folder: Path, size: Optional[int] = None) -> None:
+        self._folder = folder
+        self._size = size or os.cpu_count() or 1
+        self._counter = 0
+        self._lock = threading.Lock()
+        self._hosts: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], traceback: Optional[TracebackType]
+    ) -> None:
+        for host in self._hosts:
+            _end(host)
+
+    def run(self, jobs: Iterable[Recorded]) -> Iterator[Trial]:
+        """Each job's trial, in the order in which they end. Leaving early leaves the jobs that wait undone."""
+        waiting = iter(jobs)
+        done: queue.Queue[Optional[Trial | BaseException]] = queue.Queue()
+        stop = threading.Event()
+
+        def line() -> None:
+            try:
+                host = self._host()
+                while not stop.is_set():
+                    with self._lock:
+                        job = next(waiting, None)
+                    if job is None:
+                        break
+                    trial, host = self._try(host, job)
+                    done.put(trial)
+                _end(host)
+                done.put(None)
+            except BaseException as error:
+                done.put(error)
+
+        threads = [threading.Thread(target=line, daemon=True) for _ in range(self._size)]
+        for thread in threads:
+            thread.start()
+        left = len(threads)
+        try:
+            while left:
+                item = done.get()
+                if isinstance(item, BaseException):
+                    raise item
+                if item is None:
+                    left -= 1
+                else:
+                    yield item
+        finally:
+            stop.set()
+
+    def _host(self) -> subprocess.Popen[bytes]:
+        home = self._folder
+        bench = Bench(_CELL, sys.executable, home)
+        environment = job_environment(bench, Job("golden/random", home, ()))
+        host = subprocess.Popen(
+            [sys.executable, str(INSIDE / "many.py")], env=environment, cwd=home, start_new_session=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=(home / "hosts.log").open("a"),
+        )  # fmt: skip
+        self._hosts.append(host)
+        return host
+
+    def _try(self, host: subprocess.Popen[bytes], job: Recorded) -> tuple[Trial, subprocess.Popen[bytes]]:
+        with self._lock:
+            self._counter += 1
+            home = self._folder / f"{self._counter}-{job['name']}"
+        work = home / "work"
+        work.mkdir(parents=True)
+        path, out, log = home / "job.json", home / "raised.json", home / "output.log"
+        path.write_text(json.dumps(job), encoding="utf-8")
+        options = json.dumps({"async": None, "names": "shim", "out": str(out)})
+        task = {"job": str(path), "cwd": str(work), "log": str(log), "options": options}
+        code = _ask(host, task)
+        output = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        if code is None:
+            _end(host)
+            host = self._host()
+        wanted = expectation(job, path)
+        found = [] if code == 0 else [Difference("process", "exit code", 0, code)]
+        runs = stored_runs(work)
+        if code is not None:
+            found += [*_raised(wanted, out), *_untidy(work, output), *compare_runs(wanted.runs, runs)]
+        return Trial(job, sum(len(run.rows) for run in runs), found, output), host
+
+
+def _ask(host: subprocess.Popen[bytes], task: dict[str, str]) -> Optional[int]:
+    """The exit code of one job; None: it did not end in time."""
+    assert host.stdin is not None
+    assert host.stdout is not None
+    try:
+        host.stdin.write(json.dumps(task).encode() + b"\n")
+        host.stdin.flush()
+    except OSError:
+        raise TrialTrouble("the process that starts the jobs has ended; is one_logger_v1_shim installed here?") from None
+    deadline = time.monotonic() + _LIMIT
+    answer = b""
+    while not answer.endswith(b"\n"):
+        ready, _, _ = select.select([host.stdout], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            return None
+        chunk = os.read(host.stdout.fileno(), 64)
+        if not chunk:
+            raise TrialTrouble("the process that starts the jobs has ended; is one_logger_v1_shim installed here?")
+        answer += chunk
+    return int(answer)
+
+
+def _end(host: subprocess.Popen[bytes]) -> None:
+    """End a host and the job that it may be running. Workers have sessions of their own, and end after their job."""
+    for pipe in (host.stdin, host.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    try:
+        host.wait(0.5)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(host.pid, signal.SIGKILL)
+        host.wait()

@@ -1,0 +1,57 @@
+"""What is found in a history: where, which metric, what is expected and what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from .history import Row
+
+#: how a finding weighs: v1 as we believe it to be can not have sent this; v1 may have, and we do not know it; neither
+CONTRADICTS, UNKNOWN, REMARK = "contradicts", "unknown", "remark"
+
+#: the kind of a finding about a name that the constructor's row may have: users put metadata there
+METADATA = "metadata"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding in one row. ``number`` is the row's, or that of the row before which one is missing."""
+
+    number: int
+    where: str
+    metric: str
+    #: "name", "type", "unit", "row", "relation", "order", "cadence", "growth", or METADATA
+    kind: str
+    expected: str
+    found: str
+    weight: str = CONTRADICTS
+
+    @property
+    def text(self) -> str:
+        """One line."""
+        return f"{self.where}: {self.metric}: expected {self.expected}; found {self.found}"
+
+
+def finding(
+    row: Row, metric: str, kind: str, expected: str, found: Any, weight: str = CONTRADICTS
+) -> Finding:
+    """A finding in ``row``."""
+    return Finding(row.number, row.where, metric, kind, expected, found if isinstance(found, str) else shown(found), weight)
+
+
+def shown(value: Any) -> str:
+    """A value for a message, bounded. Texts are not shown: they may be names of people, hosts and jobs."""
+    if isinstance(value, str):
+        return f"a text of {len(value)} characters"
+    if isinstance(value, (list, tuple)):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return f"a dict of {len(value)}"
+    return f"{value!r} ({type(value).__name__})" if isinstance(value, bool) or value is None else repr(value)
+
+
+def accused(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that v1, as we believe it to be, can not have sent, or is not known to have sent. Metadata is the user's."""
+    return [one for one in findings if one.weight == CONTRADICTS or (one.weight == UNKNOWN and one.kind != METADATA)]
