@@ -1,8 +1,8 @@
 """``python many.py``: makes the calls of many recorded jobs, each one in a fresh process.
 
 Reads a line of JSON for each job: ``job`` (its file), ``cwd``, ``log`` (the job's standard output and error), ``out``
-and ``options`` as for ``recorded.py``. Answers with the exit code, a line each. The process of a job is forked from this
-one, which has imported the shim and v2 and used neither: a job starts in a tenth of the time that an interpreter takes.
+and ``options`` as for ``recorded.py``. Answers with the exit code, a line each. The process of a job is forked
+from this one, which has imported the shim and v2 and used neither: that takes a tenth of an interpreter's time.
 """
 
 from __future__ import annotations

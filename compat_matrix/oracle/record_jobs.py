@@ -4,6 +4,7 @@ Both files are JSON lines, one job each; OUT has, per job, its ``expect`` and th
 process of its own with this folder and ``inside/`` on the path: its ``one_logger`` is the oracle's.
 """
 
+import functools
 import json
 import sys
 
@@ -27,7 +28,8 @@ def record(job, clock):
         if step is construction:
             result = attempt("__init__", lambda: made.append(cls(config=config)))
         else:
-            result = attempt(step["call"], lambda: getattr(made[0], step["call"])(*step.get("args", []), **kwargs))
+            call = functools.partial(getattr(made[0], step["call"]), *step.get("args", []), **kwargs)
+            result = attempt(step["call"], call)
         emits = [emit for one in core.CORES for emit in one.emits]
         entry = {"call": step["call"], "emits": emits[sent:]}
         if result["raises"]:

@@ -27,7 +27,9 @@ def main(arguments: Sequence[str]) -> int:
         description="Random v1 jobs, accidents included: what the oracle says against what W&B stored.",
     )
     parser.add_argument("--jobs", type=_positive, default=100, metavar="N", help="how many (default: 100)")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="the same seed makes the same jobs (default: 0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="the same seed makes the same jobs (default: 0)"
+    )
     parser.add_argument("--only", type=int, metavar="K", help="only job K of the seed")
     parser.add_argument("--processes", type=_positive, metavar="P", help="at once (default: one per core)")
     parser.add_argument("--no-shrink", action="store_true", help="print a failing job as it is")

@@ -171,7 +171,9 @@ def _core_steps(rng: Random) -> list[Step]:
             steps.append({"at": 0.0, "call": "log_app_tag", "args": [tag]})
         elif how < 0.75:
             steps.append({"at": 0.0, "call": "store_set", "args": ["key", number]})
-            steps.append({"at": 0.0, "call": rng.choice(("store_get", "store_pop")), "args": [rng.choice(("key", "no"))]})
+            steps.append(
+                {"at": 0.0, "call": rng.choice(("store_get", "store_pop")), "args": [rng.choice(("key", "no"))]}
+            )
         elif how < 0.8:
             steps.append({"at": 0.0, "call": "log_metrics", "args": [rng.choice(({}, None))]})
         else:
@@ -197,7 +199,9 @@ def _progress(rng: Random, number: int) -> dict[str, Any]:
 
 
 def _anything(rng: Random) -> dict[str, Any]:
-    values = (None, True, False, 0, -1, 1.5, -0.0, 2**53, 10**18, 1e300, float("nan"), float("inf"), "", "é", "x" * 3000,
-              [], [1, 2.5, None], ["a"], {"b": {"c": 1}}, [{"d": 1}])  # W&B itself stores nothing for an empty dict  # fmt: skip
+    values = (  # W&B itself stores nothing for an empty dict
+        None, True, False, 0, -1, 1.5, -0.0, 2**53, 10**18, 1e300, float("nan"), float("inf"), "", "é", "x" * 3000,
+        [], [1, 2.5, None], ["a"], {"b": {"c": 1}}, [{"d": 1}],
+    )  # fmt: skip
     names = ("loss", "train/loss", "a.b", "with space", "ключ", "_under", "step", "app_finish_time")
     return {name: rng.choice(values) for name in rng.sample(names, rng.randrange(1, 5))}

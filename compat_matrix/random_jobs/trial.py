@@ -168,7 +168,9 @@ def _ask(host: subprocess.Popen[bytes], task: dict[str, str]) -> Optional[int]:
         host.stdin.write(json.dumps(task).encode() + b"\n")
         host.stdin.flush()
     except OSError:
-        raise TrialTrouble("the process that starts the jobs has ended; is one_logger_v1_shim installed here?") from None
+        raise TrialTrouble(
+            "the process that starts the jobs has ended; is one_logger_v1_shim installed here?"
+        ) from None
     deadline = time.monotonic() + _LIMIT
     answer = b""
     while not answer.endswith(b"\n"):

@@ -1,7 +1,7 @@
 """What we believe about each metric of v1: a table of names, units, types, growth and relations.
 
-Names and units of what ``OneLoggerUtils`` sent come from the package's own table (``_v1/metrics.py``); what only Megatron-LM
-or another version of v1 sent stands here. Which metrics stand in one row, and in which order: :mod:`.row_kinds`.
+Names and units of what ``OneLoggerUtils`` sent come from the package's own table (``_v1/metrics.py``); what only
+Megatron-LM or another version of v1 sent stands here. Which metrics stand in one row, and in which order: :mod:`.row_kinds`.
 """
 
 from __future__ import annotations
@@ -142,29 +142,70 @@ RELATIONS = (
     Relation("construction", "train_tokens_target = model_seq_length * train_samples_target", "samples of that length"),
     Relation("train start", "train_iterations_end = train_iterations_start", "no iteration has run"),
     Relation("train start", "train_samples_end = train_samples_start", "no iteration has run"),
-    Relation("progress", "train_iterations_end = train_iterations_start + train_iterations", "counted from the model's start"),
+    Relation(
+        "progress", "train_iterations_end = train_iterations_start + train_iterations", "counted from the model's start"
+    ),
     Relation("progress", "train_samples_end = train_samples_start + train_samples", "counted from the model's start"),
-    Relation("progress", "train_iterations_time_msecs_avg * train_iterations = 1000 * train_iterations_time_total", _UNITS_AGREE),
+    Relation(
+        "progress",
+        "train_iterations_time_msecs_avg * train_iterations = 1000 * train_iterations_time_total",
+        _UNITS_AGREE,
+    ),
     Relation("progress", "train_iterations_time_msecs_min <= train_iterations_time_msecs_avg", "shortest and average"),
-    Relation("progress", "first_logged_train_iterations_finish_time <= last_logged_train_iterations_finish_time", "first and last"),
-    Relation("progress", "last_logged_train_iterations_finish_time <= app_last_log_time", "an iteration ends before it is logged"),
+    Relation(
+        "progress",
+        "first_logged_train_iterations_finish_time <= last_logged_train_iterations_finish_time",
+        "first and last",
+    ),
+    Relation(
+        "progress",
+        "last_logged_train_iterations_finish_time <= app_last_log_time",
+        "an iteration ends before it is logged",
+    ),
     Relation("progress", "train_tokens = model_seq_length * train_samples", "samples of that length"),
     Relation("progress", "train_tflop_end = train_tflop_start + train_tflop", "counted from the model's start"),
-    Relation("progress", "train_throughput_per_gpu * train_iterations_time_total * world_size = train_tflop", "per second and GPU", True),
+    Relation(
+        "progress",
+        "train_throughput_per_gpu * train_iterations_time_total * world_size = train_tflop",
+        "per second and GPU",
+        True,
+    ),
     Relation("progress", "train_throughput_per_gpu <= train_throughput_per_gpu_max", "the maximum so far", True),
-    Relation("validation", "validation_iterations_time_msecs_min <= validation_iterations_time_msecs_avg", "shortest and average"),
+    Relation(
+        "validation",
+        "validation_iterations_time_msecs_min <= validation_iterations_time_msecs_avg",
+        "shortest and average",
+    ),
     Relation("save start", "train_iterations_save_checkpoint_end = train_iterations_end", "the progress row before it"),
     Relation("save end", "save_checkpoint_sync_time_min <= save_checkpoint_sync_time_max", "shortest and longest"),
     Relation("save end", "save_checkpoint_sync_time_max <= save_checkpoint_sync_time_total", "one and all"),
-    Relation("save end", "save_checkpoint_sync_time_min * save_checkpoint_sync_count <= save_checkpoint_sync_time_total", "each is at least the shortest"),
-    Relation("save end", "save_checkpoint_sync_time_total <= save_checkpoint_sync_time_max * save_checkpoint_sync_count", "each is at most the longest"),
+    Relation(
+        "save end",
+        "save_checkpoint_sync_time_min * save_checkpoint_sync_count <= save_checkpoint_sync_time_total",
+        "each is at least the shortest",
+    ),
+    Relation(
+        "save end",
+        "save_checkpoint_sync_time_total <= save_checkpoint_sync_time_max * save_checkpoint_sync_count",
+        "each is at most the longest",
+    ),
     Relation("save end", "save_checkpoint_sync_count <= save_checkpoint_count", "ends and starts"),
-    Relation("save end", "save_checkpoint_sync_time_total_productive <= save_checkpoint_sync_time_total", "a part and all"),
-    Relation("save success", "train_iterations_productive_end <= train_iterations_end", "what was saved and what was trained"),
-    Relation("save success", "train_samples_productive_end <= train_samples_end", "what was saved and what was trained"),
-    Relation("save success", "train_iterations_time_total_productive <= train_iterations_time_total", "what was saved and what was trained"),
+    Relation(
+        "save end", "save_checkpoint_sync_time_total_productive <= save_checkpoint_sync_time_total", "a part and all"
+    ),
+    Relation(
+        "save success", "train_iterations_productive_end <= train_iterations_end", "what was saved and what was trained"
+    ),
+    Relation(
+        "save success", "train_samples_productive_end <= train_samples_end", "what was saved and what was trained"
+    ),
+    Relation(
+        "save success",
+        "train_iterations_time_total_productive <= train_iterations_time_total",
+        "what was saved and what was trained",
+    ),
     Relation("save success", "save_checkpoint_async_count <= save_checkpoint_count", "successes and starts"),
-)  # fmt: skip
+)
 
 #: averages (ms) and totals (s) over a whole number of windows that no row counts
 WHOLE_COUNTS = {

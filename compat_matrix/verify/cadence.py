@@ -1,4 +1,4 @@
-"""When are progress rows sent? At each multiple of ``log_every_n_train_iterations``, which no row names, and at saves."""
+"""When are progress rows sent? At each multiple of a number of iterations, which no row names, and at saves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from .findings import Finding, finding
+from .findings import Finding, Words, finding
 from .history import Row
 from .row_kinds import RowKind
 
@@ -73,9 +73,11 @@ def _walk(progress: Sequence[_Progress], every: int) -> Iterator[Finding]:
                 due = _after(one.end, every)
         elif before is not None and before.end == one.end and one.next is not None and not _equal(before.row, one.row):
             text = "a row of 'save start' after the progress row that is sent for it"
-            yield finding(one.next, "save_checkpoint_count", "order", text, "another row")
+            yield finding(one.next, "save_checkpoint_count", "order", text, Words("another row"))
         elif one.end % every:
-            yield finding(one.row, _END, "cadence", f"a multiple of {every}: rows come every {every} iterations", one.end)
+            yield finding(
+                one.row, _END, "cadence", f"a multiple of {every}: rows come every {every} iterations", one.end
+            )
         else:
             if one.end != due:
                 yield finding(one.row, _END, "cadence", f"{due}: rows come every {every} iterations", one.end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -12,7 +12,7 @@ from ..compare import BOOKKEEPING
 from .beliefs import METRICS, RELATIONS, WHOLE_COUNTS, Relation
 from .cadence import cadence
 from .check_rows import AT_ONCE_MS, Span, check_row, kind_of, lightning, own, sender_of
-from .findings import REMARK, Finding, finding
+from .findings import REMARK, Finding, Words, finding, shown
 from .history import History, Row
 from .row_kinds import ONE_LOGGER_UTILS, RowKind, Sender
 
@@ -31,6 +31,8 @@ class _Life:
     #: rows of a kind that have begun something which has not ended
     open: Counter[str] = field(default_factory=Counter)
     before: str = ""
+    #: load_checkpoint_time so far
+    loaded_s: float = 0.0
 
 
 def check(history: History) -> list[Finding]:
@@ -70,10 +72,22 @@ def _first_row(history: History, sender: Sender) -> Iterator[Finding]:
     if not sender.constructs:
         return
     if "app_tag" not in history.rows[0].values:
-        yield finding(history.rows[0], "app_tag", "order", "in the first row: the constructor sends the tags first", "absent")
+        yield finding(
+            history.rows[0],
+            "app_tag",
+            "order",
+            "in the first row: the constructor sends the tags first",
+            Words("absent"),
+        )
     telling = next((row for row in history.rows if own(row)), None)
-    if telling is not None and "is_baseline_run" not in telling.values and "one_logger_utils_version" not in telling.values:
-        yield finding(telling, "one_logger_utils_version", "order", "the constructor's row, before all others", "absent")
+    if (
+        telling is not None
+        and "is_baseline_run" not in telling.values
+        and "one_logger_utils_version" not in telling.values
+    ):
+        yield finding(
+            telling, "one_logger_utils_version", "order", "the constructor's row, before all others", Words("absent")
+        )
 
 
 # -- order ---------------------------------------------------------------------------------------------------------
@@ -82,19 +96,23 @@ def _first_row(history: History, sender: Sender) -> Iterator[Finding]:
 def _order(row: Row, kind: RowKind, life: _Life) -> Iterator[Finding]:
     metric = min(own(row) & kind.names)
     if kind.after and not life.seen[kind.after]:
-        yield finding(row, metric, "order", f"a row of {kind.after!r} before it", "none")
+        yield finding(row, metric, "order", f"a row of {kind.after!r} before it", Words("none"))
     if kind.follows and life.before != kind.follows:
-        yield finding(row, metric, "order", f"right after a row of {kind.follows!r}", f"after {life.before or 'another'!r}")
+        yield finding(
+            row, metric, "order", f"right after a row of {kind.follows!r}", Words(f"after {life.before or 'another'!r}")
+        )
     if kind.ends:
         if not life.open[kind.ends]:
-            yield finding(row, metric, "order", f"a row of {kind.ends!r} that it ends", "none that is open")
+            yield finding(row, metric, "order", f"a row of {kind.ends!r} that it ends", Words("none that is open"))
         life.open[kind.ends] = 0
     if kind.name.endswith("start") and kind.name != "start":
         life.open[kind.name] += 1
     if _same_as_before(row, kind, life):
-        yield finding(row, metric, "order", "another row than the one before", "the same values of the clock again")
+        yield finding(
+            row, metric, "order", "another row than the one before", Words("the same values of the clock again")
+        )
     if kind.name == "construction" and life.seen["construction"]:
-        yield finding(row, metric, "order", "the constructor's row once", "again", REMARK)
+        yield finding(row, metric, "order", "the constructor's row once", Words("again"), REMARK)
 
 
 def _same_as_before(row: Row, kind: RowKind, life: _Life) -> bool:
@@ -121,12 +139,14 @@ def _growth(row: Row, life: _Life) -> Iterator[Finding]:
         elif not _is_number(before):
             continue
         elif metric.growth == "once":
-            yield finding(row, name, "growth", "once in the life of a run", "again")
+            yield finding(row, name, "growth", "once in the life of a run", Words("again"))
         elif metric.growth == "stays":
             if before != 0 and not _close(before, value):
                 yield finding(row, name, "growth", f"{before!r}, as in the row before", value)
         elif _restarted(name, row, life):
-            yield finding(row, name, "growth", "more than before", "a timer that began anew (v1: started twice)", REMARK)
+            yield finding(
+                row, name, "growth", "more than before", Words("a timer that began anew (v1: started twice)"), REMARK
+            )
         elif metric.growth == "grows" and value < before - _slack(before):
             yield finding(row, name, "growth", f"at least {before!r}: it never shrinks", value)
         elif metric.growth == "shrinks" and value > before + _slack(before) and before != 0:
@@ -159,14 +179,31 @@ def _relations(row: Row, kind: RowKind, life: _Life) -> Iterator[Finding]:
         if relation.row == kind.name and not _holds(relation, row, life):
             left, operator, right = relation.sides
             metric = next((name for name in relation.names if name in row.values), relation.names[0])
-            values = ", ".join(f"{name} {life.latest[name]!r}" for name in relation.names)
-            yield finding(row, metric, "relation", f"{left} {operator} {right} ({relation.why})", values)
+            values = ", ".join(f"{name} {shown(life.latest[name])}" for name in relation.names)
+            yield finding(row, metric, "relation", f"{left} {operator} {right} ({relation.why})", Words(values))
+    if kind.name == "load checkpoint end":
+        yield from _load_time(row, life)
     if kind.name in WHOLE_COUNTS:
         total, average = WHOLE_COUNTS[kind.name]
         a, b = row.values.get(total), row.values.get(average)
         if _is_number(a) and _is_number(b) and b > 0 and _count(a, b) is None:
             yield finding(row, average, "relation", f"1000 * {total} / {average} a whole number: how many there were",
-                          f"{1000 * a / b:.6g}")  # fmt: skip
+                          Words(f"{1000 * a / b:.6g}"))  # fmt: skip
+
+
+def _load_time(row: Row, life: _Life) -> Iterator[Finding]:
+    """``load_checkpoint_time`` is s, of this load or of all so far. (Of loads with instants by hand less is known.)"""
+    start, finish = life.latest.get("load_checkpoint_start_time"), row.values.get("load_checkpoint_finish_time")
+    value = row.values.get("load_checkpoint_time")
+    if not (_is_number(start) and _is_number(finish) and _is_number(value)):
+        return
+    window = (finish - start) / 1000
+    possible = (window, life.loaded_s + window)
+    life.loaded_s = value
+    for seconds in possible:
+        if seconds > 0 and math.isclose(value, 1000 * seconds, rel_tol=0.01, abs_tol=50.0) and value > 50 * seconds:
+            yield finding(row, "load_checkpoint_time", "unit", f"s, {seconds:.6g} (1.0.0 sent ms)", value)
+            return
 
 
 def _holds(relation: Relation, row: Row, life: _Life) -> bool:
@@ -179,7 +216,11 @@ def _holds(relation: Relation, row: Row, life: _Life) -> bool:
     a, b = _evaluate(left, values), _evaluate(right, values)
     if operator == "<=":
         return a <= b + (AT_ONCE_MS if max(abs(a), abs(b)) > 1e11 else _TOLERANCE * max(1.0, abs(b)))
-    if "msecs_avg * train_iterations" in left and 0 <= a - b and _count(values["train_iterations_time_total"], values["train_iterations_time_msecs_avg"]) is not None:
+    if (
+        "msecs_avg * train_iterations" in left
+        and a - b >= 0
+        and _count(values["train_iterations_time_total"], values["train_iterations_time_msecs_avg"]) is not None
+    ):
         return True  # fewer windows than iterations: a timer that began anew
     return _close(a, b)
 
@@ -223,4 +264,3 @@ def _close(a: float, b: float) -> bool:
     if abs(a) > 1e11:
         return abs(a - b) <= AT_ONCE_MS
     return math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE)
-

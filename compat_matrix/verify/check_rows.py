@@ -11,7 +11,7 @@ from one_logger_v1_shim._v1.metrics import EPOCH_MS, MSECS, SECONDS
 
 from ..compare import BOOKKEEPING, TAG_KEYS, tag_row
 from .beliefs import BOOL, INTEGER, METRICS, NUMBER, STRING, Metric, as_configured
-from .findings import METADATA, REMARK, UNKNOWN, Finding, finding
+from .findings import METADATA, REMARK, UNKNOWN, Finding, Words, finding
 from .history import History, Row
 from .row_kinds import MEGATRON_LM, ON_THE_CORE, ONE_LOGGER_UTILS, UTILS, RowKind, Sender, best
 
@@ -105,7 +105,7 @@ def _type(row: Row, metric: Metric, value: Any) -> Iterator[Finding]:
         right = isinstance(value, list) and all(isinstance(one, str) for one in value)
     if not right:
         found = f"{_type_name(value)} ({value!r})" if isinstance(value, (int, float)) else _type_name(value)
-        yield finding(row, metric.name, "type", metric.type, found)
+        yield finding(row, metric.name, "type", metric.type, Words(found))
 
 
 def _type_name(value: Any) -> str:
@@ -120,9 +120,7 @@ def _is_number_text(text: str) -> bool:
     return True
 
 
-def _magnitude(
-    row: Row, metric: Metric, value: Any, span: Span, by_lightning: bool
-) -> Iterator[Finding]:
+def _magnitude(row: Row, metric: Metric, value: Any, span: Span, by_lightning: bool) -> Iterator[Finding]:
     """Instants are told from their size; a duration is not longer than the run has been going on."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return
@@ -132,10 +130,10 @@ def _magnitude(
             return
         if in_s and metric.name in APPLICATION and by_lightning:
             what = f"{value!r}, s, as v1's Lightning callback sent it"
-            yield finding(row, metric.name, "unit", "ms since the epoch", what, REMARK)
+            yield finding(row, metric.name, "unit", "ms since the epoch", Words(what), REMARK)
         elif not _EPOCH_MS[0] <= value < _EPOCH_MS[1]:
             what = f"{value!r}{', s since the epoch?' if in_s else ''}"
-            yield finding(row, metric.name, "unit", "ms since the epoch", what)
+            yield finding(row, metric.name, "unit", "ms since the epoch", Words(what))
         elif row.at_ms is not None and row.at_ms + AT_ONCE_MS < value <= (span.last_ms or 0):
             # one that the job gave by hand may lie beyond the run's end
             yield finding(row, metric.name, "order", f"not after {row.at_ms!r}, when the row was logged", value)
@@ -147,8 +145,8 @@ def _magnitude(
     elif span.first_ms is not None and row.at_ms is not None and metric.name != "load_checkpoint_time":
         lived = (row.at_ms - span.first_ms) / 1000
         if value / (1000 if metric.unit == MSECS else 1) > lived + _SLACK_S:
-            yield finding(row, metric.name, "unit",
-                          f"{metric.unit}, at most the {lived:.6g} s for which the run has been going on", value)  # fmt: skip
+            what = f"{metric.unit}, at most the {lived:.6g} s for which the run has been going on"
+            yield finding(row, metric.name, "unit", what, value)
 
 
 # -- what stands in one row ----------------------------------------------------------------------------------------
@@ -160,7 +158,7 @@ def _tags(row: Row) -> Iterator[Finding]:
         return
     missing = [name for name in TAG_KEYS if name not in there]
     if missing:
-        yield finding(row, missing[0], "row", f"in one row with {there[0]}", "absent")
+        yield finding(row, missing[0], "row", f"in one row with {there[0]}", Words("absent"))
         return
     tags = row.values["app_tag"]
     if not isinstance(tags, list):
@@ -168,17 +166,19 @@ def _tags(row: Row) -> Iterator[Finding]:
     for name, value in tag_row(tags).items():
         if row.values[name] != value:
             what = "the md5 of each tag" if name == "app_tag_id" else f"{value!r}, the number of tags"
-            yield finding(row, name, "relation", what, "another" if name == "app_tag_id" else row.values[name])
+            yield finding(row, name, "relation", what, Words("another") if name == "app_tag_id" else row.values[name])
 
 
 def _kind(row: Row, kinds: Sequence[RowKind]) -> Iterator[Finding]:
-    names = own(row)
+    names, own_program = own(row), not kinds
     if not names:
         return
     kind = best(kinds, names)
     known = {name for every in kinds for name in every.names}
     for name in sorted(names - METRICS.keys()):
-        if kind is not None and kind.open and not difflib.get_close_matches(name, kind.names - names, 1, 0.9):
+        if own_program or (
+            kind is not None and kind.open and not difflib.get_close_matches(name, kind.names - names, 1, 0.9)
+        ):
             yield finding(row, name, METADATA, "a metric of v1, or metadata", row.values[name], UNKNOWN)
         else:
             yield finding(row, name, "name", f"a metric of v1{_like(name)}", row.values[name], UNKNOWN)
@@ -188,13 +188,12 @@ def _kind(row: Row, kinds: Sequence[RowKind]) -> Iterator[Finding]:
         where = "" if name in known else ", or in a row that we do not know"
         yield finding(row, name, "row", f"not in a row of {kind.name!r}{where}", row.values[name])
     for name in sorted(kind.always - names):
-        yield finding(row, name, "row", f"in each row of {kind.name!r}", "absent")
+        yield finding(row, name, "row", f"in each row of {kind.name!r}", Words("absent"))
     for part in kind.parts:
         if part & names and not part <= names:
-            yield finding(row, min(part - names), "row", f"together with {min(part & names)}", "absent")
+            yield finding(row, min(part - names), "row", f"together with {min(part & names)}", Words("absent"))
 
 
 def _like(name: str) -> str:
     close = difflib.get_close_matches(name, METRICS, 1, 0.75)
     return f" ({close[0]}?)" if close else ""
-

@@ -85,7 +85,7 @@ def _parquet(path: Path) -> list[dict[str, Any]]:
         import pyarrow.parquet as parquet
     except ImportError:
         raise BadSource(
-            f"{path}: reading Parquet needs pyarrow; install it with `python -m pip install pyarrow`, or export JSON lines"
+            f"{path}: reading Parquet needs pyarrow: `python -m pip install pyarrow`, or export JSON lines"
         ) from None
     try:
         rows: list[dict[str, Any]] = parquet.read_table(path).to_pylist()

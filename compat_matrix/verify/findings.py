@@ -34,11 +34,17 @@ class Finding:
         return f"{self.where}: {self.metric}: expected {self.expected}; found {self.found}"
 
 
-def finding(
-    row: Row, metric: str, kind: str, expected: str, found: Any, weight: str = CONTRADICTS
-) -> Finding:
-    """A finding in ``row``."""
-    return Finding(row.number, row.where, metric, kind, expected, found if isinstance(found, str) else shown(found), weight)
+def finding(row: Row, metric: str, kind: str, expected: str, found: Any, weight: str = CONTRADICTS) -> Finding:
+    """A finding in ``row``. ``found``: a value of the history (:func:`shown`), or :class:`Words` about one."""
+    text = found.text if isinstance(found, Words) else shown(found)
+    return Finding(row.number, row.where, metric, kind, expected, text, weight)
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text of ours, which may be shown."""
+
+    text: str
 
 
 def shown(value: Any) -> str:
@@ -53,5 +59,5 @@ def shown(value: Any) -> str:
 
 
 def accused(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that v1, as we believe it to be, can not have sent, or is not known to have sent. Metadata is the user's."""
+    """Those that v1, as we believe it to be, can not have sent, or is not known to have sent; metadata is the user's."""
     return [one for one in findings if one.weight == CONTRADICTS or (one.weight == UNKNOWN and one.kind != METADATA)]

@@ -47,8 +47,8 @@ class History:
 def history(source: str, rows: Iterable[Mapping[str, Any]], exact: bool = True, damage: Sequence[str] = ()) -> History:
     """A history from rows as W&B or an export has them.
 
-    A row that W&B merged from nothing but its own keys is left out. Where every row has every key, as in a table, a None
-    stands for a metric that the row has not.
+    A row that has nothing but W&B's own keys is left out. Where every row has every key, as in a table, a None stands
+    for a metric that the row has not.
     """
     given = [dict(row) for row in rows]
     filled = len(given) > 1 and all(row.keys() == given[0].keys() for row in given)

@@ -48,7 +48,9 @@ class Page:
             f"<h2>{escape(section.heading)}</h2><pre>{escape(chr(10).join(section.lines))}</pre>"
             for section in self.sections
         )
-        style = ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2rem} pre{overflow-x:auto}"
+        style = (
+            ":root{color-scheme:light dark} body{font:15px/1.5 system-ui,sans-serif;margin:2rem} pre{overflow-x:auto}"
+        )
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>verify</title><style>{style}</style>'
             f"</head><body><h1>{escape(self.verdict)}</h1>{body}</body></html>\n"
@@ -103,7 +105,9 @@ def of_two(old: History, new: History, differences: Sequence[Mismatch], findings
     page = Page(verdict, [*_damage(old), *_damage(new)])
     if differences:
         page.sections.append(_in_full(differences[0], old, new))
-        rest = [f"{_where(one)}: {one.metric} ({one.kind}): {_short(one.was)} -> {_short(one.now)}" for one in differences]
+        rest = [
+            f"{_where(one)}: {one.metric} ({one.kind}): {_short(one.was)} -> {_short(one.now)}" for one in differences
+        ]
         page.sections.append(Section(f"All differences ({len(rest)})", _bounded(rest)))
     page.sections += [*_finding_sections(findings), *_report(old, findings)]
     return page
@@ -203,5 +207,3 @@ def _bounded(lines: list[str]) -> list[str]:
 def _short(value: Any) -> str:
     text = str(value) if isinstance(value, dict) else repr(value)
     return text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..."
-
-

@@ -31,7 +31,9 @@ def read_history(source: str) -> History:
 
             found = read_run(source)
         else:
-            raise BadSource(f"{source}: there is no such file or folder, nor is it ENTITY/PROJECT/RUN; expected {_EXPECTED}")
+            raise BadSource(
+                f"{source}: there is no such file or folder, nor is it ENTITY/PROJECT/RUN; expected {_EXPECTED}"
+            )
     except OSError as error:
         raise BadSource(f"{source}: {error.strerror or error}") from None
     if not found.rows:

@@ -1,6 +1,7 @@
 """Which metrics v1 sent in one row, and which row had to come before which: a table for each who sent them.
 
-``UTILS`` is ``OneLoggerUtils`` (1.0.2, and what other versions did differently), ``MEGATRON`` is Megatron-LM on v1's core.
+``UTILS`` is ``OneLoggerUtils`` (1.0.2, and what other versions did differently), ``MEGATRON`` is Megatron-LM, which
+sends rows of its own through v1's core.
 """
 
 from __future__ import annotations
@@ -116,8 +117,9 @@ MEGATRON = (
     _kind("train start", "train_samples_start train_iterations_start train_samples_target train_iterations_target",
           "train_tokens_target app_train_loop_start_time is_save_checkpoint_enabled save_checkpoint_strategy",
           "train_tflop_start"),
-    _kind("progress", _PROGRESS, "validation_iterations_time_total validation_iterations_time_msecs_avg", "train_tokens",
-          _THROUGHPUT, "train_iterations_time_msecs_min", "validation_iterations_time_msecs_min", after="train start"),
+    _kind("progress", _PROGRESS, "validation_iterations_time_total validation_iterations_time_msecs_avg",
+          "train_tokens", _THROUGHPUT, "train_iterations_time_msecs_min", "validation_iterations_time_msecs_min",
+          after="train start"),
     _kind("progress of January 2024", """train_iterations_end train_samples_end train_iterations train_samples
           train_iterations_time_msecs_avg validation_iterations_time_msecs_avg""", after="train start"),
     _kind("save start", "train_iterations_save_checkpoint_end save_checkpoint_count", follows="progress"),

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any, Optional
 
+from compat_matrix.compare import FIRST_ROW
 from compat_matrix.jobs import GOLDENS, golden
 from compat_matrix.verify.history import History, history
 from tests.matrix.made import stored_run
@@ -61,7 +62,7 @@ def instant_in_seconds(rows: Rows, at: int) -> Optional[int]:
 
 def total_in_ms(rows: Rows, at: int) -> Optional[int]:
     for name, value in rows[at].items():
-        if name.endswith(("time_total", "sync_time_max")) and _number(value) and value > 0:
+        if name.endswith(("time_total", "sync_time_max", "checkpoint_time")) and _number(value) and value > 0:
             rows[at][name] = value * 1000
             return at
     return None
@@ -76,7 +77,11 @@ def average_in_s(rows: Rows, at: int) -> Optional[int]:
 
 
 def another_name(rows: Rows, at: int) -> Optional[int]:
-    own = [name for name in rows[at] if name.startswith(("train", "save", "app_m", "app_b", "app_f", "app_t", "valid", "is_"))]
+    own = [
+        name
+        for name in rows[at]
+        if name.startswith(("train", "save", "app_m", "app_b", "app_f", "app_t", "valid", "is_"))
+    ]
     if not own or at == 0:
         return None
     rows[at] = {(f"{name}s" if name == own[-1] else name): value for name, value in rows[at].items()}
@@ -97,8 +102,7 @@ def missing_row(rows: Rows, at: int) -> Optional[int]:
         return None  # the job may have been killed there
     gone = rows.pop(at)
     if at == 0:
-        rows[0] = {**{name: gone[name] for name in gone if name.startswith(("app_first", "one_logger_v", "job_st", "limit"))},
-                   **rows[0]}  # fmt: skip
+        rows[0] = {**{name: value for name, value in gone.items() if name in FIRST_ROW}, **rows[0]}
     return at
 
 

@@ -113,7 +113,7 @@ def test_seconds_of_the_lightning_callback_are_a_known_oddity() -> None:
     assert {(one.metric, one.weight) for one in found} == {("app_start_time", REMARK), ("app_finish_time", REMARK)}
     del rows[-1]["app_finish_time"]
     rows[-1]["app_finish_time"] = 1700000100000.0  # one of them in ms: then it is no such callback
-    assert [one.metric for one in told(rows)][0] == "app_start_time"
+    assert told(rows)[0].metric == "app_start_time"
 
 
 def test_a_timer_that_was_started_twice_loses_its_history_as_in_v1() -> None:
