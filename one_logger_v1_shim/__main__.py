@@ -10,7 +10,10 @@ from typing import Optional
 COMMANDS = {
     "run": "run a program written for v1, unedited",
     "show": "a run as people want to see it: phases, progress, throughput, checkpoints",
+    "goodput": "of the time that a training has cost, how much became progress that was kept?",
     "recover": "send what a killed job has left in its journal",
+    "scan": "every use of v1 in a source tree, and whether it works as it stands",
+    "swap": "swap v1's import paths for the shim's, and nothing else",
     "doctor": "will a job that runs here log? versions, W&B, disk, leftovers",
 }
 

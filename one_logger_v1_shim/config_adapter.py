@@ -1,6 +1,9 @@
 """v1 configuration -> v2 configuration, as one table.
 
-The names ``ConfigAdapter`` and ``convert_to_v2_config`` are those of the adapter that v2 once documented.
+The table and its conversions need the standard library alone: they check a v1 configuration also where v2 is not
+installed. v2's own objects are made from the converted values (:mod:`one_logger_v1_shim._v2.config`), in the job's
+process or in the worker's. ``ConfigAdapter`` and ``convert_to_v2_config`` are the names of the adapter that v2 once
+documented.
 """
 
 from __future__ import annotations
@@ -8,14 +11,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from typing import Any, Callable, NamedTuple, Optional, Union
-
-from nv_one_logger.api.config import LoggerConfig, OneLoggerConfig, OneLoggerErrorHandlingStrategy
-from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
-from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Union
 
 from ._log import warn_once
 from ._v1.config import DEFAULTS, V1Config, as_number, bad_value, is_enabled
+
+if TYPE_CHECKING:
+    from nv_one_logger.api.config import OneLoggerConfig
+
+__all__ = ["TABLE", "ConfigAdapter", "V2Values", "convert", "core_values"]
 
 BASE = "OneLoggerConfig"
 TRAINING = "TrainingTelemetryConfig"
@@ -100,15 +105,9 @@ def _every(key: str, value: Any) -> int:
     return number if number > 0 else 2**31 - 1  # 0 and less: no periodic progress
 
 
-def _strategy(key: str, value: Any) -> CheckPointStrategy:
+def _strategy(key: str, value: Any) -> str:
     # any other string behaved like "sync" in v1
-    return CheckPointStrategy.ASYNC if value == "async" else CheckPointStrategy.SYNC
-
-
-def _quiet(key: str, value: Any) -> OneLoggerErrorHandlingStrategy:
-    strategy = OneLoggerErrorHandlingStrategy
-    quiet = _flag(key, value)
-    return strategy.DISABLE_QUIETLY_AND_REPORT_METRIC_ERROR if quiet else strategy.PROPAGATE_EXCEPTIONS
+    return "async" if value == "async" else "sync"
 
 
 def _as_is(key: str, value: Any) -> Any:
@@ -123,7 +122,7 @@ TABLE: tuple[Row, ...] = (
     Row("world_size", BASE, "world_size_or_fn", _positive, REQUIRED),
     Row("is_baseline_run", BASE, "is_baseline_run_or_fn", _flag, False),
     Row("summary_data_schema_version", BASE, "summary_data_schema_version", _text, "1.0.0"),
-    Row("quiet", BASE, "error_handling_strategy", _quiet, False),
+    Row("quiet", BASE, "error_handling_strategy", _flag, False),
     Row("metadata", METADATA, "", _as_is, None),
     Row("app_tag_run_version", METADATA, "app_tag_run_version", _as_is, "1.0.0"),
     Row("app_run_type", METADATA, "app_run_type", _as_is, "training"),
@@ -155,6 +154,27 @@ _NEVER_CALLABLE = {"log_every_n_train_iterations", "save_checkpoint_strategy", "
                    "error_handling_strategy", "application_name", "enable_for_current_rank"}  # fmt: skip
 
 
+@dataclass
+class V2Values:
+    """v2's configuration as plain values, which JSON can carry into the worker's process.
+
+    Attributes:
+        base: fields of ``OneLoggerConfig`` (``error_handling_strategy`` as a bool: is it the quiet one?).
+        training: fields of ``TrainingTelemetryConfig`` (``save_checkpoint_strategy`` as a str); None: not known yet.
+        callables: v1 keys whose values are callables. Their fields hold no value here; v2 calls for it.
+        enabled: does this rank log?
+    """
+
+    base: dict[str, Any]
+    training: Optional[dict[str, Any]] = None
+    callables: list[str] = field(default_factory=list)
+    enabled: bool = True
+
+    def to_json(self) -> dict[str, Any]:
+        """As a dictionary that JSON can carry."""
+        return asdict(self)
+
+
 class ConfigAdapter:
     """Converts the dictionary that v1 took into the configuration that v2 takes."""
 
@@ -162,33 +182,41 @@ class ConfigAdapter:
     def convert_to_v2_config(v1_config: Mapping[str, Any]) -> OneLoggerConfig:
         """The v2 configuration of a v1 dictionary, its ``TrainingTelemetryConfig`` in ``telemetry_config``.
 
+        One value is returned, as in the adapter that v2 documents; drafts of 2025 unpacked two.
         Callables stay callables. The dictionary is neither changed nor kept. Values that real consumers pass and
         v2 refuses (``world_size="8"``, ``-1``, ``None``) are converted.
 
         Raises:
             ValueError: a required key is missing, or a value is bad; it names the key, the value and what was
                 expected. A rank that is not enabled is not validated.
+            ImportError: v2 is not installed here.
         """
+        from ._v2.config import build
+
         if not isinstance(v1_config, Mapping):
             raise ValueError(f"OneLogger v1 config: {v1_config!r} ({type(v1_config).__name__}); expected a dict")
         config = dict(v1_config)
         if not is_enabled(config):
-            return disabled_config(config)
+            return build(disabled_values(config), config.get)
         missing = [row.key for row in TABLE if row.default is REQUIRED and row.key not in config]
         if missing:
             raise ValueError(f"OneLogger v1 config: missing required keys {missing}")
-        return v2_config(V1Config(config), lambda key: config.get(key) if callable(config.get(key)) else None)
+        return build(convert(V1Config(config)), lambda key: config[key]())
 
 
-def v2_config(config: V1Config, callable_for: Callable[[str], Optional[Callable[[], Any]]]) -> OneLoggerConfig:
-    """Build v2's configuration; ``callable_for(key)`` gives the callable that v2 is to call for ``key``, if any."""
+def convert(config: V1Config) -> V2Values:
+    """v2's values of a v1 configuration. Callables are not called: v2 does that, for the keys in ``callables``.
+
+    Raises:
+        ValueError: a value is bad; it names the key, the value and what was expected.
+    """
     parts: dict[str, dict[str, Any]] = {BASE: {}, TRAINING: {}, METADATA: {}}
+    callables = []
     for row in TABLE:
         if row.where not in parts:
             continue
-        function = callable_for(row.key)
-        if function is not None and row.where != METADATA and row.field not in _NEVER_CALLABLE:
-            parts[row.where][row.field] = _converting(row, function)
+        if config.is_callable(row.key) and is_called(row):
+            callables.append(row.key)
             continue
         value = _value(config, row)
         if row.key == "metadata":
@@ -198,46 +226,44 @@ def v2_config(config: V1Config, callable_for: Callable[[str], Optional[Callable[
         else:
             parts[row.where][row.field] = row.convert(row.key, value)
     training = parts[TRAINING]
-    flops = training["flops_per_sample_or_fn"]
-    if not callable(flops) and not flops:
+    if "flops_per_sample" not in callables and not training["flops_per_sample_or_fn"]:
         # v2 refuses throughput without it; v1 said so at on_train_start
         training["is_log_throughput_enabled_or_fn"] = False
-    return OneLoggerConfig(
-        **parts[BASE],
-        custom_metadata=parts[METADATA],
-        logger_config=silent_logger(),
-        telemetry_config=TrainingTelemetryConfig(**training),
-    )
+        callables = [key for key in callables if key != "is_log_throughput_enabled"]
+    return V2Values({**parts[BASE], "custom_metadata": parts[METADATA]}, training, callables)
 
 
-def core_config(project: str, session: Optional[str], quiet: bool) -> OneLoggerConfig:
-    """v2's configuration for v1's core ``OneLogger``, which knows nothing about training."""
+def is_called(row: Row) -> bool:
+    """May v2 be given a callable for the key of ``row``? (Else it is read once.)"""
+    return row.where in (BASE, TRAINING) and row.field not in _NEVER_CALLABLE
+
+
+def core_values(project: str, session: Optional[str], quiet: bool) -> V2Values:
+    """v2's values for v1's core ``OneLogger``, which knows nothing about training."""
     world_size = as_number(os.environ.get("WORLD_SIZE"))
-    return OneLoggerConfig(
-        application_name=project,
-        session_tag_or_fn=session or os.environ.get("SLURM_JOB_NAME") or project,
-        world_size_or_fn=max(1, int(world_size or 1)),
-        error_handling_strategy=_quiet("quiet", quiet),
-        logger_config=silent_logger(),
+    return V2Values(
+        {
+            "application_name": project,
+            "session_tag_or_fn": session or os.environ.get("SLURM_JOB_NAME") or project,
+            "world_size_or_fn": max(1, int(world_size or 1)),
+            "error_handling_strategy": quiet,
+        }
     )
 
 
-def disabled_config(config: Mapping[str, Any]) -> OneLoggerConfig:
-    """v2's configuration of a rank that is not enabled: nothing is validated, nothing is said."""
-    return OneLoggerConfig(
-        application_name=str(config.get("one_logger_project") or DEFAULTS["one_logger_project"]),
-        session_tag_or_fn=str(config.get("app_tag_run_name") or "disabled"),
-        world_size_or_fn=1,
-        enable_for_current_rank=False,
-        # given explicitly, or v2 logs a warning on each of thousands of ranks
-        error_handling_strategy=OneLoggerErrorHandlingStrategy.DISABLE_QUIETLY_AND_REPORT_METRIC_ERROR,
-        logger_config=silent_logger("CRITICAL"),
+def disabled_values(config: Mapping[str, Any]) -> V2Values:
+    """v2's values of a rank that is not enabled: nothing is validated, nothing is logged."""
+    return V2Values(
+        {
+            "application_name": str(config.get("one_logger_project") or DEFAULTS["one_logger_project"]),
+            "session_tag_or_fn": str(config.get("app_tag_run_name") or "disabled"),
+            "world_size_or_fn": 1,
+            "enable_for_current_rank": False,
+            # given explicitly, or v2 logs a warning on each of thousands of ranks
+            "error_handling_strategy": True,
+        },
+        enabled=False,
     )
-
-
-def silent_logger(level: Any = "ERROR") -> LoggerConfig:
-    """v2's log settings, without its two files in a working directory that may be read-only."""
-    return LoggerConfig(log_level=level, log_file_path_for_info=os.devnull, log_file_path_for_err=os.devnull)
 
 
 def attribute(value: Any) -> Any:
@@ -260,11 +286,4 @@ def _value(config: V1Config, row: Row) -> Any:
     value = config.last[row.key] if row.key in config.last else config.read(row.key)
     if value is None and row.default is not REQUIRED:
         return row.default
-    return value
-
-
-def _converting(row: Row, function: Callable[[], Any]) -> Callable[[], Any]:
-    def value() -> Any:
-        return row.convert(row.key, function())
-
     return value

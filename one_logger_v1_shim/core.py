@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from ._copies import reduce
 from ._log import logger, warn_once
 from ._v1.core_config import CoreConfig
 
 if TYPE_CHECKING:
-    from nv_one_logger.api.config import OneLoggerConfig
-
-    from ._v2.connection import Connection
+    from ._job.telemetry import Telemetry
+    from .config_adapter import V2Values
 
 __all__ = ["OneLogger"]
 
@@ -34,7 +34,7 @@ class OneLogger:
     A ``OneLogger`` is always true: consumers write ``if one_logger:``.
     """
 
-    _connection: Optional[Connection]
+    _telemetry: Optional[Telemetry]
 
     def __init__(self, config: Optional[Mapping[str, Any]] = None) -> None:
         settings = CoreConfig.read(config)
@@ -42,10 +42,10 @@ class OneLogger:
         if not settings.enabled:
             return
         try:
-            from .config_adapter import core_config
+            from .config_adapter import core_values
 
-            v2 = core_config(settings.project, settings.run_name, settings.quiet)
-            self._connection = _attach(settings, v2)
+            values = core_values(settings.project, settings.run_name, settings.quiet)
+            self._telemetry = _attach(settings, values)
         except Exception as error:
             if not settings.no_exception:
                 raise
@@ -55,16 +55,21 @@ class OneLogger:
         self._store: dict[Any, Any] = {}
         self._no_exception = settings.no_exception
         self._quiet = settings.quiet
-        self._connection = None
+        self._telemetry = None
         self._finished = False
 
     @classmethod
-    def _for_utils(cls, config: Mapping[str, Any], v2: OneLoggerConfig, app_start_ms: Any) -> OneLogger:
-        """The core of a ``OneLoggerUtils``, which knows more about the job than a core configuration can say."""
+    def _for_utils(
+        cls, config: Mapping[str, Any], values: V2Values, read: Callable[[str], Any], app_start_ms: Any
+    ) -> OneLogger:
+        """The core of a ``OneLoggerUtils``, which knows more about the job than a core configuration can say.
+
+        ``read``: the value of a key that is a callable, as v1 has read it last.
+        """
         settings = CoreConfig.read(config)
         self = cls.__new__(cls)
         self._begin(settings)
-        self._connection = _attach(settings, v2, app_start_ms)
+        self._telemetry = _attach(settings, values, read, app_start_ms)
         return self
 
     def log_metrics(self, metrics: Mapping[str, Any]) -> None:
@@ -73,14 +78,14 @@ class OneLogger:
         Any value is accepted: None stays null, numpy and torch scalars become numbers, what W&B can't store becomes
         its ``repr`` (logged once per key).
         """
-        connection = self._connection
-        if connection is None or self._finished:
+        telemetry = self._telemetry
+        if telemetry is None or self._finished:
             return
         try:
             if type(metrics) is not dict and not isinstance(metrics, Mapping):
                 raise TypeError(f"log_metrics: {metrics!r} ({type(metrics).__name__}); expected a dict of metrics")
             if metrics:
-                connection.log_metrics(metrics, time.time())
+                telemetry.log_metrics(metrics, time.time())
         except Exception as error:
             self._swallow("log_metrics", error)
 
@@ -89,11 +94,11 @@ class OneLogger:
 
         The row: ``app_tag`` (all tags so far), ``app_tag_id`` (their md5), ``app_tag_count``.
         """
-        connection = self._connection
-        if connection is None or self._finished:
+        telemetry = self._telemetry
+        if telemetry is None or self._finished:
             return
         try:
-            connection.log_app_tag(app_tag, time.time())
+            telemetry.log_app_tag(app_tag, time.time())
         except Exception as error:
             self._swallow("log_app_tag", error)
 
@@ -123,12 +128,21 @@ class OneLogger:
 
     def finish(self) -> None:
         """Mark the run finished and wait, bounded, until its rows are with W&B. More calls do nothing."""
-        if self._connection is not None and not self._finished:
+        if self._telemetry is not None and not self._finished:
             self._finished = True
             try:
-                self._connection.leave()
+                self._telemetry.leave()
             except Exception as error:
                 self._swallow("finish", error)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> OneLogger:
+        return self  # one run, one object: trainers copy what they hold
+
+    def __copy__(self) -> OneLogger:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return reduce(self, _silent)
 
     def _swallow(self, where: str, error: Exception) -> None:
         if not self._no_exception:
@@ -138,6 +152,10 @@ class OneLogger:
             logger.debug(message)
         else:
             warn_once(f"core:{where}:{type(error).__name__}", message)
+
+
+def _silent() -> OneLogger:
+    return OneLogger({"enable_one_logger": False})
 
 
 class _NoException:
@@ -165,13 +183,19 @@ class _NoException:
         return True
 
 
-def _attach(settings: CoreConfig, v2: OneLoggerConfig, app_start_ms: Any = None) -> Connection:
-    from ._v2.attach import attach
-    from ._v2.exporter import V1Exporter, WandBConfig
+def _attach(
+    settings: CoreConfig, values: V2Values, read: Optional[Callable[[str], Any]] = None, app_start_ms: Any = None
+) -> Telemetry:
+    from ._job.telemetry import attach
+    from ._journal.destination import WandBConfig, specification
 
-    def make_exporter() -> V1Exporter:
-        chosen = {"project": settings.project, **settings.chosen}
-        return V1Exporter(v2, WandBConfig(**chosen), chosen=chosen, asynchronous=settings.asynchronous, translate=False)
-
-    described = f"project {settings.project!r}, run {settings.run_name!r}"
-    return attach(v2, make_exporter, time.time(), app_start_ms, described)
+    chosen = {"project": settings.project, **settings.chosen}
+    return attach(
+        specification(WandBConfig(**chosen), chosen),
+        settings.asynchronous,
+        values,
+        read or (lambda key: None),
+        time.time(),
+        app_start_ms,
+        described=f"project {settings.project!r}, run {settings.run_name!r}",
+    )

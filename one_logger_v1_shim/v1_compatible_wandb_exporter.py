@@ -12,13 +12,12 @@ from nv_one_logger.core.span import Span
 from nv_one_logger.exporter.exporter import Exporter
 from overrides import override
 
+from ._journal.destination import FIELDS, WandBConfig
 from ._v1.config import bad_value
 from ._v2.exporter import (
-    FIELDS,
     V1CompatibleWandbExporterAdapter,
     V1CompatibleWandbExporterAsync,
     V1CompatibleWandbExporterSync,
-    WandBConfig,
 )
 
 __all__ = [

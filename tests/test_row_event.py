@@ -16,11 +16,11 @@ from nv_one_logger.core.time import TracingTimestamp
 from nv_one_logger.recorder.default_recorder import _ExporterState
 from nv_one_logger.training_telemetry.api import training_telemetry_provider as provider_module
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
+from one_logger_v1_shim._v2.row_event import ROW_ATTRIBUTE, ROW_EVENT, RowEvent
 from overrides import override
 
 from one_logger_v1_shim import OneLogger
 from one_logger_v1_shim._v2.attach import current
-from one_logger_v1_shim._v2.row_event import ROW_ATTRIBUTE, ROW_EVENT, RowEvent
 from tests.v2_recording import RecordingExporter
 
 SECONDS = (1_790_000_000.5, 12.25)

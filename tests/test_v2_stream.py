@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from one_logger_v1_shim._v2.row_event import ROW_EVENT
+
 from tests.support import golden, golden_names, run_command
 
 JOBS = [

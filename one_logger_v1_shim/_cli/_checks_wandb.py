@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
-from .._delivery._server import credentials, unreachable
-from .._delivery._spec import RunSpec, mode, without_user
-from .._delivery.recover import find, look
+from .._journal.destination import RunSpec, mode, without_user
+from .._worker.server import credentials, unreachable
 from ._findings import ERROR, OK, WARNING, Finding
+from ._left import find, look
 
 _NOBODY = RunSpec(chosen={}, default={})
 _REACH_LIMIT = 5.0  # seconds

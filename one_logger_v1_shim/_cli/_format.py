@@ -9,7 +9,13 @@ from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
+from .._goodput.values import decoded, number
 from .._v1.metrics import COUNT, EPOCH_MS, MSECS, SECONDS
+
+__all__ = [
+    "by_unit", "clean", "count", "decoded", "duration", "instant", "measured", "number", "percent", "sparkline",
+    "value",
+]  # fmt: skip
 
 _MOST = 200  # characters
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -27,17 +33,6 @@ def clean(text: object, most: int = _MOST) -> str:
         char if char.isprintable() else " " if char in "\t\r\n" else "\N{REPLACEMENT CHARACTER}" for char in cut
     )
     return said + (f"... ({len(given):,} characters)" if len(given) > most else "")
-
-
-def number(value: Any) -> Optional[float]:
-    """A finite number, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        found = float(value)
-    except OverflowError:
-        return None
-    return found if math.isfinite(found) else None
 
 
 def value(given: Any) -> str:

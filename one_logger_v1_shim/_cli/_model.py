@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Any, Callable, Optional, Union
 
 from . import _format as f
 
@@ -13,19 +13,21 @@ _MOST_POINTS = 4096
 
 @dataclass
 class Line:
-    """``label  value``; ``spark`` is drawn behind the value as a small plot."""
+    """``label  value``; ``spark`` is drawn behind the value as a small plot, ``share`` (0 to 1) as a bar."""
 
     label: str
     value: str
     spark: list[float] = field(default_factory=list)
+    share: Optional[float] = None
 
 
 @dataclass
 class Section:
-    """A headline and its lines."""
+    """A headline and its lines, or a table of texts whose first row is the head."""
 
     title: str
     lines: list[Line] = field(default_factory=list)
+    table: list[list[str]] = field(default_factory=list)
 
     def add(self, label: str, value: Optional[str], spark: Iterable[float] = ()) -> None:
         """Append a line; None adds nothing."""
@@ -41,6 +43,31 @@ class Chart:
     unit: str
     curves: dict[str, list[tuple[float, float]]]
     times: bool = True
+    #: curves that stand out: name -> colour
+    colours: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Timeline:
+    """Spans over time, one line for each attempt; ``spans``: line, kind, begin and end in ms since the epoch."""
+
+    title: str
+    lines: list[str]
+    spans: list[tuple[int, str, float, float]]
+    #: line, ms since the epoch, text
+    marks: list[tuple[int, float, str]] = field(default_factory=list)
+
+
+@dataclass
+class Breakdown:
+    """One bar made of parts: kind -> ms."""
+
+    title: str
+    parts: dict[str, float]
+
+
+#: what a page can draw
+Drawing = Union[Chart, Timeline, Breakdown]
 
 
 @dataclass
@@ -49,7 +76,7 @@ class Report:
 
     title: str
     sections: list[Section]
-    charts: list[Chart]
+    charts: list[Drawing]
     notes: list[str]
 
 
@@ -60,21 +87,36 @@ class Points:
         self.kept: list[tuple[Optional[float], ...]] = []
         self._most = most
         self._every = 1
-        self._seen = 0
-        self._last: Optional[tuple[Optional[float], ...]] = None
+        self._until_next = 0
+        #: the newest point, if it is not kept: it or what makes it
+        self._last: Optional[tuple[Callable[..., tuple[Optional[float], ...]], tuple[Any, ...]]] = None
 
     def add(self, *point: Optional[float]) -> None:
         """One more point."""
-        self._last = point
-        if self._seen % self._every == 0:
-            self.kept.append(point)
-            if len(self.kept) >= self._most:
-                self.kept = self.kept[::2]
-                self._every *= 2
-        self._seen += 1
+        self.add_later(_same, *point)
+
+    def add_later(self, make: Callable[..., tuple[Optional[float], ...]], *arguments: Any) -> None:
+        """One more point, ``make(*arguments)``: made only if it is kept."""
+        if self._until_next:
+            self._until_next -= 1
+            self._last = (make, arguments)
+            return
+        self._last = None
+        self.kept.append(make(*arguments))
+        if len(self.kept) >= self._most:
+            self.kept = self.kept[::2]
+            self._every *= 2
+        self._until_next = self._every - 1
 
     def curve(self, column: int) -> list[tuple[float, float]]:
         """``(x, y)`` where both are there; the newest point always is."""
-        points = self.kept if self._last is None or self.kept[-1] is self._last else [*self.kept, self._last]
+        points = self.kept
+        if self._last is not None:
+            make, arguments = self._last
+            points = [*points, make(*arguments)]
         pairs = [(point[0], point[column]) for point in points]
         return [(x, y) for x, y in pairs if x is not None and y is not None]
+
+
+def _same(*point: Optional[float]) -> tuple[Optional[float], ...]:
+    return point

@@ -1,16 +1,15 @@
-"""A run as people want to see it, made of its rows. Pure: no file, no clock, no terminal."""
+"""A run as people want to see it, made of what was collected of its rows. Pure: no file, no clock, no terminal."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any, Optional
 
 from .._v1 import metrics as m
 from . import _format as f
-from ._model import Chart, Points, Report, Section
+from ._collect import Collector
+from ._model import Chart, Report, Section
 
-_MOST_OTHER_SERIES = 24
 _SECRET = ("api_key", "apikey", "password", "secret")
 
 _JOB = (
@@ -42,74 +41,20 @@ _TIMES = (
 _TAGS = (m.APP_TAG, m.APP_TAG_ID, m.APP_TAG_COUNT)
 
 
-class Collector:
-    """Takes rows one by one and keeps what the report needs, and no more."""
+def report(collector: Collector, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
+    """All sections of a run that have something to say, and its charts."""
+    return _Sections(collector).report(header, config, tags, notes)
 
-    def __init__(self) -> None:
-        self.last: dict[str, Any] = {}
-        self.metadata: dict[str, Any] = {}
-        self.counts: dict[str, int] = {}
-        self.series: dict[str, Points] = {}
-        self.rows = 0
-        # x, iteration time since the point before, average, min, throughput, its maximum, iterations
-        self.training = Points()
-        self.saves = Points()
-        self._before: Optional[tuple[float, float]] = None
 
-    def take(self, row: dict[str, Any]) -> None:
-        """One row."""
-        self.rows += 1
-        x = f.number(row.get(m.APP_LAST_LOG_TIME))
-        if x is None:
-            stamp = f.number(row.get("_timestamp"))
-            x = None if stamp is None else stamp * 1000
-        constructed = m.ONE_LOGGER_UTILS_VERSION in row
-        for name, value in row.items():
-            if name in m.UNITS:
-                self.last[name] = value
-            elif name == "_timestamp":  # W&B's own
-                continue
-            elif constructed:
-                self.metadata[name] = value
-            else:
-                self._other(name, value)
-        self._training(row, x)
-        count = f.number(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL))
-        if count is not None:
-            self.saves.add(x, count)
+class _Sections:
+    """The sections of one run's report."""
 
-    def _other(self, name: str, value: Any) -> None:
-        if name not in self.counts and len(self.counts) >= 10_000:
-            return
-        self.counts[name] = self.counts.get(name, 0) + 1
-        self.last[name] = value
-        number = f.number(value)
-        if number is not None and (name in self.series or len(self.series) < _MOST_OTHER_SERIES):
-            self.series.setdefault(name, Points(512)).add(float(self.rows), number)
-
-    def _training(self, row: dict[str, Any], x: Optional[float]) -> None:
-        total = f.number(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
-        done = f.number(row.get(m.TRAIN_ITERATIONS))
-        if total is None or not done:
-            return
-        if self._before is not None and done <= self._before[0]:
-            return  # the same numbers again, before a checkpoint
-        passed = None
-        if self._before is not None:
-            passed = (total - self._before[1]) * 1000 / (done - self._before[0])
-        self._before = (done, total)
-        self.training.add(
-            x,
-            passed if passed is None or (passed >= 0 and math.isfinite(passed)) else None,
-            f.number(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)),
-            f.number(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_MIN)),
-            f.number(row.get(m.TRAIN_THROUGHPUT_PER_GPU)),
-            f.number(row.get(m.TRAIN_THROUGHPUT_PER_GPU_MAX)),
-            f.number(row.get(m.TRAIN_ITERATIONS_END)),
-        )
+    def __init__(self, collector: Collector) -> None:
+        self.last = collector.decoded()
+        self.metadata, self.counts, self.series = collector.metadata, collector.counts, collector.series
+        self.training, self.saves = collector.training, collector.saves
 
     def report(self, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
-        """All sections that have something to say."""
         sections = [
             header,
             self._listed("Job", _JOB),
@@ -122,7 +67,9 @@ class Collector:
             self._others(),
         ]
         title = " / ".join(line.value for line in header.lines if line.label in ("project", "run name", "id"))
-        return Report(title or "run", [one for one in sections if one.lines], self._charts(), list(map(f.clean, notes)))
+        return Report(
+            title or "run", [one for one in sections if one.lines], [*self._charts()], list(map(f.clean, notes))
+        )
 
     # -- sections ----------------------------------------------------------------------------------------------
 

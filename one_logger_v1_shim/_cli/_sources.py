@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, BinaryIO, Callable, Optional
 
-from .._delivery._journal import FINISH, FROM, is_own, overflow, read_json, read_mark
-from .._delivery.recover import look
+from .._journal.files import is_own, overflow, read_json
+from .._journal.lines import FINISH, FROM, is_call
+from .._journal.records import Mark
 from ._files import open_regular
-from ._stored import OWN_KEYS, records
+from ._left import look
+from ._stored import no_progress, records
+
+_decode: Callable[[bytes], Any] = json.loads
+with suppress(ImportError):  # three times as fast as json; comes with wandb and v2, and may not be there
+    from pydantic_core import from_json as _decode
 
 _MOST_LINE = 64 * 1024 * 1024  # bytes; a longer line is left out
+_READ = 256 * 1024
+_EXPECTED = "a journal (one-logger-*), a W&B run folder, a .wandb file or a folder of these"
+_DEPTH = 4  # folders below the one that was named
 
 
 class NoRunError(Exception):
@@ -27,6 +38,8 @@ class Run:
 
     path: Path
     journal: bool
+    #: W&B's files of a run that has no journal, oldest first
+    files: list[Path] = field(default_factory=list)
     about: dict[str, Any] = field(default_factory=dict)
     #: things that the reader should know: what is torn, what is missing
     notes: list[str] = field(default_factory=list)
@@ -34,10 +47,18 @@ class Run:
     exit_code: Optional[int] = None
     #: rows that could not be read
     damaged: int = 0
+    #: hears of every piece that was read, in bytes
+    progress: Callable[[int], None] = no_progress
+
+    @property
+    def size(self) -> int:
+        """Bytes to read."""
+        paths = segments(self.path) if self.journal else self.files
+        return sum(path.stat().st_size for path in paths if path.is_file())
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """All rows in order, each once."""
-        return _journal_rows(self) if self.journal else _stored_rows(self, [self.path])
+        """All rows in order, each once. A value that is ``bytes`` is JSON text: :func:`~._format.decoded`."""
+        return _journal_rows(self) if self.journal else _stored_rows(self, self.files)
 
 
 def find(path: Path) -> tuple[Path, list[Path]]:
@@ -56,25 +77,55 @@ def find(path: Path) -> tuple[Path, list[Path]]:
         children = list(chain(_children(path), _children(path / "wandb")))
     except OSError as error:
         raise NoRunError(f"{path} can not be read ({error.strerror})") from error
-    journals = [child for child in children if _is_journal(child)]
+    journals = [child for child in children if is_journal(child)]
     # A job's own W&B runs lie in the same folder: those are not what v1 sent.
     found = sorted(journals or [child for child in children if _is_run(child)], key=_age)
     if not found:
-        raise NoRunError(
-            f"no run in {path}: expected a journal (one-logger-*), a W&B run folder, a .wandb file or a folder of these"
-        )
+        raise NoRunError(f"no run in {path}: expected {_EXPECTED}")
     return found[-1], found[:-1]
 
 
 def open_run(path: Path) -> Run:
     """The run at ``path``, which :func:`find` gave."""
-    if path.is_dir() and _is_journal(path):
+    if path.is_dir() and is_journal(path):
         run = Run(path, True, about=read_json(path / "run.json"))
-        run.about["mark"] = read_mark(path)
+        run.about["mark"] = vars(Mark.read(path))
         return run
     if path.is_dir():
         path = max(path.glob("*.wandb"), key=lambda one: one.stat().st_mtime)
-    return Run(path, False)
+    return Run(path, False, [path])
+
+
+def find_all(path: Path) -> list[Run]:
+    """All runs at ``path`` and up to four folders below it: journals, and runs of W&B that have no journal.
+
+    Raises:
+        NoRunError: there is none.
+    """
+    if path.is_file() or is_journal(path):
+        return [open_run(find(path)[0])]
+    if not path.is_dir():
+        raise NoRunError(f"{path}: no such folder")
+    journals: list[Path] = []
+    files: dict[str, list[Path]] = {}
+    for folder, below, names in os.walk(path):  # follows no symlinks, leaves out what can't be read
+        here = Path(folder)
+        stored = [here / name for name in names if name.endswith(".wandb")]
+        if is_journal(here):
+            journals.append(here)
+        for file in stored:
+            files.setdefault(file.stem.rpartition("-")[2], []).append(file)
+        if stored or here in journals or len(here.relative_to(path).parts) >= _DEPTH:
+            below.clear()
+    runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
+    for run in runs:
+        files.pop(str(run.about.get("id")), None)
+    for found in files.values():
+        found.sort(key=lambda one: (one.stat().st_mtime, one.name))
+        runs.append(Run(found[-1], False, found))
+    if not runs:
+        raise NoRunError(f"no run in {path} or the {_DEPTH} levels of folders below it: expected {_EXPECTED}")
+    return runs
 
 
 def _children(folder: Path) -> list[Path]:
@@ -85,7 +136,7 @@ def _children(folder: Path) -> list[Path]:
     return [child for child in folder.iterdir() if child.is_dir() and not child.is_symlink()]
 
 
-def _is_journal(folder: Path) -> bool:
+def is_journal(folder: Path) -> bool:
     try:
         return (folder / "run.json").is_file() or any(folder.glob("rows-*.jsonl"))
     except OSError:  # somebody else's
@@ -93,7 +144,7 @@ def _is_journal(folder: Path) -> bool:
 
 
 def _is_run(folder: Path) -> bool:
-    return folder.is_dir() and (_is_journal(folder) or any(folder.glob("*.wandb")))
+    return folder.is_dir() and (is_journal(folder) or any(folder.glob("*.wandb")))
 
 
 def _age(folder: Path) -> tuple[float, str]:
@@ -103,39 +154,75 @@ def _age(folder: Path) -> tuple[float, str]:
 
 def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
     """The journal's rows, and from W&B's own files those that were removed from it after W&B had them."""
-    more = overflow(run.path)
-    folders = [run.path, more] if is_own(more) else [run.path]
-    segments = [path for folder in folders for path in folder.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
     found, ended = 0, False
-    for line in _lines(run, sorted(segments, key=lambda path: int(path.stem[5:]))):
-        if line.startswith(FINISH.encode()):
-            run.exit_code = _number(line)
-            ended = True
-        elif line.startswith(FROM.encode()):
-            before = _number(line)
-            if before > found:
-                stored = 0
-                for row in _stored_rows(run, look(run.path).files, found, before):
-                    stored += 1
-                    yield row
-                if stored < before - found:
-                    run.notes.append(f"{before - found - stored} rows are neither in the journal nor in W&B's own file")
-                found = before
-        elif line.startswith(b"{") and not ended:
-            found += 1
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError):
-                run.damaged += 1
-                continue
-            yield row
+    for lines in _batches(run, segments(run.path)):
+        if ended:
+            return
+        lines = [line for line in lines if not is_call(line)]
+        rows = _whole_batch(lines)
+        if rows is not None:
+            found += len(rows)
+            yield from rows
+            continue
+        for line in lines:
+            if line.startswith(FINISH):
+                run.exit_code = _number(line)
+                ended = True
+            elif line.startswith(FROM):
+                before = _number(line)
+                if before > found:
+                    yield from _removed_rows(run, found, before)
+                    found = before
+            elif line.startswith(b"{") and not ended:
+                found += 1
+                try:
+                    row = json.loads(line)
+                except (ValueError, RecursionError):
+                    run.damaged += 1
+                    continue
+                yield row
     if run.damaged:
         run.notes.append(f"{run.damaged} rows can not be read and are left out")
+
+
+def segments(folder: Path) -> list[Path]:
+    """The files of the journal in ``folder``, in order."""
+    more = overflow(folder)
+    folders = [folder, more] if is_own(more) else [folder]
+    found = [path for one in folders for path in one.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
+    return sorted(found, key=lambda path: int(path.stem[5:]))
+
+
+def _removed_rows(run: Run, found: int, before: int) -> Iterator[dict[str, Any]]:
+    stored = 0
+    for row in _stored_rows(run, look(run.path, rows=before).files, found, before):
+        stored += 1
+        yield row
+    if stored < before - found:
+        run.notes.append(f"{before - found - stored} rows are neither in the journal nor in W&B's own file")
+
+
+def _whole_batch(lines: list[bytes]) -> Optional[list[dict[str, Any]]]:
+    """The rows of ``lines`` if each of them is one: decoded at once, at half of the price of one by one."""
+    if not all(line.startswith(b"{") for line in lines):
+        return None
+    try:
+        rows: list[dict[str, Any]] = _decode(b"[" + b",".join(lines) + b"]")
+    except (ValueError, RecursionError):
+        return None
+    return rows if len(rows) == len(lines) else None
 
 
 def _number(line: bytes) -> int:
     words = line.split()
     return int(words[1]) if len(words) > 1 and len(words[1]) < 19 and words[1].lstrip(b"-").isdigit() else 0
+
+
+def _step(raw: Any) -> Optional[int]:
+    try:
+        return int(raw) if raw is not None else None
+    except ValueError:
+        return None
 
 
 def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[int] = None) -> Iterator[dict[str, Any]]:
@@ -144,13 +231,15 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
     for path in paths:
         about: dict[str, Any] = {}
         try:
-            for row in records(path, about):
-                step = row.get("_step")
-                if isinstance(step, int) and not isinstance(step, bool):
+            for row in records(path, about, no_progress if run.journal else run.progress):
+                step = _step(row.pop("_step", None))
+                if step is not None:
                     if step <= last or (before is not None and step >= before):
                         continue
                     last = step
-                yield {key: value for key, value in row.items() if key not in OWN_KEYS or key == "_timestamp"}
+                row.pop("_runtime", None)
+                row.pop("_wandb", None)
+                yield row
         except (OSError, ValueError) as error:
             run.notes.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
         for key, value in about.items():
@@ -159,23 +248,38 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
             run.exit_code = about.get("exit_code")
 
 
-def _lines(run: Run, segments: list[Path]) -> Iterator[bytes]:
-    for path in segments:
+def _batches(run: Run, paths: list[Path]) -> Iterator[list[bytes]]:
+    """The whole lines of the files without their ends, some hundred at a time."""
+    for path in paths:
         try:
             file = open_regular(path)
         except OSError as error:
             run.notes.append(f"{path.name}: {error.strerror}")
             continue
         with file:
-            while True:
-                line = file.readline(_MOST_LINE)
-                if line.endswith(b"\n"):
-                    yield line
-                elif len(line) < _MOST_LINE:
-                    if line:
-                        run.notes.append("the last row was being written when the job ended or this was read")
-                    break
-                else:
-                    run.damaged += 1
-                    while line and not line.endswith(b"\n"):
-                        line = file.readline(_MOST_LINE)
+            yield from _batches_of(run, file)
+
+
+def _batches_of(run: Run, file: BinaryIO) -> Iterator[list[bytes]]:
+    rest, too_long = b"", False
+    while True:
+        data = file.read(max(_READ, len(rest)))  # a line of many megabytes is not copied for each piece of it
+        run.progress(len(data))
+        end = data.rfind(b"\n") + 1
+        if end:
+            lines = (rest + data[: end - 1]).split(b"\n")
+            rest = data[end:]
+            if too_long:
+                del lines[0]
+                too_long = False
+            if lines:
+                yield lines
+        elif not data:
+            if rest:
+                run.notes.append("the last row was being written when the job ended or this was read")
+            return
+        elif too_long or len(rest) + len(data) > _MOST_LINE:
+            run.damaged += 0 if too_long else 1
+            rest, too_long = b"", True
+        else:
+            rest += data

@@ -9,6 +9,7 @@ from ._format import sparkline
 from ._model import Line, Report
 
 _MOST_LINES = 200  # of one section
+_BAR = 30  # characters
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -25,7 +26,9 @@ def write_plain(report: Report, out: TextIO) -> None:
     """As plain text."""
     for section in report.sections:
         print(section.title, file=out)
-        width = min(40, max(len(line.label) for line in section.lines))
+        for text in _columns(section.table):
+            print(f"  {text}", file=out)
+        width = min(40, max((len(line.label) for line in section.lines), default=0))
         for line in section.lines[:_MOST_LINES]:
             print(f"  {line.label:{width}}  {line.value}{_plot(line, out)}", file=out)
         if len(section.lines) > _MOST_LINES:
@@ -46,6 +49,8 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
     console = Console(file=out, highlight=False, **options)
     for section in report.sections:
         table = Table.grid(padding=(0, 2))
+        for number, row in enumerate(section.table[: _MOST_LINES + 1]):
+            table.add_row(*(Text(cell, style="" if number else "cyan") for cell in row))
         # Text and not str: a value may look like rich's markup
         for line in section.lines[:_MOST_LINES]:
             value = Text(line.value)
@@ -58,6 +63,14 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
         console.print(Text(f"note: {note}", style="yellow"))
 
 
+def _columns(table: list[list[str]]) -> list[str]:
+    """The table's rows as aligned text."""
+    shown = table[: _MOST_LINES + 1]
+    widths = [max(map(len, column)) for column in zip(*shown)]
+    texts = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in shown]
+    return texts if len(table) == len(shown) else [*texts, _more(len(table) - 1)]
+
+
 def _more(lines: int) -> str:
     return f"... and {lines - _MOST_LINES:,} more"
 
@@ -68,5 +81,8 @@ def _plot(line: Line, out: TextIO) -> str:
         plain = False
     except (UnicodeError, LookupError):
         plain = True
-    drawn = sparkline(line.spark, ascii_only=plain)
+    if line.share is not None:
+        drawn = ("#" if plain else "█") * round(_BAR * min(1.0, max(0.0, line.share)))
+    else:
+        drawn = sparkline(line.spark, ascii_only=plain)
     return f"  {drawn}" if drawn else ""

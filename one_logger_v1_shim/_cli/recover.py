@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .._delivery.recover import Left, find, look, send
+from ._left import Left, find, look, send
+from ._progress import progress
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,6 +44,24 @@ def _one(left: Left, dry: bool) -> int:
     if dry:
         print(f"  would send {left.rows - left.stored} rows" if left.stored < left.rows else "  would mark or sync it")
         return 1
-    for line in send(left):
+    for line in _sent(left):
         print(f"  {line}", flush=True)
     return 0 if left.state == "finished" else 1
+
+
+def _sent(left: Left) -> Iterator[str]:
+    """The lines of ``send``; the bar is gone before the first of them."""
+    reached = left.stored
+    with progress("sending rows", left.rows) as advance:
+        advance(reached)
+
+        def stored(rows: int) -> None:
+            nonlocal reached
+            advance(max(0, rows - reached))
+            reached = max(reached, rows)
+
+        lines = send(left, stored)
+        first = next(lines, None)
+    if first is not None:
+        yield first
+    yield from lines

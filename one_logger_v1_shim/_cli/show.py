@@ -9,11 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .._delivery.recover import look
+from .._goodput.training import add_up
 from . import _format as f
+from ._attempts import Attempts
+from ._collect import Collector
+from ._left import look
 from ._model import Report, Section
-from ._report import Collector
+from ._progress import progress
+from ._report import report as make_report
 from ._sources import NoRunError, Run, find, open_run
+from ._trainings import spans_and_parts
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(list(arguments))
     path = Path(chosen.dir or os.environ.get("WANDB_DIR") or ".")
     try:
-        report = read(path)
+        report = read(path, with_charts=chosen.html is not None)
     except NoRunError as error:
         return _refused(str(error))
     except OSError as error:
@@ -49,8 +54,8 @@ def main(arguments: Sequence[str]) -> int:
     return _page(report, Path(chosen.html))
 
 
-def read(path: Path) -> Report:
-    """The report of the run at ``path``, or of the newest one in it.
+def read(path: Path, with_charts: bool = False) -> Report:
+    """The report of the run at ``path``, or of the newest one in it; ``with_charts``: with its time line, too.
 
     Raises:
         NoRunError: there is none.
@@ -58,9 +63,12 @@ def read(path: Path) -> Report:
     """
     where, others = find(path)
     run = open_run(where)
-    collector = Collector()
-    for row in run.rows():
-        collector.take(row)
+    collector, attempts = Collector(), Attempts()
+    with progress("reading", run.size) as run.progress:
+        for row in run.rows():
+            collector.take(row)
+            if with_charts:
+                attempts.take(row)
     if not run.journal and not collector.rows and run.notes:
         raise NoRunError(run.notes[0])
     about = run.about
@@ -68,12 +76,17 @@ def read(path: Path) -> Report:
         run.notes.append(f"{len(others)} older runs are here, too, the latest of them {others[-1]}")
     tags = _told(about, "tags")
     config = about.get("config")
-    return collector.report(
+    report = make_report(
+        collector,
         _header(run, collector),
         config if isinstance(config, dict) else {},
         tags if isinstance(tags, list) else [],
         run.notes,
     )
+    found = attempts.found(run) if with_charts else []
+    if found:
+        report.charts[:0] = spans_and_parts(add_up(found))
+    return report
 
 
 def _told(about: dict[str, Any], name: str) -> Any:
@@ -92,7 +105,7 @@ def _header(run: Run, collector: Collector) -> Section:
         section.add(label, None if value is None else f.value(value))
     created = f.number(about.get("created"))
     section.add("created", None if created is None else f.instant(created * 1000))
-    section.add("state", _state(run, mark))
+    section.add("state", _state(run, mark, collector.rows + run.damaged))
     section.add("rows", _rows(run, mark, collector.rows))
     if mark.get("url"):
         section.add("W&B", f.value(mark["url"]))
@@ -106,11 +119,11 @@ def _header(run: Run, collector: Collector) -> Section:
     return section
 
 
-def _state(run: Run, mark: dict[str, Any]) -> str:
+def _state(run: Run, mark: dict[str, Any], rows: int) -> str:
     ended = "" if run.exit_code is None else f" (exit code {run.exit_code})"
     if not run.journal:
         return f"finished{ended}" if ended else "not finished"
-    left = look(run.path)
+    left = look(run.path, rows=rows)
     said = f.value(mark.get("state") or "no word from the W&B process")
     if left.finished:
         return f"finished{ended}" if ended else "finished by the W&B process; the job ended without finish()"

@@ -11,7 +11,7 @@ import sys
 
 _here = os.path.dirname(os.path.abspath(__file__))
 
-if os.environ.get("ONE_LOGGER_V1_SHIM", "0") not in ("", "0"):
+if os.environ.get("ONE_LOGGER_V1_SHIM", "0").strip().lower() not in ("", "0", "false", "f", "no", "n", "off"):
     _root = os.path.dirname(os.path.dirname(_here))
     if _root not in sys.path:
         sys.path.append(_root)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from typing import Any, Optional
+from typing import Any
 
 from nv_one_logger.core.time import TracingTimestamp
+
+from .._job.calls import Reading, milliseconds
 
 
 class Clock:
@@ -20,28 +21,17 @@ class Clock:
         self._wall = 0.0
         self._perf = 0.0
 
-    def read(self, now: float) -> tuple[float, float]:
-        """The instant ``now`` (s since the epoch) as v2 may hear it: s since the epoch, s of the counter."""
-        perf = time.perf_counter()
+    def stamp(self, at: Reading, given_ms: Any = None) -> TracingTimestamp:
+        """The v2 timestamp of the reading ``at``, or of ``given_ms`` (ms) if that is a usable number.
+
+        v2's own ``for_timestamp`` refuses what is older than ten minutes, and takes 0 for "now".
+        """
+        now, perf = at
+        given = milliseconds(given_ms)
+        if given is not None:
+            return TracingTimestamp(given / 1000, perf - (now - given / 1000) or perf)
         if now < self._wall:
             now = self._wall + max(0.0, perf - self._perf)
         self._wall = now
         self._perf = perf
-        return now, perf
-
-    def stamp(self, now: float, given_ms: Any = None) -> TracingTimestamp:
-        """The v2 timestamp of ``now`` (s since the epoch), or of ``given_ms`` (ms) if that is a usable number.
-
-        v2's own ``for_timestamp`` refuses what is older than ten minutes, and takes 0 for "now".
-        """
-        given = _seconds(given_ms) if given_ms is not None else None
-        if given is not None:
-            perf = time.perf_counter()
-            return TracingTimestamp(given, perf - (now - given) or perf)
-        return TracingTimestamp(*self.read(now))
-
-
-def _seconds(given_ms: Any) -> Optional[float]:
-    if isinstance(given_ms, (int, float)) and not isinstance(given_ms, bool) and 0 < given_ms < 1e15:
-        return given_ms / 1000
-    return None
+        return TracingTimestamp(now, perf)

@@ -7,16 +7,16 @@ inside the iteration and needs it as its parent.
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any, Callable, Optional
 
 from nv_one_logger.core.span import Span
 from nv_one_logger.core.time import TracingTimestamp
 from nv_one_logger.recorder.default_recorder import ExportCustomizationMode
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
-from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder, _TrainingState
+from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 
 from .._log import warn_once
+from . import private
 
 #: Events of a span that were exported are dropped from it beyond this number: v2 formats all of them each time that
 #: a child span stops, so that a job would get slower with every row (0.4 us per row and iteration, without bound).
@@ -24,22 +24,9 @@ MOST_EVENTS = 8
 
 _ITERATION = Name.TRAINING_SINGLE_ITERATION
 
-# What is touched below; with any other v2 the recorder is called instead.
-_KNOWN = {
-    "multi_iteration_timers",
-    "completed_training_iterations_overall",
-    "train_samples_processed_current_job",
-    "train_tokens_current_job",
-    "first_logged_train_iterations_finish_time",
-    "last_logged_train_iterations_finish_time",
-    "completed_floating_point_operations_overall",
-    "total_flops_current_job",
-    "tflops_per_gpu",
-}
-
 
 class Iterations:
-    """v2's view of the training iterations. Called under the connection's lock.
+    """v2's view of the training iterations. Called by one thread at a time.
 
     ``heard`` tells whether any exporter but the shim's own, which sends rows only, listens.
     """
@@ -49,17 +36,26 @@ class Iterations:
         self._heard = heard
         self._began: Optional[TracingTimestamp] = None
         self._span: Optional[Span] = None
+        self._counts = private.Counts(recorder)
         self._virtual = (
-            {field.name for field in fields(_TrainingState)} >= _KNOWN
+            private.Counts.known(recorder)
             and not self._wanted()
             and type(recorder).on_training_single_iteration_end is TrainingRecorder.on_training_single_iteration_end
         )
 
     def _wanted(self) -> bool:
-        mode, names = self._recorder._export_customization_mode, self._recorder._span_name_filter or []
+        """Does an exporter want the spans of iterations?"""
+        chosen = private.export_filter(self._recorder)
+        if chosen is None:
+            return True
+        mode, names = chosen
         if mode is ExportCustomizationMode.BLACKLIST_SPANS:
             return _ITERATION not in names
         return mode is ExportCustomizationMode.EXPORT_ALL_SPANS or _ITERATION in names
+
+    @property
+    def _timer(self) -> Any:
+        return self._counts.state.multi_iteration_timers[_ITERATION]
 
     def start(self, stamp: TracingTimestamp, adopt_thread: Callable[[], None]) -> None:
         if not self._virtual:
@@ -68,7 +64,7 @@ class Iterations:
             self._span = self._recorder.on_training_single_iteration_start(stamp)
             self._began = stamp
             return
-        timer = self._recorder._training_state.multi_iteration_timers[_ITERATION]
+        timer = self._timer
         if self._began is not None or timer.is_active:  # Ctrl-C in a notebook comes between any two lines
             self._began = stamp
             self.settle(stamp)
@@ -86,9 +82,9 @@ class Iterations:
             _trim(loop)
             return
         recorder = self._recorder
-        state = recorder._training_state
-        config = recorder._get_training_config()
-        timer = state.multi_iteration_timers[_ITERATION]
+        state = self._counts.state
+        config = private.training_config(recorder)
+        timer = self._timer
         timer.stop(stamp)
         batch = config.global_batch_size
         state.completed_training_iterations_overall += 1
@@ -104,19 +100,19 @@ class Iterations:
             if loop is None:
                 warn_once("v2:progress", "v2 gets no training progress: on_train_start was not called")
             elif self._heard():  # v2 takes 19 attributes to say it
-                recorder._maybe_send_training_metrics_update()
+                self._counts.send_progress()
                 _trim(loop)
         if span is not None:
             recorder.stop(span, stop_time=stamp)
 
     def _count_flops(self, flops: int, seconds: float) -> None:
-        state: Any = self._recorder._training_state
+        state = self._counts.state
         if state.completed_floating_point_operations_overall is None:
             return
         state.completed_floating_point_operations_overall += flops
         state.total_flops_current_job += flops
         if seconds > 0:  # v2 asserts it: a clock that stands still would end its telemetry
-            per_gpu = float(state.total_flops_current_job) / (seconds * 10**12 * self._recorder._config.world_size)
+            per_gpu = float(state.total_flops_current_job) / (seconds * 10**12 * self._counts.world_size)
             state.tflops_per_gpu.add_value(per_gpu)
 
     def materialise(self) -> None:
@@ -130,10 +126,14 @@ class Iterations:
             return
         self._began = None
         span, self._span = self._span, None
-        timer = self._recorder._training_state.multi_iteration_timers[_ITERATION]
-        if timer.is_active:
-            timer.stop(stamp)
-        if span is not None and span.id in self._recorder._spans:
+        if not self._virtual:
+            # an iteration that v2 holds open is ended as v2 ends it; it counts
+            if span is not None and private.is_open(self._recorder, span):
+                self._recorder.on_training_single_iteration_end(stamp)
+            return
+        if self._timer.is_active:
+            self._timer.stop(stamp)
+        if span is not None and private.is_open(self._recorder, span):
             self._recorder.stop(span, stop_time=stamp)
 
 

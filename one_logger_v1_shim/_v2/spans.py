@@ -11,6 +11,8 @@ from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 
+from .._job.calls import Reading
+from . import private
 from .clock import Clock
 from .iterations import Iterations
 
@@ -30,21 +32,17 @@ _PHASES: dict[str, tuple[Any, str, str]] = {
     "test": (Name.TESTING_LOOP, "on_testing_start", "on_testing_end"),
 }
 
-_SAVE_SPANS = {
-    CheckPointStrategy.SYNC: Name.CHECKPOINT_SAVE_SYNC,
-    CheckPointStrategy.ASYNC: Name.CHECKPOINT_SAVE_ASYNC,
-}
-
 
 class Spans:
-    """The spans that the shim has opened; it ends these and no others. Called under the connection's lock."""
+    """The spans that the shim has opened; it ends these and no others. Called by one thread at a time."""
 
     def __init__(self, recorder: TrainingRecorder, clock: Clock, heard: Callable[[], bool]) -> None:
         self._recorder = recorder
         self._clock = clock
         self._provider = OneLoggerProvider.instance()
+        self.closed = False  # the shim has closed the recorder
         self._open: dict[str, tuple[Span, TracingTimestamp]] = {}
-        self._save: Optional[tuple[Span, Any]] = None
+        self._save: Optional[tuple[Span, int]] = None
         self._succeeded = False
         # A sync save whose end v1 has reported and whose success may still follow: v2 wants success before end.
         self._ending: Optional[TracingTimestamp] = None
@@ -52,46 +50,46 @@ class Spans:
 
     def enabled(self) -> bool:
         """Does v2 still record? (It disables itself after an error under its quiet strategy.)"""
-        return not self._recorder._closed and self._provider.one_logger_enabled
+        return not private.is_closed(self._recorder, self.closed) and self._provider.one_logger_enabled
 
     # -- phases ------------------------------------------------------------------------------------------------
 
-    def start(self, now: float, phase: str, given_ms: Any = None, *arguments: Any, **keywords: Any) -> None:
+    def start(self, at: Reading, phase: str, given_ms: Any = None, **keywords: Any) -> None:
         """Open the span of ``phase``; one of the same name that we left open is ended first."""
         name, method, _ = _PHASES[phase]
-        stamp = self._clock.stamp(now, given_ms)
+        stamp = self._clock.stamp(at, given_ms)
         self._prepare(stamp)
         self._end(phase, stamp)
         if self._recorder.get_active_spans_by_name(name):
             return  # the application reports this phase itself
-        span = getattr(self._recorder, method)(*arguments, start_time=stamp, **keywords)
+        span = getattr(self._recorder, method)(start_time=stamp, **keywords)
         if span is not None:
             self._open[phase] = (span, stamp)
 
-    def stop(self, now: float, phase: str, given_ms: Any = None) -> None:
+    def stop(self, at: Reading, phase: str, given_ms: Any = None) -> None:
         """Close the span of ``phase`` if we opened it."""
-        stamp = self._clock.stamp(now, given_ms)
+        stamp = self._clock.stamp(at, given_ms)
         self._flush(stamp)
         if phase == "train":
             self.iterations.settle(stamp)
         self._adopt_thread()
         self._end(phase, stamp)
 
-    def train_start(self, now: float, start: Any, samples: Any) -> None:
-        """The training loop; counts as v2 wants them (whole numbers, not negative)."""
-        config = self._recorder._get_training_config()
+    def train_start(self, at: Reading, iterations: int, samples: int) -> None:
+        """The training loop."""
+        config = private.training_config(self._recorder)
         target = config.train_samples_target
         tokens = config.seq_length * target if config.seq_length and target else None
         self.start(
-            now, "train", None,
-            train_iterations_start=max(0, int(start)), train_samples_start=max(0, int(samples)),
+            at, "train", None,
+            train_iterations_start=iterations, train_samples_start=samples,
             train_iterations_target=config.train_iterations_target, train_samples_target=target,
             train_tokens_target=tokens,
         )  # fmt: skip
 
     def _end(self, phase: str, stamp: TracingTimestamp) -> None:
         opened = self._open.pop(phase, None)
-        if opened is None or opened[0].id not in self._recorder._spans:
+        if opened is None or not private.is_open(self._recorder, opened[0]):
             return
         # A finish that was given by hand may lie before its start; v2's timers raise at that.
         if stamp.seconds_since_epoch < opened[1].seconds_since_epoch:
@@ -100,31 +98,31 @@ class Spans:
 
     # -- iterations --------------------------------------------------------------------------------------------
 
-    def batch_start(self, now: float) -> None:
+    def batch_start(self, at: Reading) -> None:
         if self._ending is not None:
-            self._flush(self._clock.stamp(now))
-        self.iterations.start(self._clock.stamp(now), self._adopt_thread)
+            self._flush(self._clock.stamp(at))
+        self.iterations.start(self._clock.stamp(at), self._adopt_thread)
 
-    def batch_end(self, now: float) -> None:
+    def batch_end(self, at: Reading) -> None:
         if self._ending is not None:
-            self._flush(self._clock.stamp(now))
+            self._flush(self._clock.stamp(at))
         loop = self._open.get("train")
-        self.iterations.end(self._clock.stamp(now), loop[0] if loop else None)
+        self.iterations.end(self._clock.stamp(at), loop[0] if loop else None)
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
-    def save_start(self, now: float, step: Any) -> None:
-        stamp = self._clock.stamp(now)
+    def save_start(self, at: Reading, step: int) -> None:
+        stamp = self._clock.stamp(at)
         self._prepare(stamp)
         if self._save is not None:  # a save that was never ended
             self._end_save(stamp)
-        span = self._recorder.on_save_checkpoint_start(int(step), stamp)
+        span = self._recorder.on_save_checkpoint_start(step, stamp)
         if span is not None:
             self._save = (span, step)
             self._succeeded = False
 
-    def save_end(self, now: float, step: Any) -> None:
-        stamp = self._clock.stamp(now)
+    def save_end(self, at: Reading, step: int) -> None:
+        stamp = self._clock.stamp(at)
         self._flush(stamp)
         if self._save is None:
             return
@@ -133,14 +131,14 @@ class Spans:
         else:
             self._ending = stamp
 
-    def save_success(self, now: float, step: Any) -> None:
-        stamp = self._clock.stamp(now)
+    def save_success(self, at: Reading, step: int) -> None:
+        stamp = self._clock.stamp(at)
         self._adopt_thread()
         open_save = self._save is not None and self._save[1] == step
         if self._strategy() is CheckPointStrategy.ASYNC or open_save:
-            self._recorder.on_save_checkpoint_success(int(step), stamp)
+            self._recorder.on_save_checkpoint_success(step, stamp)
         else:
-            self._late_success(int(step), stamp)
+            self._late_success(step, stamp)
         if open_save:
             self._succeeded = True
             self._flush(stamp)
@@ -149,29 +147,27 @@ class Spans:
         """A sync success after its span has gone: on the APPLICATION span, where v2 puts async ones."""
         application = self._recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
         if application:
-            recorder: Any = self._recorder
-            recorder._get_active_span = lambda name: application[0]
-            try:
-                recorder.on_save_checkpoint_success(step, stamp)
-            finally:
-                del recorder._get_active_span
+            with private.active_span(self._recorder, application[0]) as possible:
+                if possible:
+                    self._recorder.on_save_checkpoint_success(step, stamp)
 
     def _strategy(self) -> CheckPointStrategy:
-        return self._recorder._get_training_config().save_checkpoint_strategy
+        strategy: CheckPointStrategy = private.training_config(self._recorder).save_checkpoint_strategy
+        return strategy
 
     def _end_save(self, stamp: TracingTimestamp) -> None:
         save, self._save, self._ending = self._save, None, None
-        if save is not None and save[0].id in self._recorder._spans:
+        if save is not None and private.is_open(self._recorder, save[0]):
             self._recorder.on_save_checkpoint_end(stamp)
 
     # -- order -------------------------------------------------------------------------------------------------
 
-    def settle(self, now: float) -> None:
+    def settle(self, at: Reading) -> None:
         """Before the application ends: what we left open is ended, the innermost first.
 
         v2 would end the application first, and then complain about each child in the job's log.
         """
-        stamp = self._clock.stamp(now)
+        stamp = self._clock.stamp(at)
         self._flush(stamp)
         self._adopt_thread()
         self.iterations.settle(stamp)
@@ -191,9 +187,4 @@ class Spans:
             self._end_save(self._ending)
 
     def _adopt_thread(self) -> None:
-        """Let this thread continue the process's nesting: v2 keeps the innermost span in a ContextVar, per thread."""
-        current = self._recorder._latest_active_span
-        span = current.get()
-        if span is None or span.id not in self._recorder._spans:
-            spans = self._recorder._spans
-            current.set(next(reversed(spans.values())) if spans else None)
+        private.adopt_thread(self._recorder)

@@ -11,18 +11,19 @@ from .._v1.schema import check
 from .._v1.timer import NamedTimer
 
 if TYPE_CHECKING:
-    from .._v2.connection import Connection
+    from .._job.telemetry import Telemetry
     from ..core import OneLogger
 
     Run = Callable[[float, dict[str, Any]], list[Emit]]
-    Forward = Callable[[Connection, float, dict[str, Any], list[Emit]], None]
+    #: telemetry, the clock (s), what v1 emitted
+    Forward = Callable[[Telemetry, float, list[Emit]], None]
 
 
 class Callbacks:
     """What all callbacks of ``OneLoggerUtils`` share. ``_job`` is None on a rank that does not log."""
 
     _job: Optional[Job]
-    _connection: Optional[Connection]
+    _telemetry: Optional[Telemetry]
     one_logger: Optional[OneLogger]
     timer: NamedTimer
     quiet: bool
@@ -31,62 +32,53 @@ class Callbacks:
         job = self._job
         assert job is not None
 
-        def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-            instant = next(iter(emits[0][1].values()))
+        def forward(telemetry: Telemetry, now: float, emits: list[Emit]) -> None:
             if phase == "app_run":
-                connection.open(now, instant, asked=True)
+                telemetry.app_start(now, _instant(emits))
             else:
-                connection.forward("start", now, phase, instant)
+                telemetry.phase_start(now, phase, _instant(emits))
 
         self._call(
             callback, set_barrier, kwargs,
-            lambda now, given: job.phase_start(callback, phase, now, given), forward, first=True,
+            lambda now, given: job.phase_start(callback, phase, now, given), forward, v2_first=True,
         )  # fmt: skip
 
     def _phase_end(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
         job = self._job
         assert job is not None
 
-        def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-            instant = next(iter(emits[0][1].values())) if emits else None
+        def forward(telemetry: Telemetry, now: float, emits: list[Emit]) -> None:
             if phase == "app_run":
-                connection.end(now, instant)
+                telemetry.app_end(now, _instant(emits))
             else:
-                connection.forward("stop", now, phase, instant)
+                telemetry.phase_end(now, phase, _instant(emits))
 
         self._call(
             callback, set_barrier, kwargs,
             lambda now, given: job.phase_end(callback, phase, now, given), forward,
         )  # fmt: skip
 
-    def _forward_train_start(
-        self, connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]
-    ) -> None:
-        job = self._job
-        if job is not None:
-            connection.forward("train_start", now, job.training.iterations_start, job.training.samples_start)
-
     def _call(
         self,
         callback: str,
         set_barrier: bool,
         kwargs: dict[str, Any],
-        run: Callable[[float, dict[str, Any]], list[Emit]],
-        forward: Callable[[Connection, float, dict[str, Any], list[Emit]], None],
-        first: bool = False,
+        run: Run,
+        forward: Forward,
+        v2_first: bool = False,
     ) -> None:
-        """Barrier, clock, arithmetic, rows, v2. ``first``: v2 before the rows, which then have a span to stand on."""
+        """Barrier, clock, arithmetic, rows, v2. ``v2_first``: v2 before the rows, so that their span is open."""
         try:
             if set_barrier:
                 self.timer.wait()
             now = time.time()
             emits = run(now, kwargs)
-            connection = self._connection
-            if connection is not None and first:
-                forward(connection, now, kwargs, emits)
+            telemetry = self._telemetry
+            if telemetry is not None and v2_first:
+                forward(telemetry, now, emits)
             self._emit(emits)
-            if connection is not None and not first:
-                forward(connection, now, kwargs, emits)
+            if telemetry is not None and not v2_first:
+                forward(telemetry, now, emits)
         except Exception as error:
             self._fail(callback, error)
 
@@ -107,28 +99,14 @@ class Callbacks:
         warn_once("quiet", f"OneLoggerUtils.{callback} failed ({error!r}); telemetry stops here (quiet=True)")
 
 
-def start(phase: str) -> Callable[..., None]:
-    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-        connection.forward("start", now, phase)
-
-    return forward
-
-
-def stop(phase: str) -> Callable[..., None]:
-    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-        connection.forward("stop", now, phase)
-
-    return forward
-
-
-def save(method: str) -> Callable[..., None]:
-    def forward(connection: Connection, now: float, given: dict[str, Any], emits: list[Emit]) -> None:
-        connection.forward(method, now, given["global_step"])
-
-    return forward
+def _instant(emits: list[Emit]) -> Any:
+    """The instant (ms) of a phase's row, which is its first metric; None where v1 sent no row."""
+    return next(iter(emits[0][1].values())) if emits else None
 
 
 def nothing(callback: str) -> Callable[[float, dict[str, Any]], list[Emit]]:
+    """The arithmetic of a callback that has no metric in v1: its arguments are checked."""
+
     def run(now: float, given: dict[str, Any]) -> list[Emit]:
         check(callback, given)
         return []

@@ -151,9 +151,9 @@ class JobCallback:
                 self.logtimeevent.on_app_end(app_finish_time=time.time() * 1000)
         finally:
             self._app = "finished"
-            connection = self.logtimeevent._connection
-            if failed and connection is not None and connection._users <= 1:
-                connection.finish(1)
+            telemetry = self.logtimeevent._telemetry
+            if failed and telemetry is not None and telemetry.users <= 1:
+                telemetry.finish(1)
             self.logtimeevent.finish()
 
     def _at_exit(self) -> None:
@@ -164,7 +164,7 @@ class JobCallback:
             if self._app == "started":
                 self._app = "ended"
                 self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or time.time() * 1000)
-            # The connection finishes the run: its own exit handler runs after this one and knows the exit code.
+            # Telemetry finishes the run: its own exit handler runs after this one and knows the exit code.
         except Exception as error:
             logger.warning("the end of the job could not be reported at exit: %r", error)
 

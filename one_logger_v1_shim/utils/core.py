@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
+from .._copies import reduce
 from .._log import logger, warn_once
 from .._v1.config import DEFAULTS, V1Config, bad_value
 from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Job
@@ -18,10 +19,10 @@ from .._v1.schema import (
     check,
 )
 from .._v1.timer import NamedTimer
-from ._callbacks import Callbacks, nothing, save, start, stop
+from ._callbacks import Callbacks, nothing
 
 if TYPE_CHECKING:
-    from .._v2.connection import Connection
+    from .._job.telemetry import Telemetry
     from ..core import OneLogger
 
 __all__ = [
@@ -59,7 +60,7 @@ class OneLoggerUtils(Callbacks):
             raise bad_value("config", config, "a dict")
         raw = dict(config or {})
         self._job: Optional[Job] = None
-        self._connection: Optional[Connection] = None
+        self._telemetry: Optional[Telemetry] = None
         self._config = raw
         self._app = ""  # "", "started", "ended"
         self.enable_for_current_rank: Any = raw.get("enable_for_current_rank", False)
@@ -110,13 +111,13 @@ class OneLoggerUtils(Callbacks):
             "no_exception": False,
         }
         try:
-            from ..config_adapter import v2_config
+            from ..config_adapter import convert
 
             config = self._v1_config
-            v2 = v2_config(config, lambda key: config.latest(key) if config.is_callable(key) else None)
+            values = convert(config)
             start = config.read("app_start_time") if config.has("app_start_time") else None
-            self.one_logger = OneLogger._for_utils(core, v2, start)
-            self._connection = self.one_logger._connection
+            self.one_logger = OneLogger._for_utils(core, values, lambda key: config.latest(key)(), start)
+            self._telemetry = self.one_logger._telemetry
         except ValueError:
             raise
         except Exception as error:
@@ -183,12 +184,18 @@ class OneLoggerUtils(Callbacks):
         if self._job is not None:
             if os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y"):
                 rankpulse.start()  # v1 started it here; ours says once that it collects nothing
-            self._call("on_train_start", set_barrier, kwargs, self._job.on_train_start, self._forward_train_start)
+            training = self._job.training
+            self._call(
+                "on_train_start", set_barrier, kwargs, self._job.on_train_start,
+                lambda v2, now, _: v2.train_start(now, training.iterations_start, training.samples_start),
+            )  # fmt: skip
 
     def on_train_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The training loop ends."""
         if self._job is not None:
-            self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, stop("train"))
+            self._call(
+                "on_train_end", set_barrier, kwargs, self._job.on_train_end, lambda v2, now, _: v2.train_end(now)
+            )
 
     def on_train_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A training iteration starts. Sends nothing."""
@@ -201,8 +208,8 @@ class OneLoggerUtils(Callbacks):
             self._job.on_train_batch_start(now)
             if kwargs:
                 check("on_train_batch_start", kwargs)
-            if self._connection is not None:
-                self._connection.forward("batch_start", now)
+            if self._telemetry is not None:
+                self._telemetry.batch_start(now)
         except Exception as error:
             self._fail("on_train_batch_start", error)
 
@@ -218,8 +225,8 @@ class OneLoggerUtils(Callbacks):
             if kwargs:
                 check("on_train_batch_end", kwargs)
             self._emit(emits)
-            if self._connection is not None:
-                self._connection.forward("batch_end", now)
+            if self._telemetry is not None:
+                self._telemetry.batch_end(now)
         except Exception as error:
             self._fail("on_train_batch_end", error)
 
@@ -228,34 +235,50 @@ class OneLoggerUtils(Callbacks):
     def on_validation_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop starts. Sends nothing."""
         if self._job is not None:
-            self._call("on_validation_start", set_barrier, kwargs, self._job.on_validation_start, start("validation"))
+            self._call(
+                "on_validation_start", set_barrier, kwargs, self._job.on_validation_start,
+                lambda v2, now, _: v2.phase_start(now, "validation"),
+            )  # fmt: skip
 
     def on_validation_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop ends: totals (s) and averages (ms) over all validations of the job."""
         if self._job is not None:
-            self._call("on_validation_end", set_barrier, kwargs, self._job.on_validation_end, stop("validation"))
+            self._call(
+                "on_validation_end", set_barrier, kwargs, self._job.on_validation_end,
+                lambda v2, now, _: v2.phase_end(now, "validation"),
+            )  # fmt: skip
 
     def on_validation_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch starts. Sends nothing."""
         if self._job is not None:
-            run, forward = self._job.on_validation_batch_start, start("validation_batch")
-            self._call("on_validation_batch_start", set_barrier, kwargs, run, forward)
+            self._call(
+                "on_validation_batch_start", set_barrier, kwargs, self._job.on_validation_batch_start,
+                lambda v2, now, _: v2.phase_start(now, "validation_batch"),
+            )  # fmt: skip
 
     def on_validation_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch ends. Sends nothing."""
         if self._job is not None:
-            run, forward = self._job.on_validation_batch_end, stop("validation_batch")
-            self._call("on_validation_batch_end", set_barrier, kwargs, run, forward)
+            self._call(
+                "on_validation_batch_end", set_barrier, kwargs, self._job.on_validation_batch_end,
+                lambda v2, now, _: v2.phase_end(now, "validation_batch"),
+            )  # fmt: skip
 
     def on_test_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop starts. v1 had no metric for it; v2 has a span."""
         if self._job is not None:
-            self._call("on_test_start", set_barrier, kwargs, nothing("on_test_start"), start("test"))
+            self._call(
+                "on_test_start", set_barrier, kwargs, nothing("on_test_start"),
+                lambda v2, now, _: v2.phase_start(now, "test"),
+            )  # fmt: skip
 
     def on_test_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop ends."""
         if self._job is not None:
-            self._call("on_test_end", set_barrier, kwargs, nothing("on_test_end"), stop("test"))
+            self._call(
+                "on_test_end", set_barrier, kwargs, nothing("on_test_end"),
+                lambda v2, now, _: v2.phase_end(now, "test"),
+            )  # fmt: skip
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
@@ -265,26 +288,28 @@ class OneLoggerUtils(Callbacks):
         This and the next two raise ``AssertionError`` when ``is_save_checkpoint_enabled`` is false, as v1 did.
         """
         if self._job is not None:
-            run, forward = self._job.on_save_checkpoint_start, save("save_start")
-            self._call("on_save_checkpoint_start", set_barrier, kwargs, run, forward)
+            self._call(
+                "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start,
+                lambda v2, now, _: v2.save_start(now, kwargs["global_step"]),
+            )  # fmt: skip
 
     def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The part of a save that blocks training ends. ``global_step``: required."""
         if self._job is not None:
-            run, forward = self._job.on_save_checkpoint_end, save("save_end")
-            self._call("on_save_checkpoint_end", set_barrier, kwargs, run, forward)
+            self._call(
+                "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end,
+                lambda v2, now, _: v2.save_end(now, kwargs["global_step"]),
+            )  # fmt: skip
 
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The checkpoint is safe. ``global_step``: required. ``set_barrier`` is ignored, as v1 did."""
         job = self._job
         if job is not None:
             self._call(
-                "on_save_checkpoint_success",
-                False,
-                kwargs,
+                "on_save_checkpoint_success", False, kwargs,
                 lambda now, given: job.on_save_checkpoint_success(given),
-                save("save_success"),
-            )
+                lambda v2, now, _: v2.save_success(now, kwargs["global_step"]),
+            )  # fmt: skip
 
     def finish(self) -> None:
         """Finish the W&B run; waits, bounded, for the rows. v1 code calls it last, after ``on_app_end``."""
@@ -312,9 +337,15 @@ class OneLoggerUtils(Callbacks):
     def __deepcopy__(self, memo: dict[int, Any]) -> OneLoggerUtils:
         return self  # one job, one object: trainers copy their callbacks
 
+    def __copy__(self) -> OneLoggerUtils:
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
-        # Sent to another process (spawned workers), where it must not log a second time.
-        return (OneLoggerUtils, ({},))
+        return reduce(self, _silent)
+
+
+def _silent() -> OneLoggerUtils:
+    return OneLoggerUtils({})
 
 
 def _default_run_name() -> Optional[str]:

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,9 @@ from hypothesis import strategies as st
 from one_logger_v1_shim._cli import _format, _text
 from one_logger_v1_shim._cli.show import main, read
 from one_logger_v1_shim._v1 import metrics as m
+from tests.cli.browser import CHROMIUM, dom
 from tests.cli.journals import CONFIGURATION, RUN_ID, job_rows, journal, training
 from tests.support import run_python
-
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome", "headless-shell"))), None
-)
 
 
 def shown(path: Path, capsys: pytest.CaptureFixture[str]) -> str:
@@ -324,21 +320,10 @@ def test_the_page_has_its_curves_in_a_browser(tmp_path: Path) -> None:
     assert main([str(evil_journal(tmp_path)), "--html", str(page)]) == 0
     # The page may load nothing: there is no address in it that a browser would fetch by itself.
     assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=", page.read_text())
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=5000"]
-    result = subprocess.run(
-        [CHROMIUM, *options, f"--user-data-dir={tmp_path / 'browser'}", "--dump-dom", page.as_uri()],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env={**os.environ, "HOME": str(tmp_path)},
-        stdin=subprocess.DEVNULL,
-    )
-    dom = re.sub(r"<script.*?</script>", "", result.stdout, flags=re.DOTALL)
-    if "<h1>" not in dom:
-        pytest.skip(f"not run: Chromium does not start here ({result.stderr.strip()[-200:]})")
-    curves = re.findall(r'<path class="js-line"[^>]* d="([^"]+)"', dom)
+    text = dom(page, tmp_path)
+    curves = re.findall(r'<path class="js-line"[^>]* d="([^"]+)"', text)
     assert len(curves) >= 6, "iterations, three of time, two of throughput"
     # plotly leaves out points on a straight line; the slow tenth iteration is no such point
     assert max(curve.count("L") for curve in curves) >= 5
-    assert "Iteration time" in dom
-    assert m.TRAIN_THROUGHPUT_PER_GPU_MAX in dom
+    assert "Iteration time" in text
+    assert m.TRAIN_THROUGHPUT_PER_GPU_MAX in text

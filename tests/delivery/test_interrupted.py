@@ -11,10 +11,10 @@ from types import FrameType
 from typing import Callable, Optional
 
 import pytest
-
 from one_logger_v1_shim._delivery import _writer
 from one_logger_v1_shim._delivery._follow import Follower
 from one_logger_v1_shim._delivery._writer import Journal, begin
+
 from tests.delivery import jobs
 
 Handler = Callable[[], None]

@@ -1,0 +1,119 @@
+"""Reads runs into attempts: what a run's rows say about its time, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+from .._goodput import trainings as t
+from .._goodput.rows import AttemptRows
+from .._journal.records import RunRecord
+from .._v1 import metrics as m
+from ._left import job_runs
+from ._sources import Run
+
+_QUIET = 180.0  # seconds; a W&B run without an end that was written to since then counts as running
+_ENOUGH = 1000  # rows; who has not sent one of v1's by then is not of v1
+
+
+def attempts_of(run: Run) -> tuple[list[t.Attempt], Optional[str]]:
+    """The attempts in a run, nearly always one; and a line about it if there is none.
+
+    Raises:
+        OSError: it can't be read.
+    """
+    attempts = Attempts()
+    for row in run.rows():
+        attempts.take(row)
+        if attempts.has_none_of_v1(_ENOUGH) and not run.journal:
+            break
+    if attempts.has_none_of_v1():
+        damage = "".join(f"; {note}" for note in run.notes)
+        return [], f"{run.path}: no v1 rows, left out{damage}"
+    found = attempts.found(run)
+    return found, None if found else f"{run.path}: its rows have no times, left out"
+
+
+class Attempts:
+    """The attempts in one run's rows: one, and one more for each further construction of v1's logger."""
+
+    def __init__(self) -> None:
+        self._all = [AttemptRows()]
+        self._now = self._all[-1]
+
+    def take(self, row: dict[str, Any]) -> None:
+        """One row."""
+        if m.ONE_LOGGER_UTILS_VERSION in row and self._now.is_new_attempt(row):
+            self._now = AttemptRows()
+            self._all.append(self._now)
+        self._now.take(row)
+
+    def has_none_of_v1(self, after: int = 0) -> bool:
+        """Have at least ``after`` rows come, and none of v1's?"""
+        return self._now.rows >= after and not any(one.v1_rows for one in self._all)
+
+    def found(self, run: Run) -> list[t.Attempt]:
+        """Those whose rows have times. ``run`` has been read to its end."""
+        told = {name: _told(run.about, name) for name in (t.PROJECT, t.RUN_NAME, t.ENTITY, t.RUN_ID)}
+        told[t.FOLDER] = str(run.path if run.journal else run.path.parent)
+        attempts = [t.Attempt(rows, told, t.FINISHED) for rows in self._all]
+        attempts[-1].ended, attempts[-1].exit_code = _ended(run, self._now)
+        attempts[-1].notes.extend(f"{run.path.name}: {note}" for note in run.notes)
+        return [one for one in attempts if one.rows.begin is not None]
+
+
+def _told(about: dict[str, Any], name: str) -> Any:
+    for place in (about.get("chosen"), about, about.get("default")):
+        if isinstance(place, dict) and place.get(name) not in (None, ""):
+            return place[name]
+    return None
+
+
+def _ended(run: Run, rows: AttemptRows) -> tuple[str, Optional[int]]:
+    code = run.exit_code
+    if code is not None:
+        return (t.FAILED if code else t.FINISHED), code
+    if _alive(run):
+        return t.RUNNING, None
+    return (t.KILLED if rows.app_finish is None else t.FINISHED), None
+
+
+def _alive(run: Run) -> bool:
+    if run.journal:
+        return job_runs(run.path, RunRecord.read(run.path)) is not None
+    try:
+        return time.time() - run.path.stat().st_mtime < _QUIET
+    except OSError:
+        return False
+
+
+def signature(run: Run) -> tuple[Any, ...]:
+    """Changes when the run does: for who reads again and again."""
+    return (run.path, run.size, _alive(run))
+
+
+class Reader:
+    """Reads runs, those that have not changed only once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[Any, ...], list[t.Attempt], Optional[str]]] = {}
+
+    def read(
+        self, runs: Sequence[Run], progress: Callable[[int], None]
+    ) -> Iterator[tuple[list[t.Attempt], Optional[str]]]:
+        """As :func:`attempts_of`, for each run; ``progress`` hears of bytes."""
+        for run in runs:
+            now = signature(run)
+            known = self._known.get(run.path)
+            if known is None or known[0] != now:
+                run.progress = progress
+                try:
+                    found, note = attempts_of(run)
+                except OSError as error:
+                    found, note = [], f"{run.path}: {error.strerror}, left out"
+                known = self._known[run.path] = (now, found, note)
+            else:
+                progress(run.size)
+            yield known[1], known[2]

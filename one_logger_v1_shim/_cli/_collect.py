@@ -1,0 +1,103 @@
+"""Takes the rows of one run and keeps what its report needs, and no more: memory stays flat over a million rows."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from .._v1 import metrics as m
+from . import _format as f
+from ._model import Points
+
+_MOST_OTHER_SERIES = 24
+_MOST_OTHER_NAMES = 10_000
+# W&B's own stamp counts as known: it is read where a row has none of v1's.
+_STAMP = "_timestamp"
+_KNOWN = frozenset({*m.UNITS, _STAMP})
+_COLUMNS = (
+    m.TRAIN_ITERATIONS_TIME_MSECS_AVG, m.TRAIN_ITERATIONS_TIME_MSECS_MIN, m.TRAIN_THROUGHPUT_PER_GPU,
+    m.TRAIN_THROUGHPUT_PER_GPU_MAX, m.TRAIN_ITERATIONS_END,
+)  # fmt: skip
+
+
+class Collector:
+    """The newest value of every metric, counts of the others, and curves thinned out to a bounded number of points."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
+        self.counts: dict[str, int] = {}
+        self.series: dict[str, Points] = {}
+        self.rows = 0
+        #: x, iteration time since the point before, average, min, throughput, its maximum, iterations
+        self.training = Points()
+        #: x, time of all saves
+        self.saves = Points()
+        self._before: Optional[dict[str, Any]] = None
+
+    def take(self, row: dict[str, Any]) -> None:
+        """One row. It is kept: the caller must not change it afterwards."""
+        self.rows += 1
+        if row.keys() <= _KNOWN:
+            self.last.update(row)
+        else:
+            self._mixed(row)
+        if m.TRAIN_ITERATIONS_TIME_TOTAL in row:
+            self._training(row)
+        if m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL in row:
+            total = f.number(row[m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL])
+            if total is not None:
+                self.saves.add(moment(row), total)
+
+    def decoded(self) -> dict[str, Any]:
+        """The newest values, as JSON values."""
+        return {name: f.decoded(value) for name, value in self.last.items()}
+
+    def _mixed(self, row: dict[str, Any]) -> None:
+        constructed = m.ONE_LOGGER_UTILS_VERSION in row
+        for name, value in row.items():
+            if name in _KNOWN:
+                self.last[name] = value
+            elif constructed:
+                self.metadata[name] = f.decoded(value)
+            else:
+                self._other(name, value)
+
+    def _other(self, name: str, value: Any) -> None:
+        if name not in self.counts and len(self.counts) >= _MOST_OTHER_NAMES:
+            return
+        self.counts[name] = self.counts.get(name, 0) + 1
+        self.last[name] = value
+        number = f.number(value)
+        if number is not None and (name in self.series or len(self.series) < _MOST_OTHER_SERIES):
+            if name not in self.series:
+                self.series[name] = Points(512)
+            self.series[name].add(float(self.rows), number)
+
+    def _training(self, row: dict[str, Any]) -> None:
+        done = row.get(m.TRAIN_ITERATIONS)
+        if self._before is not None and self._before.get(m.TRAIN_ITERATIONS) == done:
+            return  # the same numbers again, before a checkpoint
+        self.training.add_later(_point, row, self._before)
+        self._before = row
+
+
+def _point(row: dict[str, Any], before: Optional[dict[str, Any]]) -> tuple[Optional[float], ...]:
+    done = f.number(row.get(m.TRAIN_ITERATIONS))
+    if not done:  # zeros before the first iteration
+        return (None,) * (2 + len(_COLUMNS))
+    passed = None
+    if before is not None:
+        more = done - (f.number(before.get(m.TRAIN_ITERATIONS)) or 0.0)
+        times = [f.number(one.get(m.TRAIN_ITERATIONS_TIME_TOTAL)) for one in (before, row)]
+        if more > 0 and times[0] is not None and times[1] is not None and times[1] >= times[0]:
+            passed = (times[1] - times[0]) * 1000 / more
+    return (moment(row), passed, *(f.number(row.get(name)) for name in _COLUMNS))
+
+
+def moment(row: dict[str, Any]) -> Optional[float]:
+    """When the row was logged, in ms since the epoch: by v1's stamp, else by W&B's."""
+    at = f.number(row.get(m.APP_LAST_LOG_TIME))
+    if at is not None:
+        return at
+    stamp = f.number(row.get(_STAMP))
+    return None if stamp is None else stamp * 1000

@@ -1,0 +1,86 @@
+"""``scan``: every use of OneLogger v1 in source trees, and whether each works as it stands."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from .._migrate.findings import ERROR, OK, WARNING, Finding, counted
+from .._migrate.scanning import scan
+from . import _format as f
+
+_EPILOG = """exit code:
+  0  every use works as it stands, with the shim in no-edit mode or after `swap`
+  1  something needs attention: a line of the table is a warning or an error
+  2  a bad option, a path that does not exist, or no use of v1 found there
+
+Configurations and arguments are checked where they are written out in the file. Symbolic links in a tree are not
+followed; virtual environments, installed packages and folders of tools are not entered."""
+_MOST = 400  # characters
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, or JSON; see the help for the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m one_logger_v1_shim scan",
+        description="Lists every use of OneLogger v1 in source trees, and says whether it works as it stands.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file or a folder")
+    parser.add_argument("--json", action="store_true", help="for tools: one JSON object on standard output")
+    given = parser.parse_args(list(arguments))
+    missing = [path for path in given.paths if not os.path.lexists(path)]
+    if missing:
+        print(f"one_logger_v1_shim scan: no such file or folder: {missing[0]}", file=sys.stderr)
+        return 2
+    findings = scan(given.paths)
+    levels = Counter(one.level for one in findings)
+    code = 2 if not findings else int(levels[OK] != len(findings))
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        if given.json:
+            print(
+                json.dumps(
+                    {
+                        "format": 1,
+                        "paths": [str(path) for path in given.paths],
+                        "exit_code": code,
+                        "counts": {level: levels[level] for level in (OK, WARNING, ERROR)},
+                        "findings": [one.as_json() for one in findings],
+                    },
+                    indent=2,
+                )
+            )
+        else:
+            _table(findings)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `| head`: the exit code is still worth having
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _table(findings: Sequence[Finding]) -> None:
+    if not findings:
+        print("no use of OneLogger v1 found")
+        return
+    places = [_place(one) for one in findings]
+    width = min(60, max(map(len, places)))
+    for place, one in zip(places, findings):
+        why = f" -> {f.clean(one.why, _MOST)}" if one.why else ""
+        print(f"{one.level:7}  {place:{width}}  {one.kind:12}  {f.clean(one.what)}{why}")
+    levels = Counter(one.level for one in findings)
+    files = len({one.file for one in findings})
+    said = ", ".join(f"{levels[level]} {level}" for level in (OK, WARNING, ERROR) if levels[level])
+    print(f"{counted(len(findings), 'use')} in {counted(files, 'file')}: {said}")
+
+
+def _place(finding: Finding) -> str:
+    cell = f" (cell {finding.cell})" if finding.cell else ""
+    return f"{f.clean(finding.file)}:{finding.line}{cell}"

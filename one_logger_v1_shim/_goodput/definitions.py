@@ -1,0 +1,247 @@
+"""What is measured: one table, from which the reports, the JSON form and the documentation are made.
+
+``ml-goodput-measurement`` is Google's library (names of its ``BadputType``); GoodputMeasurement is the resource of the
+NVIDIA Cluster Readiness Engine (names of its status fields and of the terms in its formula).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NOTHING = "-"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One line of the table.
+
+    Args:
+        key: name in the JSON form; there a time has the suffix ``_ms``.
+        label: name in reports.
+        meaning: what it is, in words.
+        formula: how it follows from v1's metrics.
+        unit: in the JSON form.
+        google: the nearest thing in ``ml-goodput-measurement``.
+        nvcre: the nearest thing in GoodputMeasurement.
+    """
+
+    key: str
+    label: str
+    meaning: str
+    formula: str
+    unit: str
+    google: str = NOTHING
+    nvcre: str = NOTHING
+
+
+PRODUCTIVE = "productive"
+LOST_WORK = "lost_work"
+NOT_SAVED = "not_saved"
+MODEL_INIT = "startup_model_init"
+DATA_LOADER = "startup_data_loader"
+OPTIMIZER = "startup_optimizer"
+STARTUP_REST = "startup_rest"
+LOAD_CHECKPOINT = "load_checkpoint"
+VALIDATION = "validation"
+SAVE_CHECKPOINT = "save_checkpoint"
+IDLE = "idle"
+SHUTDOWN = "shutdown"
+BETWEEN = "between_attempts"
+UNKNOWN = "unknown"
+
+#: the parts of the wall time; they add up to it
+PARTS: tuple[Definition, ...] = (
+    Definition(
+        PRODUCTIVE, "iterations kept",
+        "Training iterations whose progress is in a checkpoint on which a later attempt, or the end, stands.",
+        "train_iterations_time_total at the iteration from which the next attempt starts (its train_iterations_start; "
+        "the lowest of all later attempts); in the last attempt train_iterations_time_total_productive. Where no total "
+        "is logged: train_iterations x train_iterations_time_msecs_avg",
+        "ms", "GoodputType.TOTAL", "what t_w - t_ch - t_rm - t_re - t_save leaves",
+    ),
+    Definition(
+        LOST_WORK, "lost work",
+        "Training iterations after the checkpoint on which the next attempt stands: it did them again.",
+        "the last train_iterations_time_total - iterations kept, where a later attempt exists",
+        "ms", "WASTED_PROGRESS_FROM_DISRUPTION", "lostWorkTimeSec (t_ch)",
+    ),
+    Definition(
+        NOT_SAVED, "not in a checkpoint",
+        "Training iterations of the last attempt that are in no successful checkpoint (yet): their fate is open.",
+        "train_iterations_time_total - train_iterations_time_total_productive of the last attempt",
+        "ms", "counted as GoodputType.TOTAL", "counted as useful until an interruption",
+    ),
+    Definition(
+        MODEL_INIT, "start-up: model",
+        "Building the model.",
+        "app_model_init_finish_time - app_model_init_start_time, without phases inside it",
+        "ms", "TRAINING_PREP, TPU_INITIALIZATION", "part of t_rm",
+    ),
+    Definition(
+        DATA_LOADER, "start-up: data loader",
+        "Building the data loaders.",
+        "app_build_dataiters_finish_time - app_build_dataiters_start_time, without phases inside it",
+        "ms", "DATA_LOADING_SYNC", "part of t_rm",
+    ),
+    Definition(
+        OPTIMIZER, "start-up: optimizer",
+        "Building the optimizer.",
+        "app_build_optimizer_finish_time - app_build_optimizer_start_time (Megatron also writes "
+        "app_build_optimzer_...), without phases inside it",
+        "ms", "TRAINING_PREP", "part of t_rm",
+    ),
+    Definition(
+        STARTUP_REST, "start-up: the rest",
+        "All else from the start of the application to the start of the training loop.",
+        "app_train_loop_start_time - app_start_time - the phases, loads, validations and saves before the loop",
+        "ms", "PROGRAM_STARTUP (of the first step only), OTHER", "part of t_rm",
+    ),
+    Definition(
+        LOAD_CHECKPOINT, "loading checkpoints",
+        "Loading checkpoints, wherever it happens.",
+        "load_checkpoint_finish_time - load_checkpoint_start_time, of each load",
+        "ms", "UNPRODUCTIVE_CHECKPOINT_RESTORE_TIME", "part of t_rm",
+    ),
+    Definition(
+        VALIDATION, "validation",
+        "Validation batches. What a validation does outside its batches is idle time.",
+        "validation_iterations_time_total",
+        "ms", "none: a custom badput event, if the program reports one", "counted as useful",
+    ),
+    Definition(
+        SAVE_CHECKPOINT, "standing still for saves",
+        "Training stands still for a save; what an asynchronous save does in the background costs nothing here.",
+        "save_checkpoint_sync_time_total",
+        "ms", "UNPRODUCTIVE_CHECKPOINT_SAVE_TIME", "t_save",
+    ),
+    Definition(
+        IDLE, "idle in the loop",
+        "Loop time that is none of the others: waiting for data, stragglers, callbacks. Up to the last logged "
+        "iteration, and after it if no further one can have been finished (the target was reached, or the time is "
+        "shorter than train_iterations_time_msecs_min).",
+        "app_train_loop_finish_time - app_train_loop_start_time - iterations - validation - saves - loads in the loop",
+        "ms", "inside the step time: counted as GoodputType.TOTAL", "counted as useful",
+    ),
+    Definition(
+        SHUTDOWN, "after the loop",
+        "From the end of the training loop to the last sign of life, and between two loops.",
+        "app_finish_time - app_train_loop_finish_time - validations, saves and loads in it",
+        "ms", "OTHER", NOTHING,
+    ),
+    Definition(
+        BETWEEN, "between attempts",
+        "Nothing runs: queue, requeue, repair. Begins at the last row of an attempt, so what a killed attempt did "
+        "after it is in here.",
+        "app_start_time of the next attempt - last sign of life of the attempt before",
+        "ms", "INFRASTRUCTURE_RECOVERY_FROM_DISRUPTION", "t_re",
+    ),
+    Definition(
+        UNKNOWN, "unknown",
+        "The rows do not say: loop time after the last logged iteration, iterations between two rows one of which was "
+        "kept and the other lost, times that contradict each other.",
+        "wall time - all other parts",
+        "ms", "OTHER", NOTHING,
+    ),
+)  # fmt: skip
+
+#: what is told beside the parts
+FIGURES: tuple[Definition, ...] = (
+    Definition(
+        "wall", "wall time",
+        "From the first start of the application to the last sign of life.",
+        "the latest of all times in the rows - the first app_start_time (or the start of an earlier phase; "
+        "app_first_log_time where there is none)",
+        "ms", "total_elapsed_time", "t_w (from the first step on)",
+    ),
+    Definition(
+        "goodput", "goodput",
+        "The share of the wall time that became progress that was kept.",
+        "iterations kept / wall time",
+        "0 to 1", "goodput: (total_elapsed_time - all badput) / total_elapsed_time",
+        "result: (t_w - t_ch - t_rm - t_re - t_save) / (t_w - t_re)",
+    ),
+    Definition(
+        "attempts", "attempts",
+        "Runs of the program.",
+        "runs, and constructions of OneLoggerUtils within one run",
+        "count", "job starts", NOTHING,
+    ),
+    Definition(
+        "interruptions", "interruptions",
+        "Attempts that were killed or ended with an error.",
+        "no app_finish_time and no clean exit, or an exit code that is not 0",
+        "count", "disruption_count", "interruptionCount",
+    ),
+    Definition(
+        "mean_time_between_interruptions", "mean time between interruptions",
+        "How long it runs until it is interrupted.",
+        "(wall time - between attempts) / interruptions",
+        "ms", NOTHING, NOTHING,
+    ),
+    Definition(
+        "iteration_time_average", "iteration time, average",
+        "Over all attempts, lost work included.",
+        "sum of train_iterations_time_total / sum of train_iterations",
+        "ms", "ideal_step_time (without outliers)", "avgStepTimeSec (without warm-up)",
+    ),
+    Definition(
+        "iteration_time_best", "iteration time, best",
+        "The shortest iteration.",
+        "least train_iterations_time_msecs_min",
+        "ms", NOTHING, NOTHING,
+    ),
+    Definition(
+        "throughput_average", "throughput, average",
+        "While iterations run, over all attempts.",
+        "train_throughput_per_gpu, weighted by train_iterations_time_total",
+        "1e12 floating point operations / s / GPU", NOTHING, "avgTFLOPSPerGPU",
+    ),
+    Definition(
+        "throughput_best", "throughput, best",
+        "v1's maximum: of averages, not of single iterations.",
+        "greatest train_throughput_per_gpu_max",
+        "1e12 floating point operations / s / GPU", NOTHING, NOTHING,
+    ),
+    Definition(
+        "tokens", "tokens",
+        "Trained on, repeated ones included.",
+        "sum of train_tokens",
+        "count", NOTHING, NOTHING,
+    ),
+    Definition(
+        "iterations_lost", "lost iterations",
+        "Logged iterations that a later attempt had to do again.",
+        "train_iterations_end - train_iterations_start of the next attempt (the lowest of all later ones)",
+        "count", NOTHING, "highestStep - currentStep after a restart",
+    ),
+    Definition(
+        "progress", "progress",
+        "Where the training stands: logged iterations while it runs or when it has finished, else the last checkpoint.",
+        "train_iterations_end, or train_iterations_productive_end",
+        "count", "max_productive_step", "currentStep",
+    ),
+    Definition(
+        "target", "target",
+        "Where it is to go.",
+        "train_iterations_target of the newest attempt",
+        "count", NOTHING, NOTHING,
+    ),
+    Definition(
+        "time_left", "time left",
+        "At the present rate, with the losses of the past: they will go on.",
+        "(target - progress) x wall time / (progress - train_iterations_start of the first attempt)",
+        "ms", NOTHING, NOTHING,
+    ),
+)  # fmt: skip
+
+LABELS = {one.key: one.label for one in (*PARTS, *FIGURES)}
+
+
+def markdown() -> str:
+    """The table for the documentation."""
+    head = "| name | JSON | what it is | from v1's metrics | `ml-goodput-measurement` | GoodputMeasurement |"
+    lines = [head, "|---|---|---|---|---|---|"]
+    for one in (*PARTS, *FIGURES):
+        key = f"`{one.key}_ms`" if one.unit == "ms" else f"`{one.key}`"
+        lines.append(f"| {one.label} | {key} | {one.meaning} | {one.formula} | {one.google} | {one.nvcre} |")
+    return "\n".join(lines) + "\n"

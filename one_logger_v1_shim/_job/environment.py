@@ -1,0 +1,92 @@
+"""The command and the environment with which the job starts its worker."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Optional
+
+from .._journal.destination import FOREIGN, RunSpec, without_user
+from .interpreter import Interpreter
+
+#: set for the worker and for all that it starts: there no worker is started
+INSIDE = "ONE_LOGGER_V1_WORKER"
+#: the job's ``sys.path``, for a worker that shares the job's packages
+PATH = "ONE_LOGGER_V1_WORKER_PATH"
+#: the server of the v1 configuration, if its address holds a password
+HOST = "ONE_LOGGER_V1_HOST"
+
+# What the job's interpreter was told is not meant for the worker: its warnings would become errors, for one.
+_NOT_FOR_THE_WORKER = (
+    "ONE_LOGGER_V1_SHIM",
+    "PYTHONASYNCIODEBUG",
+    "PYTHONDEVMODE",
+    "PYTHONINSPECT",
+    "PYTHONPROFILEIMPORTTIME",
+    "PYTHONSTARTUP",
+    "PYTHONTRACEMALLOC",
+    "PYTHONVERBOSE",
+    "PYTHONWARNINGS",
+)
+
+# What an environment of its own must not hear of: where the job's Python, virtual environment or conda environment
+# lies, and which libraries are to be loaded first.
+_OF_THE_JOBS_PYTHON = ("PYTHON", "CONDA_", "_CONDA_", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "LD_PRELOAD", "DYLD_")
+_LIBRARIES = "LD_LIBRARY_PATH"
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+_START = "_worker/start.py"
+
+
+def start_command(interpreter: Interpreter, folder: Path, *options: str) -> list[str]:
+    """The command that starts a worker for the journal in ``folder``."""
+    # -I: no PYTHONPATH, no user site, and not the folder of start.py on sys.path
+    flags = ["-I"] if interpreter.isolated else []
+    script = _PACKAGE / _START
+    if script.is_file():
+        run = [str(script)]
+    else:  # the package lies in a zip file (PEX, Spark's --py-files)
+        source = pkgutil.get_data(__package__.partition(".")[0], _START) or b""
+        run = ["-c", source.decode()]
+    return [interpreter.path, *flags, *run, str(_PACKAGE.parent), str(folder), *options]
+
+
+def environment(
+    spec: RunSpec, interpreter: Interpreter, environ: Optional[Mapping[str, str]] = None, libraries: bool = False
+) -> dict[str, str]:
+    """The worker's environment: the job's, without what would make it the job.
+
+    ``libraries``: keep ``LD_LIBRARY_PATH`` for an interpreter of its own, which may need it to start.
+    """
+    given = os.environ if environ is None else environ
+    found = {key: value for key, value in given.items() if key not in (*FOREIGN, *_NOT_FOR_THE_WORKER, HOST, PATH)}
+    found[INSIDE] = "1"
+    # What is secret goes this way and not into run.json.
+    if spec.api_key:
+        found["WANDB_API_KEY"] = spec.api_key
+    if spec.host and without_user(spec.host) != spec.host:
+        found[HOST] = spec.host
+    if interpreter.isolated:
+        for key in list(found):
+            if key.startswith(_OF_THE_JOBS_PYTHON) or (key == _LIBRARIES and not libraries):
+                del found[key]
+        return found
+    found[PATH] = os.pathsep.join(job_path())
+    return found
+
+
+def job_path() -> list[str]:
+    """The job's ``sys.path``, absolute; what stands for the script's folder or the working directory comes last."""
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    last: list[str] = []
+    first: list[str] = []
+    for entry in sys.path:
+        with suppress(OSError, TypeError):  # a relative one and no working directory any more; no text
+            whole = os.path.abspath(entry)
+            own = entry in ("", ".") or (main is not None and whole == os.path.dirname(os.path.abspath(main)))
+            (last if own else first).append(whole)
+    return list(dict.fromkeys([*first, *last]))

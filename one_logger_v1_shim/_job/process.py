@@ -1,0 +1,220 @@
+"""The worker as the job sees it: started, asked how far it is, left alone at the end. Runs in the job's process.
+
+The worker is a grandchild: its starter forks and goes. A launcher that kills the children of a process that ends (Ray
+does) leaves it alone, and it can go on sending rows.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from enum import IntEnum
+from pathlib import Path
+from typing import Any, Optional
+
+from .._journal.files import NO_FOLLOW
+from .._journal.process_table import is_running, started
+from .environment import environment, start_command
+from .interpreter import Interpreter
+
+try:  # eventlet and gevent replace the one in `socket` by one that waits in their own way
+    from _socket import AF_UNIX, MSG_DONTWAIT, SHUT_WR, SOCK_STREAM, socketpair
+    from _socket import socket as Socket
+except ImportError:  # pragma: no cover
+    from socket import AF_UNIX, MSG_DONTWAIT, SHUT_WR, SOCK_STREAM, socketpair
+    from socket import socket as Socket  # type: ignore[assignment]
+
+__all__ = ["Exit", "WorkerProcess", "environment"]
+
+_MESSAGE = 9  # bytes: a letter and a number
+
+
+class Exit(IntEnum):
+    """Exit codes of a worker."""
+
+    DONE = 0
+    FAILED = 1
+    #: wandb's own process ended again and again
+    LOST_WANDB = 3
+    #: another worker would do no better; the reason is in the mark
+    GIVEN_UP = 4
+    #: another worker owns the run
+    NOT_OWNER = 5
+    #: the interpreter is older than Python 3.9
+    TOO_OLD = 86
+    #: it ended without a word: a signal, most likely
+    UNKNOWN = -1
+
+
+class WorkerProcess:
+    """One worker, and a socket to it.
+
+    The job sends bytes that ask; the worker answers with messages of nine bytes: ``p`` and its process number when it
+    comes up, ``r`` and the number of rows that ``run.log`` has been given, ``x`` and its exit code.
+    A socket and not a pipe: a job that lets SIGPIPE end it would be ended by a worker that died.
+
+    Raises whatever ``subprocess`` raises when no process can be started.
+    """
+
+    def __init__(self, folder: Path, interpreter: Interpreter, environ: dict[str, str]) -> None:
+        #: rows that the worker has given to ``run.log``
+        self.acknowledged = 0
+        #: the worker's process number, once it has come up
+        self.pid: Optional[int] = None
+        self._began: Optional[str] = None
+        self._code: Optional[int] = None
+        self._closed = False  # by the other side
+        self._heard = b""
+        self._inode: Optional[int] = None
+        self._descriptor = -1
+        ours, theirs = socketpair()
+        self._descriptor = ours.detach()
+        log = -1
+        try:
+            self._inode = os.fstat(self._descriptor).st_ino
+            log = os.open(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o666)
+            self._starter = subprocess.Popen(
+                start_command(interpreter, folder),
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
+                stderr=log,
+                cwd=folder,  # it must hold nothing to import
+                env=environ,
+                start_new_session=True,  # Ctrl-C in the job's terminal is the job's
+                close_fds=True,
+            )
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            theirs.close()
+            if log >= 0:
+                os.close(log)
+
+    @property
+    def came_up(self) -> bool:
+        """Has our code said a word there?"""
+        return self.pid is not None
+
+    def ended(self) -> Optional[int]:
+        """The exit code, or None while it runs."""
+        self._listen(0.0)
+        starter = self._starter.poll()
+        if self._code is not None:
+            return self._code
+        if self.pid is not None:
+            return None if not self._closed and is_running(self.pid, self._began) else Exit.UNKNOWN
+        if starter is None or (starter == 0 and not self._closed):
+            return None
+        return starter if starter else Exit.UNKNOWN
+
+    def wait(self, limit: float) -> Optional[int]:
+        """The exit code, or None when it still runs after ``limit`` seconds."""
+        end = time.monotonic() + limit
+        while True:
+            code = self.ended()
+            left = end - time.monotonic()
+            if code is not None:
+                self._leave_the_table()
+                return code
+            if left <= 0:
+                return None
+            if self._closed:
+                time.sleep(min(left, 0.02))
+            else:
+                self._listen(min(left, 0.1))
+
+    def _leave_the_table(self) -> None:
+        """Until it is no process any more: it sends its exit code just before it ends."""
+        end = time.monotonic() + 1.0
+        while self.pid is not None and is_running(self.pid, self._began) and time.monotonic() < end:
+            time.sleep(0.002)
+
+    def ring(self) -> bool:
+        """Ask how far it is. False: it has gone."""
+        try:
+            with self._socket() as peer:
+                peer.send(b"s", MSG_DONTWAIT)
+        except BlockingIOError:  # it is not listening; there is room for many questions
+            return True
+        except OSError:
+            return False
+        return True
+
+    def listen(self, limit: float) -> bool:
+        """Wait up to ``limit`` seconds for :attr:`acknowledged` to be news. False: it has gone."""
+        return self._listen(limit) or self.ended() is None
+
+    def _listen(self, limit: float) -> bool:
+        """Take what it has said; True if there was something."""
+        if self._closed:
+            return False
+        try:
+            with self._socket() as peer:
+                peer.settimeout(limit)
+                data = peer.recv(65536)
+        except (BlockingIOError, TimeoutError):
+            return False
+        except OSError as error:
+            # up to Python 3.9 a time-out is an OSError without a number
+            self._closed = error.errno is not None
+            return False
+        self._closed = not data
+        self._heard += data
+        while len(self._heard) >= _MESSAGE:
+            kind, number = self._heard[:1], int.from_bytes(self._heard[1:_MESSAGE], "big", signed=True)
+            self._heard = self._heard[_MESSAGE:]
+            if kind == b"p":
+                self.pid, self._began = number, started(number)
+            elif kind == b"r":
+                self.acknowledged = max(self.acknowledged, number)
+            elif kind == b"x":
+                self._code = number
+        return bool(data)
+
+    @contextmanager
+    def _socket(self) -> Any:
+        if not self._is_ours():
+            raise OSError(9, "the job has closed it")
+        peer = Socket(AF_UNIX, SOCK_STREAM, 0, self._descriptor)
+        try:
+            yield peer
+        finally:
+            peer.detach()
+
+    def hang_up(self) -> None:
+        """End of file for the worker, also where a forked child holds the socket: nothing more is asked."""
+        with suppress(OSError), self._socket() as peer:
+            peer.shutdown(SHUT_WR)
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._is_ours():
+            with suppress(OSError):
+                os.close(self._descriptor)
+        self._descriptor = -1
+        self._closed = True
+
+    def leave(self) -> None:
+        """Let it go on without us; it has limits of its own. One that never came up is ended."""
+        if not self.came_up:
+            with suppress(OSError):
+                self._starter.kill()
+            with suppress(subprocess.TimeoutExpired):
+                self._starter.wait(1.0)
+        self.close()
+        self._starter.poll()
+
+    def abandon(self) -> None:
+        """In a forked child: it is not this process's worker."""
+        self.close()
+        self._starter.returncode = 0  # Popen would warn, and wait for somebody else's process
+
+    def _is_ours(self) -> bool:
+        """A program that closes all descriptors (a daemon) may have got the number for something of its own."""
+        try:
+            return self._descriptor >= 0 and os.fstat(self._descriptor).st_ino == self._inode
+        except OSError:
+            return False

@@ -1,0 +1,281 @@
+"""The job's end of the journal: rows and calls in, lines on disk. Runs in the job's process."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Optional
+
+from .._journal.files import NO_FOLLOW, folder_name, is_own, overflow, segment
+from .._journal.lines import FINISH, FROM
+from .._journal.records import RunRecord
+from .._log import logger, warn_once
+
+SEGMENT_BYTES = 16 * 1024 * 1024
+# Rows that no disk takes are kept in memory up to these limits, and offered again with each new row.
+_MOST_KEPT = 10_000
+_MOST_KEPT_BYTES = 64 * 1024 * 1024
+_RETRY = 1.0  # seconds between offers
+
+
+def begin(base: Path, record: RunRecord, followed: bool = True) -> Journal:
+    """A new journal in a new folder under ``base``; in the temp directory if that can't be or is not wanted.
+
+    ``record`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
+    when the temp directory takes nothing either.
+    """
+    name = folder_name(record.id)
+    if record.keep:
+        try:
+            (base / "wandb").mkdir(parents=True, exist_ok=True)
+            folder = base / "wandb" / name
+            folder.mkdir()  # fails on anything that is there, a symlink too
+            replace(record, base=str(base)).write(folder)
+            return Journal(folder, followed)
+        except OSError as error:
+            warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
+                      f"{tempfile.gettempdir()}")  # fmt: skip
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    # A base that can't be written would send W&B's own folder to the temp directory as well.
+    replace(record, base=str(folder if record.keep else base)).write(folder)
+    return Journal(folder, followed)
+
+
+class Journal:
+    """Appends lines: one ``write`` a row. One thread at a time: its sink has a lock.
+
+    A signal handler of the job may come between any two instructions of that thread. It may log rows (they follow the
+    one that it has interrupted), end the journal, or raise: a row stays in the queue until it is known to be in the
+    file, and what is in the file is told from the file.
+
+    ``followed``: a worker reads it, and removes files when W&B has their rows; else the last two are kept.
+    """
+
+    def __init__(self, folder: Path, followed: bool = True) -> None:
+        self._followed = followed
+        self.folder = folder
+        self._queue: deque[bytes] = deque()  # lines that are not in a file yet, the oldest first
+        self._busy = False
+        self._written = 0  # rows
+        self._lost = 0
+        self._retry = 0.0
+        self._number = 0
+        self._descriptor: Optional[int] = None
+        self._identity = (0, 0)  # device and inode of the file
+        self._size = 0
+        self._spilled = False
+        self._opening: Optional[Path] = None
+        self._next_segment(folder)
+
+    @property
+    def rows(self) -> int:
+        """Rows so far, wherever they are."""
+        return self._written + self.unwritten
+
+    @property
+    def unwritten(self) -> int:
+        """Rows that no disk has taken."""
+        return sum(map(_rows_in, self._queue)) + self._lost if self._queue else self._lost
+
+    def append(self, line: bytes) -> None:
+        """Put a line (given without its end), or the calls before a row and the row, on disk in one step.
+
+        Raises nothing: trouble is logged once, and the line is offered again later.
+        """
+        if self._descriptor is None:
+            return
+        data = line + b"\n"
+        queue = self._queue
+        queue.append(data)
+        if self._busy and self._is_interrupted():
+            return
+        self._busy = True
+        try:
+            usual = len(queue) == 1 and self._opening is None and self._write(data)
+            if not usual or queue or self._size >= SEGMENT_BYTES:
+                self._write_queue()
+        finally:
+            self._busy = False
+
+    def _is_interrupted(self) -> bool:
+        """Did a signal handler come into the middle of :meth:`append`?
+
+        Otherwise an earlier ``append`` raised before it could reset ``_busy``; the flag is stale.
+        """
+        frame: Optional[FrameType] = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code is Journal.append.__code__ and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back
+        return False
+
+    def end(self, exit_code: int) -> None:
+        """Write the last line, with the job's exit code, and give the file back; what comes later is dropped."""
+        interrupted, self._busy = self._busy, False
+        self.append(FINISH + f" {exit_code}".encode())
+        # Who was interrupted in the middle of a row may have the number in hand: it must not become another file's.
+        self.close(leave_open=interrupted)
+
+    def close(self, leave_open: bool = False) -> None:
+        """Give the file back; what comes later is dropped."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None and not leave_open and self._is_ours(descriptor):
+            with suppress(OSError):
+                os.close(descriptor)
+
+    # -- the file ----------------------------------------------------------------------------------------------
+
+    def _write_queue(self) -> None:
+        queue = self._queue
+        if self._opening is not None:  # somebody was interrupted there: the old file is closed to new rows
+            self._rotate()
+        if len(queue) > 1 and time.monotonic() < self._retry and not queue[-1].startswith(FINISH):
+            self._bound()
+            return
+        if not self._flush():
+            self._retry = time.monotonic() + _RETRY
+            self._go_elsewhere()
+            if not self._flush():
+                self._bound()
+        # Only when no row is on its way: one that is in the old file already must not follow into the new one.
+        while self._size >= SEGMENT_BYTES and not queue and self._rotate():
+            self._flush()
+
+    def _flush(self) -> bool:
+        """Write what is in the queue. False: the disk does not take it."""
+        queue = self._queue
+        while queue:
+            if not self._write(queue[0]):
+                return self._descriptor is None  # a signal handler has ended the journal: nothing to be done
+        return True
+
+    def _write(self, data: bytes) -> bool:
+        """Write the first line of the queue. False: the disk does not take it."""
+        descriptor = self._descriptor
+        if descriptor is None:
+            return False
+        length, rows, written = len(data), _rows_in(data), 0
+        try:
+            end = os.lseek(descriptor, 0, os.SEEK_CUR)
+            if end == self._size or not self._has_it(descriptor, end, data):
+                written = os.write(descriptor, data)
+                while written < length:
+                    written += os.write(descriptor, data[written:])
+        except OSError as error:
+            if self._descriptor is None:  # a signal handler has ended the journal
+                return False
+            warn_once("journal:write", f"the journal in {self.folder} can not be written ({error.strerror}); "
+                      "the job goes on")  # fmt: skip
+            if written:
+                self._cut(descriptor)
+            return False
+        if self._queue and self._queue[0] is data:  # else a signal handler has done the rest
+            # No call from here on but the last: the interpreter looks for signals at calls.
+            self._size += length
+            self._written += rows
+            self._queue.popleft()
+        return True
+
+    def _has_it(self, descriptor: int, end: int, data: bytes) -> bool:
+        """The file does not end where it should: is ``data`` in it, whose writer was interrupted right after it?
+
+        Raises ``OSError`` if it is not our file any more.
+        """
+        if not self._is_ours(descriptor):
+            raise OSError(0, "the job has closed its file")
+        if end == self._size + len(data):
+            return True
+        self._cut(descriptor)
+        return False
+
+    def _cut(self, descriptor: int) -> None:
+        """Half a row: the file ends with whole rows again."""
+        with suppress(OSError):
+            os.ftruncate(descriptor, self._size)
+            os.lseek(descriptor, self._size, os.SEEK_SET)
+
+    def _is_ours(self, descriptor: int) -> bool:
+        """A program that closes all descriptors (a daemon) may have got the number for a file of its own."""
+        try:
+            found = os.fstat(descriptor)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._identity
+
+    # -- another file ------------------------------------------------------------------------------------------
+
+    def _rotate(self) -> bool:
+        """Go on in a new file beside the old one. False: it can't be made, the old one goes on."""
+        usual = overflow(self.folder) if self._spilled else self.folder
+        try:
+            self._next_segment(usual if self._opening is None else self._opening.parent)
+        except OSError:
+            return False
+        if not self._followed and self._number > 2:
+            with suppress(OSError):
+                (self.folder / segment(self._number - 2)).unlink()
+        return True
+
+    def _go_elsewhere(self) -> None:
+        """The disk takes no more: go on in the temp directory."""
+        more = overflow(self.folder)
+        try:
+            with suppress(FileExistsError):  # the worker may have been there first
+                more.mkdir(mode=0o700)
+            if not is_own(more):
+                return
+            self._next_segment(more)
+        except OSError:
+            return
+        if not self._spilled:
+            self._spilled = True
+            logger.warning("the journal of %s goes on in %s", self.folder, more)
+
+    def _next_segment(self, folder: Path) -> None:
+        """Go on in a new file. Raises ``OSError``; the old file is in force then."""
+        path = folder / segment(self._number + 1)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW
+        # Whoever was interrupted here has made the file already, and the worker may be reading it.
+        flags |= 0 if path == self._opening else os.O_EXCL
+        self._opening = path
+        try:
+            descriptor = os.open(path, flags, 0o666)
+            head = FROM + f" {self._written}\n".encode()
+            try:
+                if os.write(descriptor, head) != len(head):
+                    raise OSError(0, "the disk is full")
+                found, size = os.fstat(descriptor), os.lseek(descriptor, 0, os.SEEK_CUR)
+            except OSError:
+                os.close(descriptor)
+                path.unlink()
+                raise
+        except OSError:
+            self._opening = None
+            raise
+        old = self._descriptor
+        if old is not None and self._is_ours(old):
+            os.close(old)
+        self._descriptor, self._identity, self._size = descriptor, (found.st_dev, found.st_ino), size
+        self._number += 1
+        self._opening = None
+
+    def _bound(self) -> None:
+        """Drop the oldest of what no disk takes, beyond the limits."""
+        queue = self._queue
+        size = sum(map(len, queue))
+        while len(queue) > _MOST_KEPT or size > _MOST_KEPT_BYTES:
+            dropped = queue.popleft()
+            size -= len(dropped)
+            self._lost += _rows_in(dropped)
+
+
+def _rows_in(data: bytes) -> int:
+    """How many rows are in ``data``: a row, the calls before a row and the row, or a line that is no row."""
+    return 1 if data[:1] == b"{" or b"\n{" in data else 0

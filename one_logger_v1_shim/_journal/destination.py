@@ -1,0 +1,155 @@
+"""Where a run goes: what was chosen, what the environment says, what is documented as the default, in this order.
+
+Both processes ask: the job for the folder and the record, the worker for the arguments of ``wandb.init``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Optional
+
+# name here -> (argument of wandb.init, variable of the environment)
+_ARGUMENTS = {
+    "project": ("project", "WANDB_PROJECT"),
+    "entity": ("entity", "WANDB_ENTITY"),
+    "run_name": ("name", "WANDB_NAME"),
+    "tags": ("tags", "WANDB_TAGS"),
+}
+
+# What decides beside the v1 configuration where a run goes and what it is called.
+_DESTINATION = (
+    "WANDB_BASE_URL",
+    "WANDB_ENTITY",
+    "WANDB_PROJECT",
+    "WANDB_NAME",
+    "WANDB_TAGS",
+    "WANDB_RUN_GROUP",
+    "WANDB_JOB_TYPE",
+    "WANDB_NOTES",
+)
+
+# These would make us join, resume or fork the user's own run, or their sweep.
+FOREIGN = (
+    "WANDB_RUN_ID",
+    "WANDB_SERVICE",
+    "WANDB_RESUME",
+    "WANDB_SWEEP_ID",
+    "WANDB_SWEEP_PARAM_PATH",
+    "WANDB_FORK_FROM",
+    "WANDB_RESUME_FROM",
+)
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Keys of both: ``entity``, ``project``, ``run_name``, ``host``, ``api_key``, ``tags``, ``save_dir``.
+
+    ``chosen`` is what the v1 configuration says: it wins over the environment. ``default`` loses to it. Not shown: the
+    values may hold a key.
+    """
+
+    chosen: Mapping[str, Any] = field(repr=False)
+    default: Mapping[str, Any] = field(repr=False)
+
+    def arguments(self, environ: Mapping[str, str]) -> dict[str, Any]:
+        """Arguments for ``wandb.init``. What the environment decides is left out: W&B reads it itself."""
+        found: dict[str, Any] = {}
+        for name, (argument, variable) in _ARGUMENTS.items():
+            value = self.chosen.get(name)
+            if value is None and variable not in environ:
+                value = self.default.get(name)
+            if value is not None:
+                found[argument] = list(value) if name == "tags" else str(value)
+        return found
+
+    def entity_is_documented_default(self, environ: Mapping[str, str]) -> bool:
+        """Does the entity come from nobody's choice?"""
+        return not self.chosen.get("entity") and "WANDB_ENTITY" not in environ and bool(self.default.get("entity"))
+
+    @property
+    def host(self) -> Optional[str]:
+        """The server, if somebody chose one. The documented default is never passed on: W&B knows its own server."""
+        return self.chosen.get("host") or None
+
+    @property
+    def api_key(self) -> Optional[str]:
+        """The key, if the configuration has one."""
+        return self.chosen.get("api_key") or None
+
+    def folder(self, environ: Mapping[str, str]) -> Path:
+        """The folder that will hold ``wandb/``. The documented default is ``./wandb``.
+
+        Relative where the working directory has been removed: nothing can be kept there, and the journal sees it.
+        """
+        chosen = os.path.expanduser(str(self.chosen.get("save_dir") or environ.get("WANDB_DIR") or "."))
+        try:
+            return Path(os.path.abspath(chosen))
+        except OSError:
+            return Path(chosen)
+
+
+DEFAULT_ENTITY = "hwinf_dcm"
+DEFAULT_HOST = "https://api.wandb.ai"
+DEFAULT_TAGS = ("e2e_metrics_enabled",)
+DEFAULT_SAVE_DIR = "./wandb"
+
+
+@dataclass
+class WandBConfig:
+    """Where the rows go. ``api_key`` is never shown.
+
+    What stands here as a documented default loses to the environment (``WANDB_ENTITY``, ``WANDB_PROJECT``,
+    ``WANDB_DIR``, ``WANDB_API_KEY``, ``WANDB_BASE_URL`` ...); what was chosen wins over it.
+    """
+
+    entity: str = DEFAULT_ENTITY
+    project: str = "e2e-tracking"
+    run_name: Optional[str] = None
+    host: str = DEFAULT_HOST
+    api_key: str = field(default="", repr=False)
+    tags: list[str] = field(default_factory=lambda: list(DEFAULT_TAGS))
+    save_dir: str = DEFAULT_SAVE_DIR
+
+
+FIELDS = tuple(one.name for one in fields(WandBConfig))
+
+
+def specification(wandb_config: WandBConfig, chosen: Optional[Mapping[str, Any]] = None) -> RunSpec:
+    """What was chosen (by default: what differs from the documented default) and what is a default."""
+    values = {name: getattr(wandb_config, name) for name in FIELDS}
+    if chosen is None:
+        documented = {one: getattr(WandBConfig(), one) for one in FIELDS}
+        chosen = {name: value for name, value in values.items() if value != documented[name]}
+    return RunSpec(chosen=dict(chosen), default={name: one for name, one in values.items() if name not in chosen})
+
+
+def mode(environ: Mapping[str, str]) -> str:
+    """``WANDB_MODE`` as asked for: ``online``, ``offline``, ``disabled``, or ``""`` when nobody asked."""
+    asked = environ.get("WANDB_MODE", "").strip().lower()
+    return {"dryrun": "offline", "run": "online", "shared": "online"}.get(asked, asked)
+
+
+def settled(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the environment says about the run's destination, to be written down: no key, no password."""
+    found = {name: environ[name] for name in _DESTINATION if environ.get(name)}
+    if "WANDB_BASE_URL" in found:
+        found["WANDB_BASE_URL"] = without_user(found["WANDB_BASE_URL"])
+    return found
+
+
+def public(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a specification that may be written down."""
+    found = {key: value for key, value in values.items() if key != "api_key"}
+    if isinstance(found.get("host"), str):
+        found["host"] = without_user(found["host"])
+    return found
+
+
+def without_user(url: str) -> str:
+    """``url`` without a user name and password."""
+    before, slashes, rest = url.partition("//")
+    place, slash, path = rest.partition("/")
+    return f"{before}{slashes}{place.rpartition('@')[2]}{slash}{path}" if slashes else url

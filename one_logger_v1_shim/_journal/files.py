@@ -1,0 +1,88 @@
+"""Names and places of the journal's files, and reading and writing of small JSON files."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shlex
+import stat
+import string
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+PREFIX = "one-logger-"
+
+
+def new_run_id() -> str:
+    """A W&B run id, chosen here so that a later process can find the run again."""
+    letters = string.ascii_lowercase + string.digits
+    return "".join(secrets.choice(letters) for _ in range(8))
+
+
+def folder_name(run_id: str) -> str:
+    """The name of a new journal's folder."""
+    return f"{PREFIX}{time.strftime('%Y%m%d_%H%M%S')}-{run_id}"
+
+
+def recover_command(folder: Path) -> str:
+    """The command that sends what is left of the journal in ``folder``, for a shell."""
+    return f"python -m one_logger_v1_shim recover {shlex.quote(str(folder))}"
+
+
+def segment(number: int) -> str:
+    """The name of the journal's ``number``-th file, from 1."""
+    return f"rows-{number:06d}.jsonl"
+
+
+def overflow(folder: Path) -> Path:
+    """Where the journal in ``folder`` goes on when its disk takes no more. The run's id makes the name our own."""
+    return Path(tempfile.gettempdir()) / f"{folder.name}-more"
+
+
+def is_own(folder: Path) -> bool:
+    """Is ``folder`` a folder of this user, and no symlink to one?"""
+    try:
+        found = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+
+
+def has_room(folder: Path) -> bool:
+    """Does the disk of ``folder`` take as much as wandb writes at a time?"""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            return file.write(bytes(65536)) == 65536
+    except OSError:
+        return False
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Replace ``path`` in one step: a reader sees the old content or the new one. Raises ``OSError``."""
+    partial = path.with_name(path.name + ".partial")
+    with suppress(FileNotFoundError):
+        partial.unlink()
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o666)
+    data = json.dumps(content).encode()
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+    finally:
+        os.close(descriptor)
+    os.replace(partial, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in ``path``; empty when there is none or it is damaged. Follows no symlink."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            content = json.loads(file.read(4 * 1024 * 1024))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}

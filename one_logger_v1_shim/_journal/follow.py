@@ -1,0 +1,105 @@
+"""Reading a journal: whole lines as they come, over all its files, and the removal of what is safe."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Optional
+
+from .files import NO_FOLLOW, is_own, overflow, segment
+
+_CHUNK = 256 * 1024
+
+
+class Follower:
+    """Reads whole lines. A torn last line waits until it is whole, or for ever."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._number = self._first()
+        self._descriptor: Optional[int] = None
+        self._at = 0
+        #: file -> how many rows there are up to its end
+        self._ends: dict[Path, int] = {}
+
+    def _first(self) -> int:
+        numbers = [int(path.stem[5:]) for path in self.folder.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
+        return min(numbers, default=1)
+
+    def lines(self, taken: int) -> list[bytes]:
+        """New lines without their ends, about a quarter of a megabyte; empty when there is nothing new.
+
+        ``taken``: how many rows the caller has taken so far.
+        """
+        while True:
+            if self._descriptor is None and not self._open():
+                return []
+            complete = self._path(self._number + 1) is not None  # asked before reading
+            found = self._read()
+            if found or not complete:
+                return found
+            self._next(taken)
+
+    def _open(self) -> bool:
+        path = self._path(self._number)
+        try:
+            if path is None:
+                return False
+            self._descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW)
+        except OSError:
+            return False
+        self._at = 0
+        return True
+
+    def _read(self) -> list[bytes]:
+        assert self._descriptor is not None
+        size = _CHUNK
+        while True:
+            data = os.pread(self._descriptor, size, self._at)
+            end = data.rfind(b"\n") + 1
+            if end:
+                self._at += end
+                return data[: end - 1].split(b"\n")
+            if len(data) < size:
+                return []
+            size *= 4  # a row that is longer than that
+
+    def _path(self, number: int) -> Optional[Path]:
+        more = overflow(self.folder)
+        for folder in (self.folder, more):
+            path = folder / segment(number)
+            if path.exists() and (folder is self.folder or is_own(more)):
+                return path
+        return None
+
+    def _next(self, taken: int) -> None:
+        assert self._descriptor is not None
+        path = self._path(self._number)
+        if path is not None:
+            self._ends[path] = taken
+        os.close(self._descriptor)
+        self._descriptor = None
+        self._number += 1
+
+    def waiting(self) -> bool:
+        """Are there files that could be removed, once W&B has their rows?"""
+        return bool(self._ends)
+
+    def remove(self, stored: int, keep: int = 0) -> None:
+        """Remove the files whose rows are all among the first ``stored`` ones, which W&B has on disk.
+
+        ``keep``: how many of the files that are complete stay all the same.
+        """
+        complete = list(self._ends.items())
+        for path, end in complete[: len(complete) - keep]:
+            if end <= stored:
+                del self._ends[path]
+                with suppress(OSError):
+                    path.unlink()
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

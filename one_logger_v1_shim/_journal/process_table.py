@@ -1,0 +1,35 @@
+"""Is that process still there? Asked by the job about its worker, and by the worker about its job."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Optional
+
+
+def started(pid: int) -> Optional[str]:
+    """When the process began, as a text that only compares; None when it can't be told or there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError, ValueError):
+        return None
+
+
+def is_running(pid: int, began: Optional[str] = None) -> bool:
+    """Is there a process ``pid`` that is no zombie, and that began at ``began`` (:func:`started`; None: any)?"""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return not os.path.isdir("/proc/self") and _answers(pid)
+    return words[0] != "Z" and (began is None or words[19] == began)
+
+
+def _answers(pid: int) -> bool:
+    """For systems without ``/proc``."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

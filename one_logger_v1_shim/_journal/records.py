@@ -1,0 +1,156 @@
+"""The two small files of a journal as typed records: ``run.json`` (the job's) and ``mark.json`` (the worker's)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Optional, TypeVar, Union
+
+from .destination import RunSpec
+from .files import is_own, overflow, read_json, write_json
+
+#: The version of the journal's format. 1 was that of release 0.1.0: rows only.
+FORMAT = 2
+_READABLE = (1, FORMAT)
+
+_Record = TypeVar("_Record", bound="Union[RunRecord, Mark]")
+
+
+@dataclass
+class RunRecord:
+    """``run.json``: what a run is. Written once, by the job, before the first row.
+
+    Attributes:
+        id: the W&B run id (8 lower-case letters and digits).
+        pid, started, machine: the job's process, when it began (a text that only compares), its host.
+        created: s since the epoch.
+        version: of this package; format: of the journal.
+        delivery: ``worker`` or ``inline``; mode: ``WANDB_MODE`` as it was asked for.
+        chosen, default: the two halves of :class:`~.destination.RunSpec`, without the key.
+        settled: what the environment said about the destination when the run began, by the variable's name.
+        base: the folder that holds W&B's ``wandb/``; keep: does the journal stay after the run was finished?
+        cwd, program: the job's working directory and script.
+        python: the interpreter of the worker; v2: ``job``, ``worker`` or ``none``, where v2 hears v1's calls.
+        v2_values: v2's configuration (:class:`one_logger_v1_shim.config_adapter.V2Values`), if ``v2`` is ``worker``.
+    """
+
+    id: str = ""
+    pid: Optional[int] = None
+    started: Optional[str] = None
+    machine: Optional[str] = None
+    created: float = 0.0
+    version: str = ""
+    format: int = 1
+    delivery: str = "worker"
+    mode: str = ""
+    chosen: dict[str, Any] = field(default_factory=dict)
+    default: dict[str, Any] = field(default_factory=dict)
+    settled: dict[str, str] = field(default_factory=dict)
+    base: Optional[str] = None
+    keep: bool = True
+    cwd: str = ""
+    program: str = ""
+    python: str = ""
+    v2: str = ""
+    v2_values: Optional[dict[str, Any]] = None
+
+    @classmethod
+    def read(cls, folder: Path) -> RunRecord:
+        """The record of the journal in ``folder``; fields that are missing or of another type have their default."""
+        return _read(cls, read_json(folder / "run.json"))
+
+    def write(self, folder: Path) -> None:
+        """Raises ``OSError``."""
+        write_json(folder / "run.json", asdict(self))
+
+    @property
+    def spec(self) -> RunSpec:
+        """Where the run goes."""
+        return RunSpec(chosen=self.chosen, default=self.default)
+
+    @property
+    def readable(self) -> bool:
+        """Does this version of the package know the format?"""
+        return self.format in _READABLE
+
+    @property
+    def elsewhere(self) -> list[Path]:
+        """The folder of the run, if this is the record of a journal in the temp directory.
+
+        The path comes from a file that is not trusted: only read there, never write or delete.
+        """
+        return [Path(self.base)] if self.keep is False and self.base else []
+
+
+@dataclass
+class Mark:
+    """``mark.json``: how far W&B has taken a journal. Written by the worker, twice a second at most.
+
+    Attributes:
+        state: ``online``, ``offline``, ``finishing``, ``finished``, ``unfinished`` or ``failed``; empty before the run
+            was opened.
+        rows: rows that W&B has taken.
+        dir, dirs: W&B's run folder; all folders of the run, the oldest first.
+        url: the run's page, if it is online.
+        processes: ``[pid, started]`` of the processes that wandb has started.
+        event: what the job is to log now; notice: what whoever looks at the run has to know.
+        exit_code: the job's, when the run was finished.
+        v2: ``played``: v2 has heard all of v1's calls; ``unplayed``: some are left; else why v2 hears none of them.
+            Empty where the worker has nothing to do with it.
+    """
+
+    state: str = ""
+    rows: int = 0
+    dir: Optional[str] = None
+    dirs: list[str] = field(default_factory=list)
+    url: Optional[str] = None
+    processes: list[Any] = field(default_factory=list)
+    event: Optional[str] = None
+    notice: Optional[str] = None
+    exit_code: Optional[int] = None
+    v2: str = ""
+
+    @classmethod
+    def read(cls, folder: Path) -> Mark:
+        """The mark of the journal in ``folder``; empty before the worker has written one."""
+        more = overflow(folder)
+        found = (read_json(more / "mark.json") if is_own(more) else {}) or read_json(folder / "mark.json")
+        return _read(cls, found)
+
+    def write(self, folder: Path) -> None:
+        """Replace the mark of the journal in ``folder``. Raises ``OSError`` when no disk takes it."""
+        more = overflow(folder)
+        content = asdict(self)
+        try:
+            write_json(folder / "mark.json", content)
+        except OSError:
+            with suppress(FileExistsError):
+                more.mkdir(mode=0o700)
+            if not is_own(more):
+                raise
+            write_json(more / "mark.json", content)
+        else:
+            if is_own(more):
+                with suppress(OSError):
+                    (more / "mark.json").unlink()
+
+
+def _read(cls: type[_Record], content: dict[str, Any]) -> _Record:
+    """A record from a file that may be damaged or from another version."""
+    record = cls()
+    for one in fields(cls):
+        value = content.get(one.name)
+        if one.name in content and _fits(value, getattr(record, one.name), str(one.type)):
+            setattr(record, one.name, value)
+    return record
+
+
+def _fits(value: Any, default: Any, annotation: str) -> bool:
+    if value is None:
+        return default is None
+    if "Any" in annotation and default is None:
+        return isinstance(value, dict)
+    kinds: dict[str, Any] = {"int": int, "str": str, "bool": bool, "float": (int, float)}
+    expected = kinds.get(annotation.replace("Optional[", "").rstrip("]")) or type(default)
+    return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))

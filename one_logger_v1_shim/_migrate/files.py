@@ -1,0 +1,149 @@
+"""Which files of a source tree are looked at, and which can not be: one line of reason for each of those."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Optional
+
+#: a file above this many bytes is generated, and its syntax tree would take more memory than a login node gives
+MOST_BYTES = 4 * 1024 * 1024
+
+PYTHON, NOTEBOOK, YAML, PINS = "python", "notebook", "yaml", "pins"
+_KINDS = {".py": PYTHON, ".pyi": PYTHON, ".pyw": PYTHON, ".ipynb": NOTEBOOK, ".yaml": YAML, ".yml": YAML}
+
+#: folders of tools and of installed packages
+_NOT_ENTERED = frozenset(
+    {
+        ".git", ".hg", ".svn", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".ipynb_checkpoints",
+        "__pycache__", "node_modules", "site-packages", "dist-packages",
+    }
+)  # fmt: skip
+# what a file of a kind has in it if it is of any interest: distributions are written with "-", "_" or "."
+_NEEDLES = {PINS: b"ogger"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file to look at. ``named``: the user gave its path himself."""
+
+    path: Path
+    kind: str
+    named: bool = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that can not be looked at or written: ``path:line: reason``; line 0 is the whole file."""
+
+    path: Path
+    reason: str
+    line: int = 0
+
+
+class Unreadable(Exception):
+    """A file can not be looked at: the message is the reason, without the path."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.line = line
+
+
+def find(paths: Sequence[Path], is_pin_file: Callable[[Path], bool]) -> Iterator[Found | Problem]:
+    """Every file below ``paths`` that may use v1, once, in the order of their names.
+
+    Symbolic links in a tree are not followed: what they lead to is looked at where it lies, if it is in the tree. A
+    path that the user gives is. Virtual environments, and folders of tools, are not entered.
+    """
+    seen: set[tuple[int, int, str]] = set()
+    for given in paths:
+        try:
+            status = given.stat()
+        except OSError as error:
+            yield Problem(given, reason_of(error))
+            continue
+        if stat.S_ISDIR(status.st_mode):
+            found: Iterator[Found | Problem] = _below(given, is_pin_file)
+        else:
+            real = Path(os.path.realpath(given)) if given.is_symlink() else given
+            kinds = _kinds(given, is_pin_file)
+            if not kinds:
+                yield Problem(given, "no Python file, notebook, YAML or requirement file")
+                continue
+            found = iter([Found(real, kind, named=True) for kind in kinds])
+        for one in found:
+            if isinstance(one, Found):
+                status = one.path.stat()
+                if (status.st_dev, status.st_ino, one.kind) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino, one.kind))
+            yield one
+
+
+def _below(top: Path, is_pin_file: Callable[[Path], bool]) -> Iterator[Found | Problem]:
+    problems: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=problems.append):
+        folders[:] = sorted(name for name in folders if _entered(Path(folder, name)))
+        for name in sorted(names):
+            path = Path(folder, name)
+            kinds = _kinds(path, is_pin_file)
+            if not kinds:
+                continue
+            try:
+                if stat.S_ISREG(path.lstat().st_mode):
+                    yield from (Found(path, kind) for kind in kinds)
+                elif path.is_symlink():
+                    path.stat()
+            except OSError as error:
+                if error.errno != errno.ENOENT:  # a link to nowhere is of no interest, a loop is
+                    yield Problem(path, reason_of(error))
+    for closed in problems:
+        yield Problem(Path(closed.filename), reason_of(closed))
+
+
+def _entered(folder: Path) -> bool:
+    return folder.name not in _NOT_ENTERED and not (folder / "pyvenv.cfg").exists()
+
+
+def _kinds(path: Path, is_pin_file: Callable[[Path], bool]) -> list[str]:
+    """What a file of this name is; a ``setup.py`` is two things."""
+    own = _KINDS.get(path.suffix.lower())
+    pins = [PINS] if is_pin_file(path) else []
+    return pins + ([own] if own is not None and not (pins and own == YAML) else [])
+
+
+def read(found: Found) -> Optional[bytes]:
+    """The file's bytes; None if it is not named by the user and does not mention v1 at all.
+
+    Raises:
+        Unreadable: it mentions v1 (or was named), and is too large or can not be read.
+    """
+    needle = _NEEDLES.get(found.kind, b"one_logger")
+    try:
+        with open(found.path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= MOST_BYTES:
+                data = file.read()
+                return data if found.named or needle in data else None
+            kept = b""
+            while block := file.read(1024 * 1024):
+                if needle in kept + block:
+                    raise Unreadable(f"{size:,} bytes, more than {MOST_BYTES:,}: too large to be looked at")
+                kept = block[-len(needle) :]
+    except OSError as error:
+        raise Unreadable(reason_of(error)) from None
+    if found.named:
+        raise Unreadable(f"{size:,} bytes, more than {MOST_BYTES:,}: too large to be looked at")
+    return None
+
+
+def reason_of(error: OSError) -> str:
+    """An operating system's error in a few words."""
+    if error.errno == errno.ELOOP:
+        return "a symbolic link that leads to itself"
+    return (error.strerror or str(error)).lower()

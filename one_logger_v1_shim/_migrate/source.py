@@ -1,0 +1,146 @@
+"""The text of a Python file, and edits of it that leave every other byte as it was."""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import io
+import tokenize
+import warnings
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from .files import Unreadable
+
+
+@dataclass(frozen=True, order=True)
+class Edit:
+    """``new`` takes the place of ``old`` (never empty), which begins at ``start`` (bytes of the text as UTF-8)."""
+
+    start: int
+    old: str
+    new: str
+
+
+class Source(Protocol):
+    """Python text, and the file that it came from."""
+
+    path: Path
+    #: the program; for a notebook the cells, one after the other
+    text: str
+
+    def place(self, line: int) -> Place:
+        """Where a line of ``text`` (from 1) stands in the file."""
+        ...
+
+    def apply(self, edits: Iterable[Edit]) -> bytes:
+        """The file's bytes with ``edits`` made."""
+        ...
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the file (from 1), and the notebook's cell (from 1; 0 elsewhere)."""
+
+    line: int
+    cell: int = 0
+
+
+class PythonFile:
+    """A ``.py`` or ``.pyi`` file.
+
+    Raises:
+        Unreadable: its bytes are not what its encoding says.
+    """
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path = path
+        self._bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
+        body = data[len(self._bom) :]
+        self._encoding = _encoding(data)
+        self.text = decoded(body, self._encoding)
+        if self.text.encode(self._encoding) != body:
+            raise Unreadable(f"its {self._encoding} text can not be written back as it was")
+
+    def place(self, line: int) -> Place:
+        """The same line."""
+        return Place(line)
+
+    def apply(self, edits: Iterable[Edit]) -> bytes:
+        """See :class:`Source`."""
+        data = replaced(self.text.encode(), edits)
+        return self._bom + data.decode().encode(self._encoding)
+
+
+def _encoding(data: bytes) -> str:
+    try:
+        named, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        decoded(data, "utf-8")  # its error is the better one, where the first lines are not UTF-8
+        raise Unreadable(str(error.msg), 1) from None
+    return "utf-8" if named == "utf-8-sig" else named
+
+
+def decoded(data: bytes, encoding: str) -> str:
+    """The text. Raises :class:`Unreadable` with the first bad byte and its line."""
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise Unreadable(f"not {encoding.upper()}: byte 0x{data[error.start]:02x}", line) from None
+
+
+def replaced(data: bytes, edits: Iterable[Edit]) -> bytes:
+    """``data`` with ``edits`` made. Raises ``ValueError`` where the old text does not stand."""
+    made, at = [], 0
+    for edit in sorted(edits):
+        end = edit.start + len(edit.old.encode())
+        if edit.start < at or data[edit.start : end] != edit.old.encode():
+            raise ValueError(f"{edit.old!r} does not stand at byte {edit.start}")
+        made += [data[at : edit.start], edit.new.encode()]
+        at = end
+    return b"".join([*made, data[at:]])
+
+
+def parse(source: Source) -> ast.Module:
+    """The syntax tree.
+
+    Raises:
+        Unreadable: the text is not Python for this interpreter.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # invalid escapes in somebody else's strings
+            return ast.parse(source.text)
+    except SyntaxError as error:
+        place = source.place(error.lineno or 1)
+        raise Unreadable(f"does not parse: {error.msg}", place.line) from None
+    except ValueError as error:
+        raise Unreadable(f"does not parse: {error}") from None
+    except (RecursionError, MemoryError):
+        raise Unreadable("does not parse: too deeply nested, or too large") from None
+
+
+class Offsets:
+    """From the lines and columns of a syntax tree to bytes of the text as UTF-8."""
+
+    def __init__(self, text: str) -> None:
+        self.data = text.encode()
+        # Python's lines end in \n, \r\n or \r, and in nothing else.
+        marked = self.data.replace(b"\r\n", b"\n\n").replace(b"\r", b"\n")
+        self._starts = [0]
+        at = 0
+        while (at := marked.find(b"\n", at)) >= 0:
+            at += 2 if self.data[at : at + 2] == b"\r\n" else 1
+            self._starts.append(at)
+
+    def of(self, line: int, column: int) -> int:
+        """The byte at ``line`` (from 1) and ``column`` (bytes, from 0)."""
+        return self._starts[line - 1] + column
+
+    def line(self, offset: int) -> int:
+        """The line (from 1) of a byte."""
+        return bisect_right(self._starts, offset)

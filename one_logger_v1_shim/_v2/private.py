@@ -1,0 +1,178 @@
+"""All that the shim touches of v2's private names. No other module of it may.
+
+Each name is looked up where it is needed, and each has a way that uses public names only, for a v2 that has renamed it:
+what v2 then hears is what its own public calls would have told it. Rows do not depend on any of them.
+``python -m compat_matrix drift`` renames each one in a copy of v2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import fields
+from typing import Any, Optional
+
+from nv_one_logger.api.one_logger_provider import OneLoggerProvider
+from nv_one_logger.core.span import Span
+from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
+
+#: private name -> what is done where v2 does not have it
+NAMES: dict[str, str] = {
+    "_closed": "whether the shim itself has closed the recorder; a recorder that others closed refuses each call",
+    "_spans": "Span.active; a thread of its own begins a nesting of its own",
+    "_exporters": "every row and progress is told, as if another exporter listened",
+    "_latest_active_span": "a thread of its own begins a nesting of its own, as in v2's public calls",
+    "_get_training_config": "TrainingTelemetryProvider.config.telemetry_config",
+    "_get_active_span": "a sync success after the end of its save is not told: v2's public calls refuse it",
+    "_mutable_config": "set_training_telemetry_config, once an application span is open",
+    "_training_state": "on_training_single_iteration_start and _end, which build a span for each iteration",
+    "_maybe_send_training_metrics_update": "the same",
+    "_export_customization_mode": "the same",
+    "_span_name_filter": "the same",
+    "_config": "the same",
+    "core.internal": "a provider that could not be configured is not used: v2 hears nothing",
+    "_instances": "the same",
+    "time": "core.time reads the worker's clock: events without a time of their own are later than in the job",
+    "uuid": "core.span makes random ids: a worker that goes on for another one uses other ids for its open spans",
+}
+
+_MISSING = object()
+
+
+def is_closed(recorder: Any, otherwise: bool) -> bool:
+    """Is the recorder closed? ``otherwise``: what the shim knows by itself."""
+    found = getattr(recorder, "_closed", _MISSING)
+    return otherwise if found is _MISSING else bool(found)
+
+
+def is_open(recorder: Any, span: Span) -> bool:
+    """Is ``span`` one of the recorder's open spans?"""
+    spans = getattr(recorder, "_spans", None)
+    if spans is None:
+        return bool(span.active)
+    return span.id in spans
+
+
+def exporters(recorder: Any) -> Optional[list[Any]]:
+    """The recorder's exporters; None where they can't be told."""
+    found = getattr(recorder, "_exporters", None)
+    return found if isinstance(found, list) else None
+
+
+def training_config(recorder: Any) -> Any:
+    """The training configuration. Raises v2's error where there is none."""
+    get = getattr(recorder, "_get_training_config", None)
+    return get() if get is not None else TrainingTelemetryProvider.instance().config.telemetry_config
+
+
+def adopt_thread(recorder: Any) -> None:
+    """Let this thread continue the process's nesting: v2 keeps the innermost span in a ContextVar, per thread."""
+    latest, spans = getattr(recorder, "_latest_active_span", None), getattr(recorder, "_spans", None)
+    if isinstance(latest, ContextVar) and spans is not None:
+        span = latest.get()
+        if span is None or span.id not in spans:
+            latest.set(next(reversed(spans.values())) if spans else None)
+
+
+@contextmanager
+def active_span(recorder: Any, span: Span) -> Iterator[bool]:
+    """Inside of the block v2 takes ``span`` for the active one, whatever name it looks for. False: it can't."""
+    if not hasattr(recorder, "_get_active_span"):
+        yield False
+        return
+    recorder._get_active_span = lambda name: span
+    try:
+        yield True
+    finally:
+        del recorder._get_active_span
+
+
+def set_training_config(config: Any) -> None:
+    """Set the training configuration without an open application span: v2's own setter raises then, and yet sets it."""
+    get = getattr(TrainingTelemetryProvider.instance(), "_mutable_config", None)
+    if get is not None:
+        get().telemetry_config = config
+    else:
+        with suppress(Exception):
+            TrainingTelemetryProvider.instance().set_training_telemetry_config(config)
+
+
+def forget_provider() -> bool:
+    """Make v2 forget a provider that was configured by half. False: it can't be done."""
+    try:
+        from nv_one_logger.core.internal.singleton import SingletonMeta
+
+        instances = SingletonMeta._instances
+    except (ImportError, AttributeError):
+        return False
+    instances.pop(TrainingTelemetryProvider, None)
+    instances.pop(OneLoggerProvider, None)
+    return True
+
+
+# What v2's own recorder counts at an iteration.
+_COUNTS = {
+    "multi_iteration_timers",
+    "completed_training_iterations_overall",
+    "train_samples_processed_current_job",
+    "train_tokens_current_job",
+    "first_logged_train_iterations_finish_time",
+    "last_logged_train_iterations_finish_time",
+    "completed_floating_point_operations_overall",
+    "total_flops_current_job",
+    "tflops_per_gpu",
+}
+
+
+class Counts:
+    """v2's counts of the training iterations, which the shim keeps for it (:mod:`.iterations`)."""
+
+    def __init__(self, recorder: Any) -> None:
+        self._recorder = recorder
+
+    @staticmethod
+    def known(recorder: Any) -> bool:
+        """Does this v2 count as the one that the shim knows?"""
+        names = ("_training_state", "_maybe_send_training_metrics_update", "_config")
+        if any(not hasattr(recorder, name) for name in names):
+            return False
+        try:
+            return {one.name for one in fields(recorder._training_state)} >= _COUNTS
+        except TypeError:
+            return False
+
+    @property
+    def state(self) -> Any:
+        """v2's ``_TrainingState``."""
+        return self._recorder._training_state
+
+    @property
+    def world_size(self) -> int:
+        """Ranks, as v2's configuration has them."""
+        return int(self._recorder._config.world_size)
+
+    def send_progress(self) -> None:
+        """Let v2 send TRAINING_METRICS_UPDATE, as it does every ``log_every_n_train_iterations``."""
+        self._recorder._maybe_send_training_metrics_update()
+
+
+def export_filter(recorder: Any) -> Optional[tuple[Any, list[Any]]]:
+    """v2's export customization: the mode and the span names; None where it can't be told."""
+    mode = getattr(recorder, "_export_customization_mode", _MISSING)
+    names: Any = getattr(recorder, "_span_name_filter", _MISSING)
+    return None if mode is _MISSING or names is _MISSING else (mode, list(names or []))
+
+
+def module_clock() -> Any:
+    """The module whose global ``time`` v2 reads for events without a time of their own; None where it has none."""
+    from nv_one_logger.core import time as module
+
+    return module if hasattr(module, "time") else None
+
+
+def module_ids() -> Any:
+    """The module whose global ``uuid`` makes the ids of spans; None where it has none."""
+    from nv_one_logger.core import span as module
+
+    return module if hasattr(module, "uuid") else None

@@ -1,0 +1,114 @@
+"""Every environment variable of this package: name, kind, default and meaning. The documents are made from this table.
+
+Imported by the job's process and by the worker's: the standard library only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+SECONDS, SWITCH, PATH, CHOICE = "seconds", "switch", "path", "choice"
+
+#: values of a switch that mean "off", in any case; all other values mean "on"
+OFF = ("", "0", "false", "f", "no", "n", "off")
+
+
+class Variable(NamedTuple):
+    """One row: ``default`` is what counts where the variable is not set."""
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+
+
+VARIABLES: dict[str, Variable] = {
+    row.name: row
+    for row in (
+        Variable(
+            "ONE_LOGGER_V1_SHIM",
+            SWITCH,
+            "0",
+            "No-edit mode: `import one_logger` and `import one_logger_utils` give the shim, where nothing "
+            "else provides them.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_PYTHON",
+            PATH,
+            "",
+            "The interpreter of the worker, which has wandb and v2. Default: the environment that `isolate` "
+            "made in its default place, else the job's own interpreter.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_FORWARD",
+            CHOICE,
+            "",
+            "Where v2 hears v1's calls: `job` or `worker`. Default: see the table of modes.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_DELIVERY",
+            CHOICE,
+            "worker",
+            "`worker`: a process of its own owns the W&B run. `inline`: the job's process does.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_JOURNAL",
+            SWITCH,
+            "1",
+            "Keep the journal beside the W&B run. Off: it lies in the temp directory and is removed when the"
+            " run is finished.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_CONNECT_TIMEOUT",
+            SECONDS,
+            "5",
+            "How long the W&B server may take for its first answer.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_INIT_TIMEOUT",
+            SECONDS,
+            "30",
+            "How long `wandb.init` may take online; then the run goes offline.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_SYNC_TIMEOUT",
+            SECONDS,
+            "10",
+            "Sync mode: how long a callback may wait for its row (the first row: 20).",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_FINISH_TIMEOUT",
+            SECONDS,
+            "30",
+            "How long `finish()` waits for the worker, which goes on in the background afterwards.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_DRAIN_TIMEOUT",
+            SECONDS,
+            "300",
+            "How long the worker may take for `run.finish()`: uploading what the server has not taken yet.",
+        ),
+    )
+}
+
+
+def seconds(environ: Mapping[str, str], name: str, default: float = -1.0) -> float:
+    """The number of seconds in variable ``name``; its default (or ``default``) where that is no number."""
+    if default < 0:
+        default = float(VARIABLES[name].default)
+    try:
+        value = float(environ.get(name, default))
+    except ValueError:
+        return default
+    return value if value >= 0 else default
+
+
+def switch(environ: Mapping[str, str], name: str) -> bool:
+    """Is the switch ``name`` on?"""
+    return environ.get(name, VARIABLES[name].default).strip().lower() not in OFF
+
+
+def choice(environ: Mapping[str, str], name: str) -> str:
+    """The word in variable ``name``, in lower case; its default where it is not set."""
+    return environ.get(name, "").strip().lower() or VARIABLES[name].default

@@ -1,0 +1,119 @@
+"""The worker as a process: its log, its lock, the signals it lives through, the processes that wandb started for it."""
+
+from __future__ import annotations
+
+import gc
+import io
+import os
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from .._journal.files import NO_FOLLOW
+from .._journal.process_table import is_running
+
+_held: list[int] = []
+
+
+class Log(io.TextIOBase):
+    """Standard error that never raises: ``worker.log`` may be on a full disk, and wandb writes to it too."""
+
+    def write(self, text: str) -> int:
+        """Write at once."""
+        with suppress(OSError):
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def fileno(self) -> int:
+        """For who wants to write by himself."""
+        return 2
+
+
+def say(message: str) -> None:
+    """A line in worker.log. A key is not shown, whoever put it into the message."""
+    key = os.environ.get("WANDB_API_KEY")
+    if key:
+        message = message.replace(key, "***")
+    with suppress(Exception):
+        print(time.strftime("%Y-%m-%d %H:%M:%S"), message, file=sys.stderr, flush=True)
+
+
+def block_signals() -> None:
+    """A scheduler that ends a job sends SIGTERM to all its processes, and gives them time: we use it to drain.
+
+    Blocked and not ignored: wandb's process inherits that, whatever handlers it installs.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+
+
+def lock(folder: Path) -> bool:
+    """Become the only process that delivers the journal in ``folder``, until this process ends."""
+    try:
+        import fcntl
+
+        descriptor = os.open(folder / "worker.lock", os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o666)
+    except (ImportError, OSError):
+        return True  # a disk that takes no new file takes no lock either
+    _held.append(descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def locked(folder: Path) -> bool:
+    """Does a process deliver the journal in ``folder`` now?"""
+    try:
+        import fcntl
+
+        descriptor = os.open(folder / "worker.lock", os.O_RDWR | NO_FOLLOW)
+    except (ImportError, OSError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def children() -> list[int]:
+    """The processes that this one has started."""
+    mine = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            words = entry.read_text().rpartition(")")[2].split()
+            if int(words[1]) == os.getpid() and words[0] != "Z":
+                mine.append(int(entry.parent.name))
+    return mine
+
+
+def end_children(grace: float = 0.0) -> None:
+    """End the processes that wandb started for us; those that are ending get ``grace`` seconds to tidy up."""
+    mine = children()
+    patience = time.monotonic() + grace
+    while any(map(is_running, mine)) and time.monotonic() < patience:
+        time.sleep(0.02)
+    for number in mine:
+        with suppress(OSError):
+            os.kill(number, signal.SIGKILL)
+    limit = time.monotonic() + 3.0
+    while any(map(is_running, mine)) and time.monotonic() < limit:
+        time.sleep(0.02)
+
+
+def tidy_up() -> None:
+    """Remove temporary folders of this process (wandb makes two): it does not end in the ordinary way."""
+    for one in gc.get_objects():
+        if type(one) is tempfile.TemporaryDirectory:
+            with suppress(Exception):
+                one.cleanup()

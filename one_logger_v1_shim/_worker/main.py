@@ -1,0 +1,407 @@
+"""The process that owns a W&B run: it follows the journal, gives each row to ``run.log`` and writes down how far it is.
+
+It ends after the journal's ``#finish``, or when the job has gone, however it went, and all rows are taken.
+Started by :mod:`.start`. Standard input is the socket to the job, standard error ``worker.log``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Callable, NoReturn, Optional
+
+from .._job.environment import HOST, PATH, start_command
+from .._job.interpreter import Interpreter
+from .._job.process import Exit
+from .._journal.destination import RunSpec
+from .._journal.files import has_room, is_own, overflow, recover_command
+from .._journal.follow import Follower
+from .._journal.lines import FINISH, FROM, is_row, number
+from .._journal.process_table import started
+from .._journal.records import Mark, RunRecord
+from .._version import VERSION
+from . import server, wandb_api
+from .children import Log, block_signals, children, end_children, lock, say, tidy_up
+from .job import JobEnd
+from .player import UNPLAYED, Player
+from .run import Run
+
+_POLL = 0.1  # seconds between looks at the journal
+_POLL_IDLE = 1.0  # after a while without rows
+_MARK_EVERY = 0.5  # seconds between writes of mark.json
+_HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine may look
+_LOOK_EVERY = 0.5  # seconds between looks at wandb's process
+_MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
+_SHORT = 60.0
+_V2_LIMIT = 20.0  # seconds that v2 may take after the last row is with W&B
+_V2_SEGMENTS = 16  # files (16 MiB each) that are kept for a v2 that has to be told from the beginning
+
+
+class Worker:
+    """One run, from the journal in ``folder``.
+
+    ``job``: the job's end, if there is a job; without one a run is recovered: nobody is to be waited for, and what the
+    files say is not trusted further than their own folder.
+    """
+
+    def __init__(self, folder: Path, job: Optional[JobEnd], tries: int = 0) -> None:
+        self.folder = folder
+        self.record = RunRecord.read(folder)
+        self.mark = Mark.read(folder)
+        self.follower = Follower(folder)
+        self.tries = tries
+        self.taken = 0  # rows of the journal that are in W&B's hands
+        self._passed = 0  # rows that neither the server nor the journal has: W&B's older files have them
+        self._job = job
+        self._began = self._marked = self._looked = time.monotonic()
+        self._reason: Optional[str] = None  # why it is offline
+        chosen = dict(self.record.chosen)
+        if os.environ.get(HOST):
+            chosen["host"] = os.environ[HOST]
+        self.spec = RunSpec(chosen=chosen, default=self.record.default)
+        self.run = Run(self.spec, folder, self.record, recovering=job is None)
+        wanted = self.record.v2 == "worker" and self.mark.v2 in ("", UNPLAYED)
+        self.player = Player(folder, self.record) if wanted else None
+
+    # -- opening -----------------------------------------------------------------------------------------------
+
+    def open(self, offline_because: Optional[str]) -> None:
+        """Open the run: online if W&B can, else offline, with the one line that says so."""
+        reason = offline_because or server.why_offline(self.spec, os.environ)
+        self.run.await_older(self.mark)
+        if reason is None and self.run.began_offline():
+            reason = "it began offline"
+        self._reason = reason
+        if reason is None:
+            with _otherwise(wandb_api.init_limit() + 5.0, self._again_offline, "no answer from W&B in time"):
+                try:
+                    self.run.open(offline=False)
+                except Exception as error:
+                    say(f"wandb.init online: {error!r}")
+                    self._again_offline(_first_line(error))
+        else:
+            # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
+            with _otherwise(3 * wandb_api.init_limit(), self._stuck):
+                try:
+                    self.run.open(offline=True)
+                except Exception as error:
+                    if self.run.home == overflow(self.folder):
+                        raise
+                    say(f"wandb.init offline in {self.run.home}: {error!r}")
+                    self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
+        folders = self.run.folders()
+        self.mark = Mark(
+            state="online" if reason is None else "offline",
+            dir=folders[-1],
+            dirs=folders,
+            url=self.run.url if reason is None else None,
+            rows=self.run.skip,
+            processes=[[one, started(one)] for one in children()],
+            event=self.mark.event,
+            notice=None if reason is None else wandb_api.notice(self.spec, reason, folders),
+            v2=self.mark.v2,
+        )
+        if self.run.skip:
+            say(f"going on after {self.run.skip} rows")
+        self._write_mark(force=True)
+        if self.player is not None:
+            self.player.start()
+
+    def _stuck(self) -> NoReturn:
+        """``wandb.init`` does not return, and nothing else can be tried in this process."""
+        self.give_up("wandb.init does not return")
+        end_children()
+        self.leave(Exit.GIVEN_UP)
+
+    def _again_offline(self, reason: str, *options: str) -> None:
+        """wandb can't be asked twice in one process: after a failed ``init`` it hangs. Start over, offline."""
+        say(f"starting over offline: {reason}")
+        end_children()
+        self.run.forget_attempts(online_only=True)
+        self._again("--offline", reason, *options)
+
+    def _again(self, *options: str) -> None:
+        """Become a new process that is still the job's worker and has its socket."""
+        if self.player is not None:
+            self.player.stop()
+        own = Interpreter(sys.executable, "", isolated=bool(sys.flags.isolated))
+        command = start_command(own, self.folder, "--attached", *options)
+        if self._job is None:
+            command.append("--recover")
+        else:
+            self._job.hand_over()
+        os.environ[PATH] = os.pathsep.join(sys.path)
+        tidy_up()
+        os.chdir(self.folder)
+        os.execv(sys.executable, command)
+
+    # -- rows --------------------------------------------------------------------------------------------------
+
+    def follow(self) -> int:
+        """Take rows until the journal ends or the job has gone; returns the exit code of the job."""
+        gone = asked = False
+        idle = 0
+        while True:
+            lines = self.follower.lines(self.taken)
+            for line in lines:
+                if is_row(line):
+                    self.take(line)
+                elif line.startswith(FINISH):
+                    if not self.run.alive():
+                        self._fail("wandb's process has ended")
+                    return number(line)
+                elif line.startswith(FROM):
+                    self._passed = max(self._passed, number(line) - max(self.taken, self.run.skip))
+                    self.taken = max(self.taken, number(line))
+            self._write_mark()
+            if asked and self._job is not None:
+                self._job.acknowledge(self.taken)
+                asked = False
+            if lines:
+                idle = 0
+                continue
+            if gone or time.monotonic() - self._looked > _LOOK_EVERY:
+                self._looked = time.monotonic()
+                if not self.run.alive():
+                    self._fail("wandb's process has ended")
+            if gone:
+                return 1
+            idle += 1
+            if self.follower.waiting():
+                self._remove_files()
+            asked, gone = self._job.wait(_POLL if idle < 50 else _POLL_IDLE) if self._job is not None else (False, True)
+
+    def _remove_files(self) -> None:
+        stored = self.run.rows_on_disk()
+        if self.player is not None and self.player.state == UNPLAYED:
+            self.follower.remove(min(stored, self.player.rows), keep=_V2_SEGMENTS)
+        else:
+            self.follower.remove(stored)
+
+    def take(self, line: bytes) -> None:
+        """Give one row to W&B. A row that is not valid JSON is logged and skipped: nothing else can be done with it."""
+        self.taken += 1
+        try:
+            said = self.run.log(self.taken - 1, line)
+            if said:
+                say(f"row {self.taken}: {said}")
+        except ValueError as error:
+            say(f"row {self.taken}: {error!r}")
+        except Exception as error:
+            self.taken -= 1
+            say(f"row {self.taken + 1}: {error!r}")
+            self._fail("wandb's process has ended" if not self.run.alive() else f"run.log: {_first_line(error)}")
+
+    def _fail(self, why: str, *options: str) -> NoReturn:
+        """wandb's own process has gone (a scheduler's SIGTERM ends it, and not us): go on with another one."""
+        say(why)
+        tries = self.tries + 1 if time.monotonic() - self._began < _SHORT else 1
+        self.mark.state = "failed"
+        if tries <= _MOST_TRIES:
+            self.mark.event = f"{why}; another one goes on from the journal"
+        self._write_mark(force=True)
+        end_children()
+        if tries <= _MOST_TRIES:
+            because = ["--offline", self._reason] if self._reason is not None else []
+            if self.run.home == overflow(self.folder) and "--overflow" not in options:
+                options = (*options, "--overflow")
+            self._again(*because, *options, "--tries", str(tries))
+        self.leave(Exit.LOST_WANDB)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    def close(self, exit_code: int) -> None:
+        """Finish the run and look whether W&B has everything; the answer is in the mark."""
+        if self.player is not None:
+            self.player.job_has_gone()
+        self.mark.state = "finishing"
+        self._write_mark(force=True)
+        missing = self.run.finish(exit_code, self.taken, wandb_api.drain_limit())
+        if self.run.rows_on_disk() < self.taken and self.tries < _MOST_TRIES:
+            self._reason = self._reason or missing  # the server has had its time
+            self._fail(missing, *([] if has_room(self.run.home) else ["--overflow"]))
+        if self._passed > 0 and not missing:
+            missing = f"{self._passed} older rows are in W&B's files only"
+        self.mark.state = "unfinished" if missing else "finished"
+        self.mark.exit_code = exit_code
+        if missing:
+            say(missing)
+            self.mark.notice = f"{missing}; send it with: {self._how_to_send()}"
+        unplayed = self._await_v2()
+        self._write_mark(force=True)
+        if not self.record.keep and not missing and not unplayed:
+            self.remove_journal()
+
+    def _await_v2(self) -> bool:
+        """Wait, bounded, until v2 has heard all calls. True: it has not."""
+        player = self.player
+        if player is None:
+            return False
+        player.join(_V2_LIMIT)
+        self.mark.v2 = player.state
+        if player.state != UNPLAYED:
+            return False
+        player.stop()
+        self.mark.v2 = UNPLAYED
+        text = f"v2 has not heard all calls within {_V2_LIMIT:g} s; to play the rest: {recover_command(self.folder)}"
+        say(text)
+        self.mark.notice = f"{self.mark.notice}; {text}" if self.mark.notice else text
+        return True
+
+    def remove_journal(self) -> None:
+        """Remove the journal of a run that is finished."""
+        for folder in filter(is_own, (self.folder, overflow(self.folder))):
+            if not (folder / "wandb").exists():  # else the run itself had to go there
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _how_to_send(self) -> str:
+        if self.run.rows_on_disk() >= self.taken:
+            return wandb_api.sync_command(self.spec, self.run.folders())
+        return recover_command(self.folder)
+
+    def _write_mark(self, force: bool = False) -> None:
+        passed = time.monotonic() - self._marked
+        if not force and passed < (_MARK_EVERY if self.taken != self.mark.rows else _HEARTBEAT):
+            return
+        self._marked = time.monotonic()
+        self.mark.rows = max(self.taken, self.run.skip)
+        if self.player is not None:
+            self.mark.v2 = self.player.state
+        try:
+            self.mark.write(self.folder)
+        except OSError as error:
+            say(f"mark.json: {error}")
+
+    def give_up(self, why: str, advice: str = "") -> None:
+        """Another worker would do no better: leave the reason in the mark."""
+        say(why)
+        self.mark.state = "failed"
+        before = f"{advice}, then " if advice else ""
+        self.mark.notice = (
+            f"{why}; rows are kept in {self.folder}; send them with: {before}{recover_command(self.folder)}"
+        )
+        with suppress(OSError):
+            self.mark.write(self.folder)
+
+    def play_only(self) -> None:
+        """``WANDB_MODE=disabled``: nobody wants the rows; v2 hears v1's calls all the same."""
+        player = self.player
+        if player is None:
+            return
+        player.start()
+        while player.is_alive() and self._job is not None and not self._job.wait(_POLL)[1]:
+            pass
+        player.job_has_gone()
+        if not self._await_v2():
+            self.remove_journal()
+
+    def leave(self, code: int) -> NoReturn:
+        """End the process. Not an ordinary exit: after trouble with the server wandb's exit handlers may not return."""
+        if self._job is not None:
+            self._job.goodbye(code)
+        os._exit(code)
+
+
+@contextmanager
+def _otherwise(limit: float, do: Callable[..., object], *arguments: object) -> Iterator[None]:
+    """Call ``do``, in a thread of its own, if the block takes longer than ``limit`` seconds."""
+    timer = threading.Timer(limit, do, arguments)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__
+
+
+def _foreign_shim() -> Optional[str]:
+    """The version of this package that the interpreter's own environment has, if it is another one."""
+    if not sys.flags.isolated:
+        return None
+    try:
+        found = metadata.version("one-logger-v1-shim")
+    except metadata.PackageNotFoundError:
+        return None
+    return found if found != VERSION else None
+
+
+def _work(worker: Worker, because: Optional[str]) -> None:
+    """Own the run until it is finished."""
+    if not worker.record.readable:
+        worker.give_up(f"the journal has format {worker.record.format}, which version {VERSION} can not read")
+        worker.leave(Exit.GIVEN_UP)
+    other = _foreign_shim()
+    if other is not None:
+        worker.give_up(f"{sys.executable} has one-logger-v1-shim {other} and the job has {VERSION}",
+                       "python -m one_logger_v1_shim isolate (or install the same version there)")  # fmt: skip
+        worker.leave(Exit.GIVEN_UP)
+    if worker.record.mode == "disabled":
+        worker.play_only()
+        return
+    why = wandb_api.unusable()
+    if why is not None:
+        worker.give_up(why, "python -m one_logger_v1_shim isolate")
+        worker.leave(Exit.GIVEN_UP)
+    worker.open(because)
+    worker.close(worker.follow())
+
+
+def main(arguments: list[str]) -> NoReturn:
+    """Own the run of the journal in FOLDER until it is finished."""
+    parser = argparse.ArgumentParser(prog="worker")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--attached", action="store_true", help="stay this process's child")
+    parser.add_argument("--recover", action="store_true", help="there is no job any more")
+    parser.add_argument("--offline", metavar="REASON", help="do not ask the server")
+    parser.add_argument("--overflow", action="store_true", help="W&B's folder goes to the temp directory")
+    parser.add_argument("--tries", type=int, default=0, help="workers before this one that lived for a short time")
+    parser.add_argument("--directory", help="where v2's exporters are to work")
+    given = parser.parse_args(arguments)
+    block_signals()
+    record = RunRecord.read(given.folder)
+    job = None if given.recover else JobEnd(record.pid, record.started)
+    sys.stdout = sys.stderr = Log()
+    logging.raiseExceptions = False
+    if job is not None:
+        job.hello()
+    code: int = Exit.FAILED
+    try:
+        if not lock(given.folder):
+            say("another process owns this run")
+            code = Exit.NOT_OWNER
+        else:
+            worker = Worker(given.folder, job, given.tries)
+            if given.overflow:
+                with suppress(FileExistsError):
+                    overflow(given.folder).mkdir(mode=0o700)
+                if is_own(overflow(given.folder)):
+                    worker.run.home = overflow(given.folder)
+            where = given.directory or (record.cwd if job is not None else "")
+            with suppress(OSError):
+                os.chdir(where or given.folder)
+            _work(worker, given.offline)
+            code = Exit.DONE
+    except BaseException as error:
+        say(f"the worker ends: {error!r}")
+        with suppress(Exception):
+            end_children()
+    finally:
+        with suppress(Exception):
+            tidy_up()
+        if job is not None:
+            job.goodbye(code)
+        os._exit(code)

@@ -1,0 +1,181 @@
+"""The worker's W&B run: opened or continued, given rows, finished, and looked at: does W&B have everything?"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Optional
+
+from .._journal.destination import RunSpec
+from .._journal.files import overflow
+from .._journal.process_table import is_running
+from .._journal.records import Mark, RunRecord
+from .._variables import seconds
+from . import server, wandb_api
+from .children import children, end_children, say
+from .wandb_file import Scanner, run_files
+
+_ID = re.compile(r"[a-z0-9]{8}")
+_LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
+
+
+class Run:
+    """A run of the id in ``record``, which an earlier worker may have begun.
+
+    Raises:
+        ValueError: the id is none of ours.
+    """
+
+    def __init__(self, spec: RunSpec, folder: Path, record: RunRecord, recovering: bool) -> None:
+        self.spec = spec
+        self.id = record.id
+        if not _ID.fullmatch(self.id):
+            raise ValueError(f"{folder}: run.json has no run id")
+        self._record = record
+        self._overflow = overflow(folder)
+        #: the folder that holds ``wandb/``
+        self.home = folder.parent.parent if folder.parent.name == "wandb" else folder
+        if not recovering and record.base:
+            self.home = Path(record.base)
+        self._began_in = self.home
+        self._elsewhere = record.elsewhere if recovering else []
+        #: rows that W&B has had before
+        self.skip = 0
+        self.url: Optional[str] = None
+        self._run: Any = None
+        self._offline = True
+        self._processes: list[int] = []
+        self._scanners: dict[Path, Scanner] = {}
+
+    def await_older(self, mark: Mark) -> None:
+        """Wait until wandb's process of an earlier worker has gone: it may still be writing rows."""
+        older = []
+        for entry in mark.processes:
+            if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], int) and isinstance(entry[1], str):
+                older.append((entry[0], entry[1]))
+        limit = time.monotonic() + _LEAVE
+        while any(is_running(*one) for one in older) and time.monotonic() < limit:
+            time.sleep(0.05)
+        for pid, began in older:
+            if is_running(pid, began) and "wandb" in _command(pid):
+                say(f"ending wandb's process {pid} of an earlier worker")
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def open(self, offline: bool) -> None:
+        """``wandb.init``, after the rows that W&B has on disk; raises whatever wandb raises."""
+        more: dict[str, Any] = {"program": self._record.program}
+        again = bool(self._files())
+        if again:
+            more["resume"] = "allow"
+        self.forget_attempts()
+        self.skip = self.rows_on_disk()
+        self._offline = offline
+        self._run = wandb_api.init(self.spec, self.id, str(self.home), offline, **more)
+        self.url = getattr(self._run, "url", None)
+        self._processes = children()
+        if again and not offline:
+            # The server may have more than is on disk, and less: what it lacks is sent again.
+            self.skip = max(0, int(getattr(self._run, "starting_step", 0) or 0))
+
+    def log(self, step: int, line: bytes) -> Optional[str]:
+        """Give W&B the row ``step`` (from 0), unless it has it. Returns what had to be repaired."""
+        if step < self.skip:
+            return None
+        row = json.loads(line)
+        if not isinstance(row, dict):
+            raise ValueError("no JSON object")
+        return wandb_api.log(self._run, row, **({"step": step, "commit": True} if self.skip else {}))
+
+    def alive(self) -> bool:
+        """Is wandb's own process there?"""
+        return all(map(is_running, self._processes))
+
+    def _files(self, all_of_them: bool = True) -> list[Path]:
+        more = self._elsewhere if all_of_them else []
+        homes = dict.fromkeys([*more, self._began_in, self.home, self._overflow])
+        return [path for home in homes for path in run_files(home / "wandb", self.id)]
+
+    def began_offline(self) -> bool:
+        """Are there rows in an offline folder? Then the rest follows there: all of it is synced together."""
+        return any(path.parent.name.startswith("offline-") for path in self._files())
+
+    def forget_attempts(self, online_only: bool = False) -> None:
+        """Remove folders of this run that hold no row: of an online run that never came to be, or of a process that
+        was killed before it wrote (wandb writes 32 KiB at a time). The journal has their rows."""
+        for path in self._files(all_of_them=False):
+            if (path.parent.name.startswith("run-") or not online_only) and Scanner(path).advance() == 0:
+                shutil.rmtree(path.parent, ignore_errors=True)
+
+    def folders(self) -> list[str]:
+        """The W&B folders of the run, oldest first."""
+        return [str(path.parent) for path in self._files()] or [wandb_api.run_folder(self._run)]
+
+    def rows_on_disk(self) -> int:
+        """How many rows are whole in W&B's files."""
+        return max(
+            (self._scanners.setdefault(path, Scanner(path)).advance() for path in self._files()),
+            default=0,
+        )
+
+    def finish(self, exit_code: int, rows: int, limit: float) -> str:
+        """``run.finish``, in ``limit`` seconds. Returns what W&B lacks of the first ``rows`` rows; ``""``: nothing."""
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                self._run.finish(exit_code=exit_code)
+                done.set()
+            except Exception as error:
+                say(f"run.finish: {error!r}")
+
+        def teardown() -> None:
+            import wandb
+
+            wandb.teardown()
+
+        _bounded(run, limit)
+        _bounded(teardown, 10.0)  # the run's file is complete on disk when wandb's process has gone
+        end_children(grace=2.0)
+        stored = self.rows_on_disk()
+        if stored < rows:
+            return f"W&B has {stored} of {rows} rows on disk"
+        if self._offline:
+            return ""
+        if not done.is_set():
+            return "the W&B server did not take all rows in time"
+        if self._upload_failed():
+            return "the W&B server refused rows"
+        base_url = server.server(self.spec)
+        key, _ = server.credentials(self.spec, os.environ, base_url)
+        why = server.unreachable(base_url, key, seconds(os.environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
+        return f"W&B's server may not have all rows ({why})" if why else ""
+
+    def _upload_failed(self) -> bool:
+        """Did wandb give the upload up? It says so in its log only, and finishes as if all were well."""
+        try:
+            log = Path(wandb_api.run_folder(self._run)) / "logs" / "debug-internal.log"
+            with log.open("rb") as lines:
+                return any(b"filestream: fatal error" in line for line in lines)
+        except OSError:
+            return False
+
+
+def _bounded(function: Any, limit: float) -> None:
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    thread.join(limit)
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""

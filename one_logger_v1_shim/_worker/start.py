@@ -1,0 +1,48 @@
+"""The first lines of a worker's process: become a grandchild of the job, find our package, and nothing else's.
+
+    PYTHON [-I] start.py ROOT FOLDER [OPTIONS]
+
+ROOT holds the package ``one_logger_v1_shim`` (this version of it, whatever the interpreter has), FOLDER is the journal.
+Run as a file and never imported. Old Pythons have to be able to read it.
+"""
+
+import os
+import sys
+
+TOO_OLD = 86
+
+
+def main():
+    if sys.version_info < (3, 9):  # noqa: UP036
+        sys.stderr.write("Python %s.%s is too old for the worker; expected 3.9\n" % sys.version_info[:2])  # noqa: UP031
+        sys.exit(TOO_OLD)
+    if "--attached" not in sys.argv and os.fork():
+        os._exit(0)
+    root, arguments = sys.argv[1], sys.argv[2:]
+    here = os.path.dirname(os.path.abspath(__file__)) if "__file__" in globals() else ""
+    path = [entry for entry in os.environ.pop("ONE_LOGGER_V1_WORKER_PATH", "").split(os.pathsep) if entry]
+    own = [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
+    sys.path[:] = path + [entry for entry in own if entry not in path]
+    find(root)
+    from one_logger_v1_shim._worker.main import main as work
+
+    work(arguments)
+
+
+def find(root):
+    """Make the package importable, and no other one that lies beside it."""
+    import importlib.util
+
+    folder = os.path.join(root, "one_logger_v1_shim")
+    init = os.path.join(folder, "__init__.py")
+    if not os.path.isfile(init):  # in a zip file
+        sys.path.append(root)
+        return
+    spec = importlib.util.spec_from_file_location("one_logger_v1_shim", init, submodule_search_locations=[folder])
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["one_logger_v1_shim"] = module
+    spec.loader.exec_module(module)
+
+
+if __name__ == "__main__":
+    main()

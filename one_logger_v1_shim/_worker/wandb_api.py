@@ -1,0 +1,169 @@
+"""What is asked of wandb. What a version can do is asked by feature, never by version number."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Optional
+
+from .._journal.destination import FOREIGN, RunSpec
+from .._variables import seconds
+
+# Wanted settings; those that the installed version does not have are left out.
+_SETTINGS: dict[str, Any] = {
+    "silent": True,
+    "quiet": True,
+    "console": "off",
+    "x_disable_stats": True,
+    "_disable_stats": True,  # its name up to wandb 0.18
+    "disable_job_creation": True,
+}
+
+# In the job's own process nothing may wait for long: without these a dead server keeps `finish()` for ever.
+IMPATIENT: dict[str, Any] = {
+    "finish_timeout": 20.0,
+    "x_graphql_retry_max": 1,
+    "x_graphql_timeout_seconds": 5.0,
+    "x_file_stream_retry_max": 2,
+    "x_file_stream_timeout_seconds": 5.0,
+}
+
+
+@contextmanager
+def without(environ: MutableMapping[str, str], *names: str) -> Iterator[None]:
+    """``environ`` without ``names`` for the length of the block."""
+    taken = {name: environ.pop(name) for name in names if name in environ}
+    try:
+        yield
+    finally:
+        environ.update(taken)
+
+
+def init_limit() -> float:
+    """Seconds that ``wandb.init`` may take."""
+    return seconds(os.environ, "ONE_LOGGER_V1_INIT_TIMEOUT")
+
+
+def drain_limit() -> float:
+    """Seconds that ``run.finish`` may take in the worker: uploading what a server has not taken yet."""
+    return seconds(os.environ, "ONE_LOGGER_V1_DRAIN_TIMEOUT")
+
+
+def settings(spec: RunSpec, program: Optional[str] = None, more: Optional[dict[str, Any]] = None) -> Any:
+    """``wandb.Settings`` for our run."""
+    import wandb
+
+    known = known_settings()
+    # wandb is to give up by itself, where it can: it writes its last rows down then
+    wanted = {**_SETTINGS, "init_timeout": init_limit(), "finish_timeout": 0.8 * drain_limit(), **(more or {})}
+    if spec.host:
+        wanted["base_url"] = spec.host
+    if spec.api_key:
+        wanted["api_key"] = spec.api_key
+    if program:
+        wanted["program"] = program
+    return wandb.Settings(**{name: value for name, value in wanted.items() if name in known})
+
+
+def known_settings() -> set[str]:
+    """The names of the settings that the installed wandb has: pydantic's fields, or annotations before wandb 0.19."""
+    import wandb
+
+    known = set(getattr(wandb.Settings, "model_fields", {}))
+    for one in wandb.Settings.__mro__:
+        known.update(vars(one).get("__annotations__", {}))
+    return known
+
+
+def keeps_runs_apart() -> bool:
+    """Can a second run live in this process beside the user's own, by ``reinit="create_new"``?"""
+    import wandb
+
+    fields: dict[str, Any] = getattr(wandb.Settings, "model_fields", {})
+    field = fields.get("reinit")
+    return "create_new" in str(field.annotation if field is not None else "")
+
+
+def unusable() -> Optional[str]:
+    """Why this interpreter's wandb can't be used; None: it can."""
+    try:
+        import wandb
+    except ImportError as error:
+        if error.name == "wandb":
+            return f"wandb is not installed in {sys.executable}"
+        return f"wandb can not be imported in {sys.executable} ({error!r})"
+    except Exception as error:
+        return f"wandb can not be imported in {sys.executable} ({error!r})"
+    if not hasattr(wandb, "init"):  # a folder that happens to be called wandb, W&B's own run folder for example
+        where = [*getattr(wandb, "__path__", []), getattr(wandb, "__file__", None)][0]
+        return f"wandb is not installed in {sys.executable}: {where} is something else"
+    return None
+
+
+def init(spec: RunSpec, run_id: str, folder: str, offline: bool, **more: Any) -> Any:
+    """``wandb.init`` of our run; raises whatever wandb raises."""
+    import wandb
+
+    wanted = settings(spec, more.pop("program", None), more.pop("wanted", None))
+    with without(os.environ, *FOREIGN):
+        return wandb.init(
+            id=run_id,
+            dir=folder,
+            mode="offline" if offline else "online",
+            settings=wanted,
+            **spec.arguments(os.environ),
+            **more,
+        )
+
+
+def run_folder(run: Any) -> str:
+    """The folder of a run that ``wandb sync`` takes."""
+    found = getattr(getattr(run, "settings", None), "sync_dir", None)
+    return os.path.abspath(str(found or os.path.dirname(str(getattr(run, "dir", "")))))
+
+
+def notice(spec: RunSpec, reason: str, folders: Sequence[str]) -> str:
+    """The one line about an offline run: where it is and how to sync it."""
+    where = folders[-1] if len(folders) == 1 else f"{len(folders)} folders, in this order"
+    return f"W&B run is offline ({reason}): {where}; sync it with: {sync_command(spec, folders)}"
+
+
+def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
+    """How to send the run in ``folders`` (a run that went on after a failure has several) to the server."""
+    entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
+    if len(folders) < 2 or not _sync_appends():
+        return f"wandb sync{entity} {shlex.join(folders)}"
+    first, *rest = folders
+    appended = [f"wandb sync --append{entity} {shlex.quote(one)}" for one in rest]
+    return " && ".join([f"wandb sync{entity} {shlex.quote(first)}", *appended])
+
+
+def _sync_appends() -> bool:
+    """Must ``wandb sync`` be told that a folder continues a run? Newer versions see it."""
+    import wandb
+
+    with suppress(OSError, TypeError):
+        return '"--append"' in (Path(str(wandb.__file__)).parent / "cli" / "cli.py").read_text(encoding="utf-8")
+    return False
+
+
+def log(run: Any, row: dict[str, Any], **step: Any) -> Optional[str]:
+    """``run.log(row)``. A row that W&B refuses goes in with its values as text; says so, if that was necessary."""
+    try:
+        run.log(row, **step)
+    except (TypeError, ValueError, OverflowError, UnicodeError) as error:
+        run.log({str(key): _storable(value) for key, value in row.items()}, **step)
+        return f"W&B refused a row ({error!r}); the values that it can not take were logged as text"
+    return None
+
+
+def _storable(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, float, str)):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else repr(value)
+    return repr(value)
