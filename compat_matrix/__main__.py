@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
-from . import plan
-from .environments import ENVIRONMENTS, EnvironmentTrouble
+from .planner import plan
+from .planner.consumers import Consumer, ConsumerError
+from .planner.consumers import load as load_consumers
 
-_COMMANDS = """commands:
-  try SCRIPT [-- ARGS]   run your own program untouched: its v1 calls, its rows, what v1 would have refused
-  verify OLD [NEW]       is the history of a run in W&B what we believe v1 sent? does a dashboard on OLD work on NEW?
-  random                 jobs nobody wrote: the oracle's rows against what W&B stored
-  signatures             does the shim accept every call that anybody is known to make?
-  mutations              break a metric in a copy of the wheel, ten times: is it noticed?
-  bench                  what the shim costs a job, beside what v2 and wandb cost it
-  record [NAME ...]      write the expected rows of programs anew, from the oracle
-  clean                  remove the environments and the report
+#: command -> the module whose ``main(arguments)`` it is, and what it does
+COMMANDS = {
+    "try": ("commands.tryout", "SCRIPT [-- ARGS]: run your own program untouched: its v1 calls, its rows"),
+    "verify": ("verify.command", "OLD [NEW]: is the history of a run in W&B what we believe v1 sent?"),
+    "random": ("random_jobs.command", "jobs nobody wrote: the oracle's rows against what W&B stored"),
+    "signatures": ("signatures.check", "does the shim accept every call that anybody is known to make?"),
+    "mutations": ("commands.mutations", "break a metric in a copy of the wheel, ten times: is it noticed?"),
+    "bench": ("bench.main", "what the shim costs a job, beside what v2 and wandb cost it"),
+    "record": ("commands.record", "[NAME ...]: write the expected rows of programs anew, from the oracle"),
+    "clean": ("", "remove the environments and the report"),
+}
+
+_EPILOG = "commands:\n" + "\n".join(f"  {name:11} {text}" for name, (_, text) in COMMANDS.items())
+_EPILOG += """
 
 Without a command: the whole grid, or the cells that the options choose. The report is written to
 compat_matrix/report/index.html."""
@@ -30,27 +37,20 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given and not given[0].startswith("-"):
         return _command(given[0], given[1:])
-    parser = argparse.ArgumentParser(
-        prog="python -m compat_matrix",
-        description="Legacy v1 programs and recorded v1 jobs, on every Python and wandb that we claim.",
-        epilog=_COMMANDS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--quick", action="store_true", help="the diagonal: each Python once, from old to new wandb")
-    which.add_argument("--here", action="store_true", help="this interpreter and the wandb that it has")
-    which.add_argument("--cell", metavar="NAME", action="append", help="one cell (may be repeated)")
-    parser.add_argument("--list", action="store_true", help="only show the cells")
-    parser.add_argument("--job", metavar="NAME", action="append", help="only jobs whose name contains NAME")
+    parser = _parser()
     options = parser.parse_args(given)
     axes: dict[str, Any] = {}
-    if options.here:
-        cells = plan.here()
-    else:
-        axes = plan.load()
-        cells = plan.diagonal(axes) if options.quick else plan.grid(axes)
+    consumers: dict[str, Consumer] = {}
+    try:
+        if options.here:
+            cells = plan.here()
+        else:
+            axes, consumers = plan.load(), load_consumers()
+            cells = _chosen(options, axes, consumers)
+    except ConsumerError as error:
+        parser.error(str(error))
     if options.cell:
-        every = {cell.name: cell for cell in [*plan.here(), *plan.diagonal(axes), *cells]}
+        every = {cell.name: cell for cell in [*plan.here(), *(plan.diagonal(axes) if axes else ()), *cells]}
         unknown = [name for name in options.cell if name not in every]
         if unknown:
             parser.error(f"no such cell: {', '.join(unknown)}; see --list")
@@ -58,66 +58,87 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     if options.list:
         print(*(cell.name for cell in cells), sep="\n")
         return 0
-    return _run(cells, axes, options.job)
+    return _run(cells, axes, consumers, options.job)
 
 
-def _run(cells: Sequence[plan.Cell], axes: dict[str, Any], only: Optional[Sequence[str]]) -> int:
-    from . import report
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m compat_matrix",
+        description="Legacy v1 programs and recorded v1 jobs, on every Python and wandb that we claim.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--quick", action="store_true", help="the diagonal: each Python once, from old to new wandb")
+    which.add_argument("--here", action="store_true", help="this interpreter and the wandb that it has")
+    which.add_argument(
+        "--environments",
+        metavar="NAME",
+        nargs="*",
+        help="the consumers' pinned environments and bare interpreters; only those of the named consumers",
+    )
+    which.add_argument("--cell", metavar="NAME", action="append", help="one cell (may be repeated)")
+    parser.add_argument("--list", action="store_true", help="only show the cells")
+    parser.add_argument("--job", metavar="NAME", action="append", help="only jobs whose name contains NAME")
+    return parser
+
+
+def _chosen(options: argparse.Namespace, axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> list[plan.Cell]:
+    if options.quick:
+        return [*plan.diagonal(axes), *plan.quick_environments(axes, consumers)]
+    beside = plan.environments(axes, consumers)
+    if options.environments is None:
+        return [*plan.grid(axes), *beside]
+    unknown = [name for name in options.environments if name not in (*consumers, plan.BARE)]
+    if unknown:
+        known = ", ".join([*consumers, plan.BARE])
+        raise ConsumerError(f"no such environment: {', '.join(unknown)}; expected one of {known}")
+    return [cell for cell in beside if not options.environments or cell.consumer in options.environments]
+
+
+def _run(
+    cells: Sequence[plan.Cell],
+    axes: Mapping[str, Any],
+    consumers: Mapping[str, Consumer],
+    only: Optional[Sequence[str]],
+) -> int:
     from .jobs import all_jobs
-    from .run import Matrix
+    from .reporting import terminal
+    from .runner.installer import EnvironmentTrouble
+    from .runner.matrix import Matrix
 
     jobs = [job for job in all_jobs() if not only or any(part in job.name for part in only)]
     if not jobs:
         print("no job has such a name", file=sys.stderr)
         return 2
     try:
-        reports = Matrix(cells, axes, jobs).run()
+        reports = Matrix(cells, axes, jobs, consumers=consumers).run()
     except EnvironmentTrouble as trouble:
         print(f"the wheel can't be built: {trouble}", file=sys.stderr)
         return 2
-    path = report.write(reports)
-    print(report.table(reports))
+    path = terminal.write(reports)
+    print(terminal.table(reports))
     print(f"report: {path}")
-    return 0 if report.green(reports) else 1
+    return 0 if terminal.green(reports) else 1
 
 
 def _command(name: str, arguments: list[str]) -> int:
-    if name == "try":
-        from . import tryout
-
-        return tryout.main(arguments)
-    if name == "verify":
-        from .verify import command as verify
-
-        return verify.main(arguments)
-    if name == "random":
-        from .random_jobs import command as random_jobs
-
-        return random_jobs.main(arguments)
-    if name == "signatures":
-        from .signatures import check
-
-        return check.main(arguments)
-    if name == "mutations":
-        from . import mutations
-
-        return mutations.main(arguments)
-    if name == "record":
-        from . import record
-
-        return record.main(arguments)
-    if name == "bench":
-        from . import bench
-
-        return bench.main(arguments)
+    if name not in COMMANDS:
+        print(f"unknown command {name!r}\n\n{_EPILOG}", file=sys.stderr)
+        return 2
     if name == "clean":
-        from .report import REPORT
+        return _clean()
+    code: int = importlib.import_module(f".{COMMANDS[name][0]}", __package__).main(arguments)
+    return code
 
-        for folder in (ENVIRONMENTS, REPORT):
-            shutil.rmtree(folder, ignore_errors=True)
-        return 0
-    print(f"unknown command {name!r}\n\n{_COMMANDS}", file=sys.stderr)
-    return 2
+
+def _clean() -> int:
+    from .reporting.terminal import REPORT
+    from .runner.installer import ENVIRONMENTS
+
+    for folder in (ENVIRONMENTS, REPORT):
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 if __name__ == "__main__":

@@ -330,7 +330,7 @@ def test_metadata_may_be_a_callable_as_in_v1(clock: Clock) -> None:
     spy = CoreSpy()
     utils_on(spy, {**CONFIG, "metadata": lambda: {"model": "gpt"}})
     assert spy.rows()[0]["model"] == "gpt"
-    with pytest.raises(ValueError, match="Metadata overlap found with keys: {'world_size'}"):
+    with pytest.raises(ValueError, match=r"Metadata overlap found with keys: \{'world_size'\}"):
         utils_on(CoreSpy(), {**CONFIG, "metadata": lambda: {"world_size": 1}})
     with pytest.raises(ValueError, match=r"metadata=\[1\] \(list\); expected a dict of metric names and values"):
         utils_on(CoreSpy(), {**CONFIG, "metadata": lambda: [1]})

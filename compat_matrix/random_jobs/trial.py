@@ -19,9 +19,9 @@ from types import TracebackType
 from typing import Any, Optional
 
 from ..compare import Difference, ExpectedRun, compare_runs, events_of
-from ..execute import INSIDE, Bench, _raised, _untidy, job_environment, stored_runs
 from ..jobs import HOME, Job
-from ..plan import Cell
+from ..planner.plan import Cell
+from ..runner.execute import INSIDE, Bench, _raised, _untidy, job_environment, stored_runs
 
 ORACLE = HOME / "oracle"
 _LIMIT = 120.0  # seconds for one job

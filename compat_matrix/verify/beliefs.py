@@ -1,7 +1,7 @@
 """What we believe about each metric of v1: a table of names, units, types, growth and relations.
 
 Names and units of what ``OneLoggerUtils`` sent come from the package's own table (``_v1/metrics.py``); what only
-Megatron-LM or another version of v1 sent stands here. Which metrics stand in one row, and in which order: :mod:`.row_kinds`.
+Megatron-LM or another version of v1 sent stands here. Which metrics stand in one row: :mod:`.row_kinds`.
 """
 
 from __future__ import annotations

@@ -59,5 +59,5 @@ def shown(value: Any) -> str:
 
 
 def accused(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that v1, as we believe it to be, can not have sent, or is not known to have sent; metadata is the user's."""
+    """Those that v1, as we believe it to be, can not have sent, or is not known to have sent. Not the metadata."""
     return [one for one in findings if one.weight == CONTRADICTS or (one.weight == UNKNOWN and one.kind != METADATA)]

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from compat_matrix import bench
-from compat_matrix.bench_process import BenchError
-from compat_matrix.bench_table import Row
+from compat_matrix.bench import main as bench
+from compat_matrix.bench.process import BenchError
+from compat_matrix.bench.table import Row
 
 PARTS = {
     "callbacks": 4,

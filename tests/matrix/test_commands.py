@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from compat_matrix.commands.mutations import MUTATIONS, Mutation, mutate
 from compat_matrix.jobs import PROGRAMS
-from compat_matrix.mutations import MUTATIONS, Mutation, mutate
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "one_logger_v1_shim"
@@ -103,8 +103,9 @@ def test_there_are_ten_mutations_of_several_kinds() -> None:
 def test_an_interrupted_run_leaves_a_report(tmp_path: Path) -> None:
     code = (  # tests in the background of a shell ignore Ctrl-C, and so would it
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-        "import sys; from pathlib import Path; from compat_matrix import report, __main__ as m;"
-        f"report.write = lambda reports, w=report.write: w(reports, Path({str(tmp_path / 'report')!r}));"
+        "import sys; from pathlib import Path; from compat_matrix import __main__ as m;"
+        "from compat_matrix.reporting import terminal;"
+        f"terminal.write = lambda reports, w=terminal.write: w(reports, Path({str(tmp_path / 'report')!r}));"
         "sys.exit(m.main(['--here', '--job', 'golden']))"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from compat_matrix.jobs import GOLDENS, Job, all_jobs, golden
-from compat_matrix.plan import Cell, here
-from compat_matrix.report import Progress, table
-from compat_matrix.results import FAILED, NOT_RUN, CellReport
-from compat_matrix.run import Matrix
+from compat_matrix.planner.plan import Cell, here
+from compat_matrix.reporting.results import FAILED, NOT_RUN, CellReport
+from compat_matrix.reporting.terminal import Progress, table
+from compat_matrix.runner.matrix import Matrix
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from compat_matrix.commands.record import record
 from compat_matrix.compare import Event, ExpectedRun, compare_run, events_of
 from compat_matrix.jobs import GOLDENS, HOME, PROGRAMS, golden
-from compat_matrix.record import record
 from compat_matrix.wandb_file import StoredRun
 
 REPLAY = """

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from compat_matrix import interpreters, plan
+from compat_matrix.planner import plan
+from compat_matrix.runner import interpreters
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
 
@@ -21,7 +22,7 @@ def test_every_python_meets_every_wandb_that_it_can_install() -> None:
     wanted = {
         (python, wandb)
         for python, (wandb, bound) in itertools.product(axes["python"], axes["wandb"].items())
-        if plan.at_least(python, bound)
+        if plan.supports(bound, python)
     }
     assert offline == wanted
     assert ("3.9", "0.31.0") not in wanted
@@ -35,7 +36,7 @@ def test_every_pair_of_values_occurs() -> None:
         for a, b in itertools.product(axes[one], axes[other]):
             if {one, other} == {"python", "wandb"}:
                 python, wandb = (a, b) if one == "python" else (b, a)
-                if not plan.at_least(python, axes["wandb"][wandb]):
+                if not plan.supports(axes["wandb"][wandb], python):
                     continue
             assert (one, a, other, b) in seen
 
@@ -50,10 +51,10 @@ def test_cells_have_names_of_their_own_and_share_environments() -> None:
 def test_the_diagonal_has_each_python_the_ends_of_wandb_and_each_value_of_the_other_axes() -> None:
     axes = plan.load()
     cells = plan.diagonal(axes)
-    assert {"0.20.1", "newest"} <= {cell.wandb for cell in cells}
+    assert {"0.17.7", "newest"} <= {cell.wandb for cell in cells}
     for axis in ("python", "wrapt", "mode", "delivery", "imports", "wandb_mode"):
         assert {getattr(cell, axis) for cell in cells} == set(axes[axis]), axis
-    assert all(plan.at_least(cell.python, axes["wandb"][cell.wandb]) for cell in cells)
+    assert all(plan.supports(axes["wandb"][cell.wandb], cell.python) for cell in cells)
 
 
 def test_this_interpreter_is_found_only_if_it_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from compat_matrix import results
-from compat_matrix.execute import mistaken
 from compat_matrix.jobs import PROGRAMS, swap_imports, swapped_copy
-from compat_matrix.plan import Cell
-from compat_matrix.report import Progress, green, summary, table, write
-from compat_matrix.results import CellReport, Result, judge
+from compat_matrix.planner.plan import Cell
+from compat_matrix.reporting import results
+from compat_matrix.reporting.results import CellReport, Result, judge
+from compat_matrix.reporting.terminal import Progress, green, summary, table, write
+from compat_matrix.runner.execute import mistaken
 
 
 def reports() -> list[CellReport]:
@@ -96,7 +96,7 @@ def test_known_differences_are_strict(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_known_differences_name_cells_and_jobs_that_exist() -> None:
     from compat_matrix.jobs import all_jobs
-    from compat_matrix.plan import diagonal, grid, here, load
+    from compat_matrix.planner.plan import diagonal, grid, here, load
 
     cells = {cell.name for cell in [*here(), *grid(load()), *diagonal(load())]}
     jobs = {job.name for job in all_jobs()}

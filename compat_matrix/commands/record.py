@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .compare import events_in, events_of
-from .execute import RUN, stored_runs
-from .jobs import HOME, PROGRAMS
+from ..compare import events_in, events_of
+from ..jobs import HOME, PROGRAMS
+from ..runner.execute import RUN, stored_runs
 
 _INSIDE = HOME / "inside"
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-KNOWN = Path(__file__).resolve().parent / "known_differences"
+KNOWN = Path(__file__).resolve().parent.parent / "known_differences"
 
 PASSED, FAILED, NOT_RUN, KNOWN_DIFFERENCE = "passed", "failed", "not run", "known"
 

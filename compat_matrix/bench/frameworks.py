@@ -1,6 +1,6 @@
 """What the hooks cost a framework job: pairs of 40-step CPU runs, with and without them.
 
-    python compat_matrix/bench_frameworks.py [--pairs N] [--framework lightning|huggingface] [--steps N]
+    python compat_matrix/bench/frameworks.py [--pairs N] [--framework lightning|huggingface] [--steps N]
 
 Each round has a bare run, a second bare one (its ratio to the first is the noise), one with the hooks and W&B disabled
 (the callbacks, v1's arithmetic and v2), and one with W&B offline (in addition the journal, and on the other cores the
@@ -23,7 +23,7 @@ import warnings
 from pathlib import Path
 from typing import Any, Callable
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 CONFIG: dict[str, Any] = {
     "enable_for_current_rank": True,

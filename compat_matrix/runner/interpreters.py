@@ -1,4 +1,8 @@
-"""Which Pythons are on this machine? Looked for, never assumed: PATH, pyenv, uv."""
+"""Which Pythons are on this machine? Looked for, never assumed: COMPAT_MATRIX_PYTHONS, pyenv, PATH, uv.
+
+``COMPAT_MATRIX_PYTHONS`` is a list like PATH, of interpreters and of folders that have some: for those that lie in no
+usual place.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
+
+VARIABLE = "COMPAT_MATRIX_PYTHONS"
 
 
 def find(wanted: str) -> Optional[str]:
@@ -19,6 +25,9 @@ def find(wanted: str) -> Optional[str]:
 
 
 def _candidates(wanted: str) -> Iterator[str]:
+    for named in filter(None, os.environ.get(VARIABLE, "").split(os.pathsep)):
+        # as it is written: a virtual environment's python is a link that must not be followed
+        yield str(Path(named).expanduser() / f"python{wanted}" if Path(named).expanduser().is_dir() else named)
     for folder in _pyenv_roots():
         for version in sorted(folder.glob(f"versions/{wanted}.*"), reverse=True):
             yield str(version / "bin" / "python")

@@ -16,17 +16,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Optional
 
-from . import browser, environments, interpreters
-from .environments import Environment, EnvironmentTrouble, requirement
-from .execute import Bench, identify, job_environment, kill_all, mistaken, run_job, stored_runs
-from .jobs import Job, all_jobs
-from .plan import Cell, at_least
-from .report import REPORT, Progress
-from .results import FAILED, NOT_RUN, PASSED, CellReport, Result, judge, known_differences
+from ..compare import Difference
+from ..jobs import Job, all_jobs
+from ..planner.consumers import Consumer
+from ..planner.plan import Cell
+from ..planner.selection import jobs_of
+from ..reporting.results import FAILED, NOT_RUN, PASSED, CellReport, Result, judge, known_differences
+from ..reporting.terminal import REPORT, Progress
+from . import browser, installer
+from .execute import Bench, identify, job_environment, kill_all, mistaken, run_job, spell, stored_runs
+from .installer import EnvironmentTrouble
+from .prepare import IsolateFailed, Prepared, Workshop
 from .server import Server
-
-#: also logged offline and then synced, in the online cells
-SYNCED = ("golden/quickstart", "golden/random_3", "program/megatron", "program/megatron_yaml")
 
 
 class Matrix:
@@ -35,6 +36,7 @@ class Matrix:
     Args:
         cells: what to run.
         axes: ``matrix.toml``; not needed for cells of this interpreter.
+        consumers: the environments by name, for cells that name one.
         jobs: which jobs; all by default.
         wheel: a wheel to test instead of the one built from this tree (for the mutations).
         stop_at_failure: the first failing job says enough.
@@ -48,17 +50,19 @@ class Matrix:
         wheel: Optional[Path] = None,
         progress: Optional[Progress] = None,
         stop_at_failure: bool = False,
+        consumers: Optional[Mapping[str, Consumer]] = None,
     ) -> None:
         self.reports = [CellReport(cell.name) for cell in cells]
         self._cells = list(cells)
         self._axes = axes or {}
+        self._consumers = consumers or {}
         self._jobs = list(all_jobs() if jobs is None else jobs)
         self._wheel = wheel
         self._shim_version: Optional[str] = None
         self._progress = progress or Progress(self.reports)
         self._stop_at_failure = stop_at_failure
-        self._server: Optional[Server] = None
         self._folder = Path(tempfile.mkdtemp(prefix="compat_matrix-"))
+        self._workshop: Optional[Workshop] = None
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
         self._stopped = threading.Event()
         self._futures: list[Future[None]] = []
@@ -67,7 +71,7 @@ class Matrix:
         """Run everything; the reports so far if it is interrupted."""
         own = any(cell.python != "here" for cell in self._cells)
         try:
-            with environments.alone(self._progress.say) if own else contextlib.nullcontext():
+            with installer.alone(self._progress.say) if own else contextlib.nullcontext():
                 self._run()
         except KeyboardInterrupt:
             self._stopped.set()
@@ -77,20 +81,21 @@ class Matrix:
             self._progress.say("interrupted; the report has what is done")
         finally:
             self._pool.shutdown(wait=True)
-            if self._server is not None:
-                self._server.stop()
+            if self._workshop is not None:
+                self._workshop.close()
             shutil.rmtree(self._folder, ignore_errors=True)
         return self.reports
 
     def _run(self) -> None:
         if any(cell.python != "here" for cell in self._cells) and self._wheel is None:
             self._progress.say("building the wheel")
-            self._wheel = environments.build_wheel(self._folder / "wheel")
+            self._wheel = installer.build_wheel(self._folder / "wheel")
         if self._wheel is not None:
             self._shim_version = self._wheel.name.split("-")[1]
+        self._workshop = Workshop(self._axes, self._consumers, self._wheel, self._folder, self._progress.say)
         for cell, report in zip(self._cells, self.reports):
             try:
-                bench = self._prepare(cell, report)
+                bench = self._prepare(cell, report, self._workshop)
             except EnvironmentTrouble as trouble:
                 report.not_run = str(trouble)
                 self._progress.cell_done(report)
@@ -101,8 +106,10 @@ class Matrix:
 
     def _submit(self, bench: Bench, report: CellReport) -> None:
         known = known_differences(bench.cell.name)
-        jobs = self._jobs_of(bench.cell)
-        report.expected = len(jobs) + (bench.server is not None)  # and the page of a run
+        consumer = self._consumers.get(bench.cell.consumer)
+        jobs = jobs_of(bench.cell, self._jobs, consumer)
+        checks = len(report.results)  # of the environment itself
+        report.expected = checks + len(jobs) + (bench.server is not None)  # and the page of a run
         begun: list[float] = []
 
         def one(job: Job) -> None:
@@ -116,19 +123,10 @@ class Matrix:
                 self._progress.job_done(report, result)
                 if result.status == FAILED and self._stop_at_failure:
                     self._stopped.set()
-            if len(report.results) == len(jobs):
+            if len(report.results) == checks + len(jobs):
                 self._finish(bench, report)
 
         self._futures += [self._pool.submit(one, job) for job in jobs]
-
-    def _jobs_of(self, cell: Cell) -> list[Job]:
-        if cell.frameworks:
-            return [job for job in self._jobs if job.needs]
-        readme = [job for job in self._jobs if not job.name.endswith("@readme") or cell.wandb_mode == "offline"]
-        if cell.wandb_mode != "online":
-            return readme
-        synced = [replace(job, name=f"{job.name}@sync") for job in self._jobs if job.name in SYNCED]
-        return [*readme, *synced]
 
     def _finish(self, bench: Bench, report: CellReport) -> None:
         """The last look at a cell: in an online one, the page of a run."""
@@ -153,17 +151,18 @@ class Matrix:
             result.status, result.differences = FAILED, [["page", "shows the run", "yes", str(error)]]
         return result
 
-    # -- environments ------------------------------------------------------------------------------------------
-
-    def _prepare(self, cell: Cell, report: CellReport) -> Bench:
+    def _prepare(self, cell: Cell, report: CellReport, workshop: Workshop) -> Bench:
         """The cell's environment, made and checked. Raises EnvironmentTrouble."""
         folder = self._folder / cell.name
         folder.mkdir()
-        python = sys.executable if cell.python == "here" else self._environment(cell)
-        server = self._serve() if cell.wandb_mode == "online" else None
-        bench = Bench(cell, python, folder, server=server)
+        made = Prepared(sys.executable) if cell.python == "here" else workshop.environment(cell)
+        if made.changed is not None:
+            self._judge_installation(report, made.changed)
+        isolated = self._isolated(report, workshop) if cell.isolated else None
+        server = workshop.server() if cell.wandb_mode == "online" else None
+        bench = Bench(cell, made.python, folder, server=server, isolated=isolated)
         try:
-            report.identity = identify(python, job_environment(bench, self._jobs[0]), folder)
+            report.identity = identify(made.python, job_environment(bench, self._jobs[0]), folder)
         except Exception as error:
             raise EnvironmentTrouble(str(error)) from error
         if report.identity["shim_place"] is None:
@@ -172,36 +171,24 @@ class Matrix:
         if wrong:
             # not "not run": a cell that is not what it says would lend its name to something else
             difference = [["cell", "identity", cell.name, text] for text in wrong]
-            report.results.append(Result(cell.name, "identity", "failed", differences=difference))
+            report.results.append(Result(cell.name, "identity", FAILED, differences=difference))
             raise EnvironmentTrouble("; ".join(wrong))
         return replace(bench, modules=frozenset(report.identity["modules"]))
 
-    def _environment(self, cell: Cell) -> str:
-        interpreter = interpreters.find(cell.python)
-        if interpreter is None:
-            raise EnvironmentTrouble(f"no CPython {cell.python} on this machine")
-        self._progress.say(f"environment {cell.environment}")
-        environment = Environment(cell.environment, interpreter, by_pip=cell.frameworks)
-        wanted = [requirement("wandb", cell.wandb), requirement("wrapt", cell.wrapt)]
-        if cell.frameworks:
-            wanted += self._axes["frameworks"]["requirements"]
-        environment.make(wanted, self._wheel)
-        return str(environment.python)
+    def _isolated(self, report: CellReport, workshop: Workshop) -> str:
+        try:
+            return workshop.isolated()
+        except IsolateFailed as failure:
+            result = Result(report.name, "isolate", FAILED, differences=[["isolate", "command", "works", str(failure)]])
+            report.results.append(result)
+            self._progress.job_done(report, result)
+            raise EnvironmentTrouble(str(failure)) from failure
 
-    def _serve(self) -> Server:
-        if self._server is None:
-            wanted = self._axes["server"]
-            python = next(
-                filter(None, (interpreters.find(v) for v in self._axes["python"] if at_least(v, wanted["python"]))),
-                None,
-            )
-            if python is None:
-                raise EnvironmentTrouble(f"no CPython {wanted['python']} for the server")
-            environment = Environment("server", python)
-            environment.make([wanted["requirement"]], None)
-            executable = str(environment.python.with_name("openwandb"))
-            try:
-                self._server = Server(executable, self._folder / "server")
-            except RuntimeError as error:
-                raise EnvironmentTrouble(str(error)) from error
-        return self._server
+    def _judge_installation(self, report: CellReport, changed: Sequence[Difference]) -> None:
+        """Installing the wheel is a job of its own: it has to leave the environment as it is."""
+        result = Result(report.name, "install", FAILED if changed else PASSED)
+        result.differences = [spell(difference) for difference in changed[:20]]
+        report.results.append(result)
+        self._progress.job_done(report, result)
+        if any(difference.where == "install" for difference in changed):
+            raise EnvironmentTrouble("the wheel could not be installed")

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from .report_html import page
+from .page import page
 from .results import FAILED, KNOWN_DIFFERENCE, NOT_RUN, PASSED, CellReport, Result
 
-REPORT = Path(__file__).resolve().parent / "report"
+REPORT = Path(__file__).resolve().parent.parent / "report"
 
 
 class Progress:

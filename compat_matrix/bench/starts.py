@@ -7,9 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .bench_lanes import CONFIG
-from .bench_process import HangingServer, Lane, timed
-from .bench_table import Row
+from .lanes import CONFIG
+from .process import HangingServer, Lane, timed
+from .table import Row
 
 _TIMED = """
 import json, time

@@ -1,4 +1,7 @@
-"""From the axes to the cells: every Python with every wandb, the other axes rotated so that every pair occurs."""
+"""From the axes to the cells: every Python with every wandb, the other axes rotated so that every pair occurs.
+
+Beside this grid stand the consumers' environments (``consumers.py``) and bare interpreters, see :func:`environments`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MATRIX = Path(__file__).resolve().parent / "matrix.toml"
+from .consumers import Consumer
+
+MATRIX = Path(__file__).resolve().parent.parent / "matrix.toml"
+
+#: the name of cells whose environment has nothing but the interpreter
+BARE = "bare"
+_AXES = ("python", "wandb", "wrapt", "mode", "delivery", "imports", "wandb_mode")
 
 Pair = tuple[str, str, str, str]
 
@@ -26,10 +35,16 @@ class Cell:
     wandb_mode: str
     #: with the training frameworks, and for the programs that need them
     frameworks: bool = False
+    #: a name of ``environments/`` or BARE; then ``wandb`` and ``wrapt`` are what is pinned there
+    consumer: str = ""
+    #: wandb and v2 live in an environment of their own (``isolate``); only our wheel is added to the job's
+    isolated: bool = False
 
     @property
     def name(self) -> str:
         """Also the name of its file of known differences."""
+        if self.consumer:
+            return f"{self.environment}-{self.mode}-{self.imports}-{self.wandb_mode}"
         head = "here" if self.python == "here" else self.environment
         return f"{head}-{self.mode}-{self.delivery}-{self.imports}-{self.wandb_mode}"
 
@@ -37,11 +52,14 @@ class Cell:
     def environment(self) -> str:
         """Cells with the same of these share an environment."""
         more = "-frameworks" if self.frameworks else ""
+        if self.consumer:
+            way = "isolated" if self.isolated else "in_process"
+            return f"{self.consumer}-py{self.python}{more}-{way}"
         return f"py{self.python}-wandb-{self.wandb}-wrapt-{self.wrapt}{more}"
 
     def pairs(self) -> set[Pair]:
         """Every pair of two axes' values that this cell has."""
-        axes = sorted((axis, value) for axis, value in vars(self).items() if isinstance(value, str))
+        axes = [(axis, str(getattr(self, axis))) for axis in sorted(_AXES)]
         return {(*a, *b) for a, b in itertools.combinations(axes, 2)}
 
 
@@ -57,18 +75,16 @@ def load() -> dict[str, Any]:
     return tomllib.loads(MATRIX.read_text(encoding="utf-8"))
 
 
-def at_least(python: str, bound: str) -> bool:
-    """Does this Python satisfy ``>=X.Y``?"""
-    return _number(python) >= _number(bound.lstrip(">="))
+def supports(bound: str, python: str) -> bool:
+    """Is this Python one of ``bound``, for example ``>=3.9,<3.14``?"""
+    from packaging.specifiers import SpecifierSet
 
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(map(int, version.split(".")))
+    return SpecifierSet(bound).contains(python)
 
 
 def grid(axes: Mapping[str, Any]) -> list[Cell]:
     """All cells: each (Python, wandb) offline once; then online and disabled ones until every pair has occurred."""
-    corners = [(p, w) for p in axes["python"] for w, bound in axes["wandb"].items() if at_least(p, bound)]
+    corners = [(p, w) for p in axes["python"] for w, bound in axes["wandb"].items() if supports(bound, p)]
     seen: set[Pair] = set()
     cells: list[Cell] = []
     wrapt: dict[tuple[str, str], str] = {}
@@ -104,14 +120,42 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
     *corners, last = (corner.split("/") for corner in axes["quick"])
     cells = []
     for number, (python, wandb) in enumerate(corners):
-        bits = [axes[axis][number // by % 2] for axis, by in (("wrapt", 1), ("mode", 2), ("delivery", 3))]
+        steps = (("wrapt", 1), ("mode", 2), ("delivery", 3))
+        bits = [axes[axis][number // by % len(axes[axis])] for axis, by in steps]
         imports = axes["imports"][(number + 1) % 2]
         cells.append(Cell(python, wandb, *bits, imports, "offline"))
     python, wandb = last
-    wrapt = axes["wrapt"][len(corners) % 2]
+    wrapt = axes["wrapt"][-1]
     cells.append(Cell(python, wandb, wrapt, "async", "worker", "no-edit", "online"))
     cells.append(Cell(python, wandb, wrapt, "sync", "worker", "swapped", "disabled"))
     return cells
+
+
+def environments(axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> list[Cell]:
+    """The consumers' environments, each in both ways of installing, and a bare interpreter of each Python.
+
+    The in-process way is planned where a file says that it can't be had, too: somebody has to notice when it can.
+    """
+    cells = []
+    turns = itertools.cycle(itertools.product(axes["mode"], axes["imports"]))
+    for name, consumer in consumers.items():
+        for isolated in (True, False):
+            cells.append(_consumer(name, consumer.python, next(turns), isolated))
+        if consumer.frameworks is not None:
+            cells.append(_consumer(name, consumer.frameworks.python, next(turns), True, frameworks=True))
+    cells += [_consumer(BARE, python, next(turns), True) for python in axes["python"]]
+    return cells
+
+
+def quick_environments(axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> list[Cell]:
+    """The few of :func:`environments` that ``--quick`` runs."""
+    wanted = axes["quick_environments"]
+    return [cell for cell in environments(axes, consumers) if cell.environment in wanted]
+
+
+def _consumer(name: str, python: str, turn: tuple[str, str], isolated: bool, frameworks: bool = False) -> Cell:
+    mode, imports = turn
+    return Cell(python, "pinned", "pinned", mode, "worker", imports, "offline", frameworks, name, isolated)
 
 
 def here() -> list[Cell]:

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import environments
-from .jobs import all_jobs
-from .plan import Cell
-from .report import Progress
-from .results import FAILED
-from .run import Matrix
+from ..jobs import all_jobs
+from ..planner.plan import Cell
+from ..reporting.results import FAILED
+from ..reporting.terminal import Progress
+from ..runner import installer
+from ..runner.matrix import Matrix
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     folder = Path(tempfile.mkdtemp(prefix="compat_matrix-mutations-"))
     caught = 0
     try:
-        wheel = environments.build_wheel(folder / "wheel")
+        wheel = installer.build_wheel(folder / "wheel")
         for number, mutation in enumerate(MUTATIONS):
             where = f"{mutation.kind} ({mutation.file}: {mutation.old.splitlines()[0][:50]})"
             try:

@@ -1,8 +1,9 @@
-"""The wheel, built once, and one virtual environment for each combination of Python, wandb and wrapt. Cached."""
+"""The wheel, built once, and one virtual environment for each combination that a cell names. Cached."""
 
 from __future__ import annotations
 
 import contextlib
+import email
 import fcntl
 import hashlib
 import json
@@ -16,10 +17,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Callable, Optional
 
-HOME = Path(__file__).resolve().parent
+HOME = Path(__file__).resolve().parent.parent
 TREE = HOME.parent
 ENVIRONMENTS = HOME / ".envs"
 _STAMP = "compat_matrix.json"
+_ADDED = "compat_matrix-added.json"
 
 
 @contextlib.contextmanager
@@ -58,8 +60,16 @@ def digest(wheel: Path) -> str:
     return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
+def dependencies(wheel: Path) -> list[str]:
+    """What the wheel asks for, as its metadata have it."""
+    with zipfile.ZipFile(wheel) as archive:
+        name = next(entry for entry in archive.namelist() if entry.endswith(".dist-info/METADATA"))
+        metadata = email.message_from_bytes(archive.read(name))
+    return [str(line) for line in metadata.get_all("Requires-Dist", [])]
+
+
 class Environment:
-    """A virtual environment with the wheel and exactly the named versions; made by uv unless it must be pip."""
+    """A virtual environment with exactly the named versions; made by uv where there is one, else by venv and pip."""
 
     _locks: dict[str, threading.Lock] = {}
     _locks_lock = threading.Lock()
@@ -72,22 +82,53 @@ class Environment:
         with self._locks_lock:
             self._lock = self._locks.setdefault(name, threading.Lock())
 
-    def make(self, requirements: Sequence[str], wheel: Optional[Path]) -> None:
-        """Make it, or leave it as it is when it is this already."""
-        wanted = {"interpreter": self.interpreter, "requirements": list(requirements)}
+    def make(self, requirements: Sequence[str], wheel: Optional[Path] = None, forced: Sequence[str] = ()) -> None:
+        """Make it with the wheel's dependencies, or leave it as it is when it is this already.
+
+        Args:
+            requirements: resolved together with the wheel.
+            wheel: ours.
+            forced: requirements that hold whatever the wheel's metadata say. uv can do that; pip can't.
+        """
+        wanted = {
+            "interpreter": self.interpreter,
+            "requirements": [*requirements, *forced],
+            "wheel": dependencies(wheel) if wheel else [],
+        }
         wheel_digest = digest(wheel) if wheel else None
         with self._lock:
             stamp = self._stamp()
             if stamp.get("wanted") != wanted:
                 shutil.rmtree(self.folder, ignore_errors=True)
                 self._create()
-                self._install([*requirements, *([str(wheel)] if wheel else [])])
+                packages = [*requirements, *forced, *([str(wheel)] if wheel else [])]
+                if packages:
+                    self._install([*packages, *self._overrides(forced)])
             elif stamp.get("wheel") == wheel_digest:
                 return
             else:
                 self._install(["--no-deps", "--force-reinstall", str(wheel)])
             text = json.dumps({"wanted": wanted, "wheel": wheel_digest})
             (self.folder / _STAMP).write_text(text, encoding="utf-8")
+
+    def add(self, packages: Mapping[str, str]) -> None:
+        """``pip install --no-deps``: name -> what is installed, and nothing for its sake."""
+        (self.folder / _ADDED).write_text(json.dumps(list(packages)), encoding="utf-8")
+        self._install(["--no-deps", *packages.values()])
+
+    def restore(self) -> None:
+        """Take out what :meth:`add` has put in, in an earlier run as well."""
+        path = self.folder / _ADDED
+        if path.exists():
+            self._pip("uninstall", [*([] if self._uv else ["--yes"]), *json.loads(path.read_text(encoding="utf-8"))])
+            path.unlink()
+
+    def _overrides(self, forced: Sequence[str]) -> list[str]:
+        if not forced or self._uv is None:
+            return []
+        path = self.folder / "overrides.txt"
+        path.write_text("\n".join(forced) + "\n", encoding="utf-8")
+        return ["--overrides", str(path)]
 
     def _stamp(self) -> Mapping[str, object]:
         try:
@@ -103,11 +144,14 @@ class Environment:
             _run([self.interpreter, "-m", "venv", str(self.folder)])
 
     def _install(self, arguments: Sequence[str]) -> None:
+        # modules are compiled now, as pip does: jobs must not take turns at it, nor measure it
+        self._pip("install", [*(["--compile-bytecode"] if self._uv else []), *arguments])
+
+    def _pip(self, command: str, arguments: Sequence[str]) -> None:
         if self._uv:
-            # modules are compiled now: jobs must not take turns at it, nor measure it
-            tool = [self._uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", str(self.python)]
+            tool = [self._uv, "pip", command, "--quiet", "--python", str(self.python)]
         else:
-            tool = [str(self.python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            tool = [str(self.python), "-m", "pip", command, "--quiet", "--disable-pip-version-check"]
         _run([*tool, *arguments])
 
 
@@ -118,6 +162,11 @@ def requirement(package: str, version: str) -> str:
     return f"{package}=={version}" if version.count(".") == 2 else f"{package}=={version}.*"
 
 
+def has_wheels_at_hand() -> bool:
+    """Is uv told of a folder of wheels? Then it takes a CPU build of torch from there, as pip does."""
+    return any(os.environ.get(name) for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"))
+
+
 def _uv() -> Optional[str]:
     beside = Path(sys.executable).with_name("uv")
     return str(beside) if beside.exists() else shutil.which("uv")
@@ -125,6 +174,8 @@ def _uv() -> Optional[str]:
 
 def _run(command: Sequence[str]) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    if "PIP_FIND_LINKS" in environment:  # uv has a variable of its own for it
+        environment.setdefault("UV_FIND_LINKS", environment["PIP_FIND_LINKS"])
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
         lines = (done.stderr or done.stdout).strip().splitlines() or ["(it said nothing)"]

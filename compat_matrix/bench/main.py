@@ -1,4 +1,4 @@
-"""``python -m compat_matrix.bench``: what the shim costs a job, beside what v2 and wandb cost it.
+"""``python -m compat_matrix bench``: what the shim costs a job, beside what v2 and wandb cost it.
 
 A benchmark, not a test: every row of the table is measured in this run together with its peers, who take turns in
 processes of their own; figures are medians over turns, ratios medians of the ratios of each turn.
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import bench_starts, bench_table
-from .bench_process import BenchError, HangingServer, Lane, together
-from .bench_table import Row, us
+from . import starts
+from . import table as table_of
+from .process import BenchError, HangingServer, Lane, together
+from .table import Row, us
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,9 @@ PARTS: dict[str, Callable[[Path, Any], list[Row]]] = {
     "memory": memory,
     "disabled": disabled,
     "rows": rows,
-    "import": bench_starts.imports,
-    "construction": bench_starts.construction,
-    "finish": bench_starts.finish,
+    "import": starts.imports,
+    "construction": starts.construction,
+    "finish": starts.finish,
 }
 
 
@@ -215,8 +216,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     parser.add_argument("--markdown", action="store_true", help="print the table as the README shows it, at the end")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write all figures there")
     options = parser.parse_args(arguments)
-    facts = bench_table.machine()
-    print(f"{bench_table.described(facts)}\n", flush=True)
+    facts = table_of.machine()
+    print(f"{table_of.described(facts)}\n", flush=True)
     table: list[Row] = []
     complete = True
     with tempfile.TemporaryDirectory(prefix="one-logger-bench-", ignore_cleanup_errors=True) as folder:
@@ -230,13 +231,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
                 found = [Row(name, "", note=str(error))]
             table += found
             for row in found:
-                print(bench_table.text(row), flush=True)
+                print(table_of.text(row), flush=True)
     missed = [row.what for row in table if not row.met]
     print(f"\n{len(table) - len(missed)} of {len(table)} met")
     if options.markdown:
-        print(f"\n{bench_table.markdown(table, facts)}")
+        print(f"\n{table_of.markdown(table, facts)}")
     if options.json:
-        options.json.write_text(json.dumps(bench_table.as_json(table, facts), indent=1) + "\n")
+        options.json.write_text(json.dumps(table_of.as_json(table, facts), indent=1) + "\n")
     return 0 if complete else 1
 
 

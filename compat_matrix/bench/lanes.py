@@ -1,4 +1,4 @@
-"""A lane of the benchmark: ``python -m compat_matrix.bench_lanes KIND OPTIONS``.
+"""A lane of the benchmark: ``python -m compat_matrix.bench.lanes KIND OPTIONS``.
 
 Reads one JSON command a line (``{"do": NAME, ...}``) and answers each with one line of JSON. Times are microseconds.
 """
@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from .bench_meters import interruptions, p999, rss
+from .meters import interruptions, p999, rss
 
 _CHUNK = 10  # pairs between two readings of the clock
 
@@ -111,7 +111,7 @@ class V2(Lane):
         from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
         from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
-        from .bench_null import NullExporter
+        from .null import NullExporter
 
         config = OneLoggerConfig(
             application_name="bench",

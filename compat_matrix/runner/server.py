@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .wandb_file import OWN_KEYS, StoredRun
+from ..wandb_file import OWN_KEYS, StoredRun
 
 #: openwandb's key of a fresh installation
 KEY = "local" + "0" * 40

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from .compare import Difference, compare_runs
-from .jobs import HOME, Job, swapped_copy
-from .plan import Cell
-from .results import FAILED, NOT_RUN, PASSED, Result
+from ..compare import Difference, compare_runs
+from ..jobs import HOME, Job, swapped_copy
+from ..planner.plan import BARE, Cell
+from ..reporting.results import FAILED, NOT_RUN, PASSED, Result
+from ..wandb_file import StoredRun, read
 from .server import Server
-from .wandb_file import StoredRun, read
 
 INSIDE = HOME / "inside"
 #: the no-edit mode
@@ -41,6 +41,8 @@ class Bench:
     folder: Path
     modules: frozenset[str] = frozenset()
     server: Optional[Server] = None
+    #: the interpreter of the isolated environment, in which the worker runs
+    isolated: Optional[str] = None
 
 
 def run_job(bench: Bench, job: Job) -> Result:
@@ -75,12 +77,13 @@ def run_job(bench: Bench, job: Job) -> Result:
         differences, output = [Difference("matrix", type(error).__name__, "no error", str(error))], ""
     result.seconds = time.time() - started
     result.status = FAILED if differences else PASSED
-    result.differences = [_spell(difference) for difference in differences[:20]]
+    result.differences = [spell(difference) for difference in differences[:20]]
     result.output = output[-3000:] if differences else ""
     return result
 
 
-def _spell(difference: Difference) -> list[str]:
+def spell(difference: Difference) -> list[str]:
+    """As a report has it."""
     return [difference.where, difference.metric, repr(difference.v1)[:500], repr(difference.ours)[:500]]
 
 
@@ -96,6 +99,8 @@ def job_environment(bench: Bench, job: Job) -> dict[str, str]:
     home.mkdir(exist_ok=True)
     # W&B keeps settings, keys and caches in the user's home
     environment.update(HOME=str(home), ONE_LOGGER_V1_DELIVERY=cell.delivery, WANDB_MODE=cell.wandb_mode)
+    if bench.isolated is not None:
+        environment["ONE_LOGGER_V1_PYTHON"] = bench.isolated
     if cell.wandb_mode == "online" and bench.server is not None:
         # The question here is what arrives, not how soon: the server shares the machine with the jobs.
         patience = {"ONE_LOGGER_V1_CONNECT_TIMEOUT": "60", "ONE_LOGGER_V1_INIT_TIMEOUT": "60"}
@@ -235,10 +240,12 @@ def mistaken(cell: Cell, identity: Mapping[str, Any], shim: Optional[str]) -> li
     if cell.python != "here":
         for what, named in (("python", cell.python), ("wandb", cell.wandb), ("wrapt", cell.wrapt)):
             real = str(identity[what])
-            if named != "newest" and real != named and not real.startswith(named + "."):
+            if named not in ("newest", "pinned") and real != named and not real.startswith(named + "."):
                 wrong.append(f"{what} is {real}, the cell names {named}")
         if not str(identity["shim_place"]).startswith(str(identity["prefix"])):
             wrong.append(f"the shim comes from {identity['shim_place']}, not from the environment")
+        if cell.consumer == BARE and (identity["wandb"] or identity["v2"]):
+            wrong.append(f"a bare environment has wandb {identity['wandb']} and v2 {identity['v2']}")
     if shim is not None and identity["shim"] != shim:
         wrong.append(f"the shim is {identity['shim']}, the wheel is {shim}")
     if identity["tree"] is not None and cell.python != "here":

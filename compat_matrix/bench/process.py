@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-TREE = Path(__file__).resolve().parent.parent
+TREE = Path(__file__).resolve().parent.parent.parent
 PACKAGE = TREE / "one_logger_v1_shim"
 _OWN = ("WANDB_", "ONE_LOGGER_", "SLURM_", "RANKPULSE_")
 
@@ -46,7 +46,7 @@ _DROPPED = {"PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME", "RANK", "WORLD
 
 
 class Lane:
-    """``python -m compat_matrix.bench_lanes KIND``, and its answers. A context manager: its process ends with it."""
+    """``python -m compat_matrix.bench.lanes KIND``, and its answers. A context manager: its process ends with it."""
 
     def __init__(self, kind: str, base: Path, options: Optional[Mapping[str, Any]] = None, **more: str) -> None:
         self.kind = kind
@@ -55,7 +55,7 @@ class Lane:
         self._log = self.folder / "stderr.txt"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "compat_matrix.bench_lanes", kind, json.dumps(options or {})],
+                [sys.executable, "-m", "compat_matrix.bench.lanes", kind, json.dumps(options or {})],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .compare import BOOKKEEPING, ExpectedRun, compare_runs, events_of
-from .execute import INSIDE, stored_runs
-from .jobs import HOME
+from ..compare import BOOKKEEPING, ExpectedRun, compare_runs, events_of
+from ..jobs import HOME
+from ..runner.execute import INSIDE, stored_runs
 
 _SHOWN = 60
 _USAGE = "usage: python -m compat_matrix try SCRIPT [-- ARGS ...]"

@@ -1,0 +1,1 @@
+"""What the shim costs a job, beside what v2 and wandb cost it. Figures, not verdicts."""

@@ -1,0 +1,1 @@
+"""One module for each small command: ``record``, ``try``, ``mutations``."""
