@@ -203,7 +203,7 @@ class Job:
         return [self.tag(), (ROW, self.training.row())] if due else [self.tag()]
 
     def refuse_batch_end(self, now: float, kwargs: Kwargs) -> None:
-        """Raise for arguments that ``on_train_batch_end`` does not take. v1 stopped the timer first and counted none."""
+        """Raise for arguments that ``on_train_batch_end`` does not take. v1 stopped the timer first, counting none."""
         if self._timer.is_active("train_iterations"):
             self._timer.stop("train_iterations", now)
         check("on_train_batch_end", kwargs)
