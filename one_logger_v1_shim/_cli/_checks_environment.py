@@ -1,146 +1,23 @@
-"""What is installed, which rank this is, who answers to v1's names, and which v2 exporters are in force."""
+"""Which rank this is, who answers to v1's names, and which v2 exporters are in force."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from .._job.environment import PATH, environment
-from .._job.forwarding import decide
-from .._job.interpreter import VARIABLE, Interpreter, find
-from .._journal.destination import RunSpec
-from .._requirements import REQUIREMENTS, Requirement
 from .._variables import switch
-from .._version import VERSION
-from ._findings import ERROR, OK, WARNING, Finding
+from ._findings import OK, WARNING, Finding
 
 _V1_NAMES = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS")
 _EXPORTER_GROUP = "nv_one_logger.exporter_configs"
 _EXPORTER_FILES = tuple(f"one_logger_exporters_config.{kind}" for kind in ("yaml", "yml", "json"))
-
-
-def versions() -> Iterator[Finding]:
-    """Python, this package, and what it needs in the job's process and in the worker's."""
-    python = ".".join(map(str, sys.version_info[:3]))
-    yield Finding(OK, "python", f"{python} ({sys.executable})")
-    yield Finding(OK, "one-logger-v1-shim", f"{VERSION} ({Path(__file__).resolve().parent.parent})")
-    interpreter = find(os.environ)
-    if interpreter is None:
-        advice = f"set {VARIABLE} to a Python that has wandb"
-        yield Finding(ERROR, "worker", "no Python interpreter can be found for it; rows go to the journal only", advice)
-    else:
-        yield Finding(OK, "worker", f"runs on {interpreter.path} ({interpreter.origin})")
-    asked = ask_worker(interpreter) if interpreter is not None else {}
-    for requirement in REQUIREMENTS:
-        here = {} if requirement.worker else ask_here()
-        yield _version(requirement, asked if requirement.worker else here, interpreter)
-    process, why = decide()
-    yield Finding(OK, "v2 hears v1's calls", f"in the {process}'s process: {why}")
-
-
-def _version(requirement: Requirement, found: dict[str, str], interpreter: Optional[Interpreter]) -> Finding:
-    """One dependency, in the process that needs it."""
-    name = requirement.name
-    told = found.get(name, found.get("", "can not be asked"))
-    isolated = requirement.worker and interpreter is not None and interpreter.isolated
-    where = f" in {interpreter.path}" if isolated and interpreter is not None else ""
-    # Without wandb no row reaches W&B; without the others rows do.
-    level = ERROR if name == "wandb" else WARNING
-    advice = f"python -m pip install '{requirement.specifier}', or python -m one_logger_v1_shim isolate"
-    if not told[:1].isdigit():
-        return Finding(level, name, f"{told}{where}", advice)
-    if _release(told) < _release(_LEAST.get(name, requirement.least)) or (
-        requirement.below is not None and _release(told) >= _release(requirement.below)
-    ):
-        return Finding(level, name, f"{told}{where}, expected {requirement.specifier}", advice)
-    return Finding(OK, name, f"{told}{where}")
-
-
-# The worker asks wandb for its features, down to this version, which a plain installation does not bring.
-_LEAST = {"wandb": "0.17.7"}
-
-_ASK_LIMIT = 60.0  # seconds; packages on a slow network file system
-_MODULES = {
-    "wandb": "wandb",
-    "wrapt": "wrapt",
-    "nv-one-logger-core": "nv_one_logger.exporter.export_config_manager",
-    "nv-one-logger-training-telemetry": "nv_one_logger.training_telemetry.api.training_telemetry_provider",
-    "PyYAML": "yaml",
-}
-_ASK = """
-import contextlib, importlib, importlib.metadata as metadata, io, json
-found = {}
-for name, module in %r.items():
-    try:
-        version = metadata.version(name)
-    except Exception:
-        version = ""
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            importlib.import_module(module)
-        found[name] = version or "0 (no version is known)"
-    except BaseException as error:
-        missing = isinstance(error, ModuleNotFoundError) and not version
-        found[name] = "not installed" if missing else "%%s can not be imported (%%s: %%s)" %% (
-            "version " + version if version else "it", type(error).__name__, str(error).strip().split("\\n")[0][:200])
-print(json.dumps(found))
-"""
-
-
-def ask_worker(interpreter: Interpreter) -> dict[str, str]:
-    """Version of each dependency where the worker runs, or why it can't be used there; ``""``: why nobody answers."""
-    names = {one.name: _MODULES[one.name] for one in REQUIREMENTS if one.worker}
-    flags = ["-I"] if interpreter.isolated else []
-    environ = environment(RunSpec(chosen={}, default={}), interpreter)
-    if not interpreter.isolated:
-        environ["PYTHONPATH"] = os.pathsep.join(filter(None, [environ.pop(PATH, "")]))
-    return _ask([interpreter.path, *flags], names, environ)
-
-
-def ask_here() -> dict[str, str]:
-    """The same for what the job's process needs."""
-    names = {one.name: _MODULES[one.name] for one in REQUIREMENTS if not one.worker}
-    return _ask([sys.executable], names, dict(os.environ))
-
-
-def _ask(command: list[str], names: dict[str, str], environ: dict[str, str]) -> dict[str, str]:
-    try:
-        done = subprocess.run(
-            [*command, "-c", _ASK % (names,)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environ,
-            timeout=_ASK_LIMIT,
-            check=False,
-        )
-        found: dict[str, str] = json.loads(done.stdout.decode("utf-8", "replace").splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return {"": f"can not be asked: no answer within {_ASK_LIMIT:g} s"}
-    except OSError as error:
-        return {"": f"can not be asked: {command[0]} can not be started ({error.strerror})"}
-    except (ValueError, IndexError):
-        return {"": f"can not be asked: {command[0]} is no Python that works"}
-    return found
-
-
-def _release(version: str) -> tuple[int, ...]:
-    numbers = []
-    for part in version.split("+")[0].split("."):
-        digits = part[: len(part) - len(part.lstrip("0123456789"))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-        if digits != part:
-            break
-    return tuple(numbers)
 
 
 def rank() -> Iterator[Finding]:

@@ -37,10 +37,13 @@ def main(arguments: Sequence[str]) -> int:
 def findings(offline: bool) -> Iterator[Finding]:
     """All findings; a check that fails itself is one, too, and does not hold up the others."""
     from . import _checks_environment as environment
+    from . import _checks_packages as packages
     from . import _checks_wandb as wandb
 
     checks = [
-        environment.versions,
+        packages.versions,
+        packages.worker,
+        packages.mode,
         environment.rank,
         environment.providers,
         environment.exporters,

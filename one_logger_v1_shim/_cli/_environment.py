@@ -1,0 +1,255 @@
+"""Makes an environment of the worker's own: a virtual environment with wandb and v2, and a mark that says it is whole.
+
+Our own package is not installed there: the worker runs the job's version of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .._job.interpreter import MARKER
+from .._requirements import REQUIREMENTS
+from .._version import VERSION
+
+#: stands in the folder while the environment is being made, locked by who makes it
+BEGUN = "one-logger-isolated.begun"
+
+_OLDEST = (3, 9)
+_CHECK_LIMIT = 120.0  # seconds; the first import of a fresh environment, on a slow file system
+
+_CHECK = """
+import importlib, importlib.metadata as metadata, json, platform, sys
+modules = json.loads(sys.argv[1])
+for module in modules.values():
+    importlib.import_module(module)
+print(json.dumps({"python": platform.python_version(), **{name: metadata.version(name) for name in modules}}))
+"""
+
+# The job's Python, and what would make an installer put packages elsewhere, or take other versions because of the job's
+# environment (NVIDIA's images set PIP_CONSTRAINT, with the pins of the image's own packages).
+_AWAY = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "_CONDA_", "__PYVENV_LAUNCHER__", "LD_", "DYLD_")
+_NOT_FOR_THE_INSTALLER = (
+    *("PIP_CONSTRAINT", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_USER"),
+    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
+)
+
+# The line of pip or uv that names the package, the most telling first.
+_REASONS = (
+    r"No matching distribution found for (\S+)",
+    r"[Ff]ailed to fetch: `?(\S+?)`?$",
+    r"[Ff]ailed to (?:download|build)(?: and build)? (.+)$",
+    r"Because (\S+) was not found",
+    r"[Bb]ecause there are no versions of (\S+)",
+    r"Could not find a version that satisfies the requirement (\S+)",
+)
+
+
+class NotOursError(Exception):
+    """The folder is something else, or another process is at work in it; nothing was touched."""
+
+
+class FailedError(Exception):
+    """The environment can't be made, or does not work; the message says why."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made: ``installed`` has the versions, Python's too; ``seconds`` is how long it took."""
+
+    installed: dict[str, str]
+    seconds: float
+
+
+def is_whole(folder: Path) -> bool:
+    """Has ``isolate`` finished an environment there?"""
+    return (folder / MARKER).is_file()
+
+
+def look(folder: Path) -> dict[str, str]:
+    """The versions in the environment, which must work.
+
+    Raises:
+        FailedError: it does not: it was moved, or its base interpreter is gone.
+    """
+    try:
+        return _check(folder / "bin" / "python")
+    except FailedError as error:
+        raise FailedError(
+            f"{folder} was made here and does not work any more ({error}); remove it, then again"
+        ) from None
+
+
+def make(folder: Path) -> Made:
+    """Make the environment; the mark, without which it does not count, comes last.
+
+    Raises:
+        NotOursError: the folder holds something that ``isolate`` has not begun.
+        FailedError: it could not be made; what was made is removed.
+        OSError: the folder can't be written.
+    """
+    if sys.version_info < _OLDEST:
+        raise FailedError(f"Python {sys.version.split()[0]} is too old; expected 3.9")
+    if not sys.executable:
+        raise FailedError("this program has no Python interpreter of its own (sys.executable is empty)")
+    if os.path.lexists(folder) and not _is_free(folder):
+        raise NotOursError(f"{folder} is there and is no environment that `isolate` has made; it is left as it is")
+    began = time.monotonic()
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    with _begun(folder):
+        try:
+            _clear(folder)
+            found = _fill(folder)
+            _mark(folder, found)
+        except BaseException as error:  # Ctrl-C, too
+            _clear(folder)
+            (folder / BEGUN).unlink()
+            for one in missing:
+                with suppress(OSError):
+                    one.rmdir()
+            if isinstance(error, FailedError):
+                raise FailedError(f"{error}; what was made in {folder} is removed again") from None
+            raise
+    return Made(found, time.monotonic() - began)
+
+
+def _is_free(folder: Path) -> bool:
+    """May the environment be made there? An empty folder, or what an ``isolate`` that was killed has left."""
+    return folder.is_dir() and ((folder / BEGUN).is_file() or not any(folder.iterdir()))
+
+
+@contextmanager
+def _begun(folder: Path) -> Iterator[None]:
+    """The mark that the folder is ours and not whole; its lock ends with this process."""
+    with (folder / BEGUN).open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotOursError(f"another `isolate` is at work in {folder}") from None
+        except OSError:
+            pass  # a file system without locks
+        yield
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an `isolate` has made there, but not the mark that says so."""
+    for one in folder.iterdir():
+        if one.name == BEGUN:
+            continue
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one, ignore_errors=True)
+        else:
+            one.unlink()
+
+
+def _fill(folder: Path) -> dict[str, str]:
+    """A virtual environment and its packages; returns the versions."""
+    wanted = [one.specifier for one in REQUIREMENTS if one.worker]
+    uv = shutil.which("uv")
+    python = str(folder / "bin" / "python")
+    print(f"making {folder} with {'uv' if uv else 'venv and pip'}", flush=True)
+    _run([sys.executable, "-I", "-m", "venv", *(["--without-pip"] if uv else []), str(folder)], folder, "venv")
+    print(f"installing {', '.join(wanted)}", flush=True)
+    if uv:
+        # in the folder: settings of a project in the working directory are not meant for us
+        _run([uv, "pip", "install", "--python", python, *wanted], folder, "a package can not be had")
+    else:
+        pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *wanted]
+        _run(pip, Path.cwd(), "a package can not be had")
+    return _check(folder / "bin" / "python")
+
+
+def _mark(folder: Path, installed: dict[str, str]) -> None:
+    content = {"version": VERSION, "python": installed["python"], "made": time.time(), "installed": installed}
+    partial = folder / f"{MARKER}.partial"
+    partial.write_text(json.dumps(content, indent=2) + "\n")
+    (folder / BEGUN).unlink()
+    os.replace(partial, folder / MARKER)
+
+
+def _run(command: list[str], where: Path, what: str) -> None:
+    """Run a command whose output the user sees; what it says at last is the reason if it fails."""
+    process = subprocess.Popen(
+        command,
+        cwd=where,
+        env=_clean(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    lines = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(f"  {line.rstrip()}", flush=True)
+            lines.append(line.strip())
+        code = process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    if code != 0:
+        raise FailedError(f"{what}: {_reason([line for line in lines if line] or [f'exit code {code}'])}")
+
+
+def _reason(lines: list[str]) -> str:
+    for pattern in _REASONS:
+        for line in lines:
+            if re.search(pattern, line):
+                return line[:300]
+    return lines[-1][:300]
+
+
+def _check(python: Path) -> dict[str, str]:
+    """The versions that the environment has, asked as the worker would run there."""
+    modules = {one.name: one.module for one in REQUIREMENTS if one.worker}
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-c", _CHECK, json.dumps(modules)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_clean(),
+            timeout=_CHECK_LIMIT,
+            check=False,
+        )
+        found: dict[str, str] = json.loads(done.stdout.decode().splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        raise FailedError(f"what is installed can not be imported within {_CHECK_LIMIT:g} s") from None
+    except OSError as error:
+        raise FailedError(f"{python}: {error.strerror}") from None
+    except (ValueError, IndexError):
+        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+        raise FailedError(f"what is installed can not be imported: {last[0]}") from None
+    return found
+
+
+def _clean() -> dict[str, str]:
+    """The environment without what points at the job's own Python.
+
+    An interpreter that a module system has set up may need its ``LD_LIBRARY_PATH`` to start; it keeps it then.
+    """
+    found = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(_AWAY) and key not in _NOT_FOR_THE_INSTALLER
+    }
+    libraries = os.environ.get("LD_LIBRARY_PATH")
+    if (
+        libraries
+        and subprocess.run([sys.executable, "-I", "-c", ""], env=found, capture_output=True, check=False).returncode
+    ):
+        found["LD_LIBRARY_PATH"] = libraries
+    return found
