@@ -42,11 +42,9 @@ def destination(offline: bool) -> Iterator[Finding]:
     else:
         yield Finding(WARNING, "W&B mode", f"WANDB_MODE={asked!r}", "expected online, offline or disabled")
     own, trouble = _default_server()
-    if trouble:
-        yield Finding(ERROR, "wandb", f"can not be imported ({trouble}); rows go to the journal only", "reinstall it")
     server, origin = _server(own)
     if server is None:
-        yield Finding(WARNING, "W&B server", "not known, as wandb can not be asked")
+        yield Finding(WARNING, "W&B server", f"not known, as wandb can not be asked ({trouble})")
     else:
         yield Finding(OK, "W&B server", f"{without_user(server)} ({origin})")
     yield _entity(asked)

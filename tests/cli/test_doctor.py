@@ -213,17 +213,6 @@ def test_leftover_journals(tmp_path: Path) -> None:
     assert running.exists()
 
 
-def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert {found.level for found in _checks_environment.versions()} == {"ok"}
-    needed = {"wrapt": ("99", None), "not-installed-anywhere": ("1", None), "PyYAML": ("1", "2")}
-    monkeypatch.setattr(_checks_environment, "_NEEDED", needed)
-    found = {one.what: (one.level, one.advice) for one in _checks_environment.versions()}
-    assert found["wrapt"] == ("error", "python -m pip install 'wrapt>=99'")
-    assert found["not-installed-anywhere"][0] == "error"
-    assert found["PyYAML"] == ("error", "python -m pip install 'PyYAML>=1,<2'")
-    assert _checks_environment._release("2.3.1rc1") == (2, 3, 1)
-
-
 def test_a_check_that_fails_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setattr(_checks_environment, "_RANK", None)

@@ -1,0 +1,168 @@
+"""What a job in isolated mode logs: the same rows and the same v2 stream as in one process, and nothing is imported."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.delivery import jobs
+from tests.isolated.places import Job
+from tests.support import BOOKKEEPING, GOLDENS, golden, run_command, same, stored_rows
+
+PLAY = Path(__file__).with_name("play.py")
+HIDDEN = BOOKKEEPING | {"app_tag", "app_tag_id", "app_tag_count"}
+
+
+def expected(name: str) -> list[dict[str, Any]]:
+    """The rows that v1 logged."""
+    rows = [emit[1] for one in golden(name)["expect"] for emit in one["emits"] if emit[0] == "log_metrics"]
+    kept = [{key: value for key, value in row.items() if key not in HIDDEN} for row in rows]
+    return [row for row in kept if row]
+
+
+def play(home: Path, python: str, name: str, **env: str) -> list[str]:
+    """Plays a recorded job; returns which packages its process has imported from its environment."""
+    home.mkdir(exist_ok=True)
+    exporters = home / "exporters.json"
+    file = {"class_name": "nv_one_logger.exporter.file_exporter.FileExporter"}
+    exporters.write_text(json.dumps({"exporters": [{**file, "config": {"file_path": str(home / "v2.jsonl")}}]}))
+    told = {"WANDB_MODE": "offline", "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(exporters), **env}
+    done = run_command([python, str(PLAY), str(GOLDENS / f"{name}.json")], home, env=told)
+    assert "Error" not in done.stderr, done.stderr
+    jobs.gone(home)
+    found: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.mark.parametrize("name", ["quickstart", "core_megatron_async"])
+def test_every_row_from_an_environment_with_our_package_alone(name: str, tmp_path: Path, job: Job, python: str) -> None:
+    assert (sorted(job.added)[0].partition("@")[0].partition("=")[0].strip(), len(job.added)) == (
+        "one-logger-v1-shim",
+        1,
+    )
+    assert job.removed == set()
+    before = job.frozen()
+    imported = play(tmp_path, str(job.python), name, ONE_LOGGER_V1_PYTHON=python, PYTHONPATH="")
+    assert imported == ["one_logger_v1_shim"]
+    rows = stored_rows(tmp_path)
+    assert same([{k: v for k, v in row.items()} for row in rows], expected(name))
+    (run,) = jobs.stored(tmp_path)
+    assert run.steps == list(range(len(run.rows)))
+    assert job.frozen() == before
+
+
+def v2_lines(home: Path) -> list[Any]:
+    """What v2's FileExporter has written, without what must differ: ids, the process and the machine."""
+    lines = [json.loads(line) for line in (home / "v2.jsonl").read_text().splitlines()]
+    numbers: dict[str, int] = {}
+
+    def plain(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return {name: plain(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [plain(one) for one in value]
+        # spans are told apart by ids, which are new in each run: the first that is named is number 0 in both
+        return numbers.setdefault(value, len(numbers)) if key in IDS and isinstance(value, str) else value
+
+    return [plain(line) for line in lines]
+
+
+#: differ between two runs of the same program
+IDS = ("id", "parent_span", "parent_span_id", "span_id")
+
+
+@pytest.mark.parametrize("name", ["quickstart", "checkpoint_async_out_of_order", "validation_rounds", "random_3"])
+def test_v2s_file_is_the_same_as_in_the_jobs_process(name: str, tmp_path: Path, python: str) -> None:
+    """The job could import wandb and v2 in both modes: in isolated mode it does not."""
+    inside, isolated = tmp_path / "inside", tmp_path / "isolated"
+    imported = play(inside, sys.executable, name, ONE_LOGGER_V1_FORWARD="job")
+    assert "nv_one_logger" in imported
+    imported = play(isolated, sys.executable, name, ONE_LOGGER_V1_PYTHON=python)
+    assert set(imported) <= {"one_logger_v1_shim"}
+    assert len(v2_lines(inside)) > 10
+    assert v2_lines(isolated) == v2_lines(inside)
+    assert same(stored_rows(isolated), stored_rows(inside))
+    assert same(stored_rows(isolated), expected(name))
+
+
+TRAINING = """
+from one_logger_v1_shim.utils import OneLoggerUtils
+one = OneLoggerUtils(CONFIG)
+one.on_app_start()
+one.on_train_start(train_iterations_start=0, train_samples_start=0)
+def train(count):
+    for _ in range(count):
+        one.on_train_batch_start()
+        one.on_train_batch_end()
+train(20)
+if KILLED:
+    say_so("half")
+    wait_for("go on")
+train(20)
+one.on_validation_start()
+one.on_validation_end()
+say_so("logged")
+if KILLED:
+    wait_for("the end")
+os._exit(1)
+"""
+
+
+def training(home: Path, python: str, killed: bool) -> jobs.Job:
+    from tests.support import CONFIG
+
+    home.mkdir()
+    file = {"class_name": "nv_one_logger.exporter.file_exporter.FileExporter"}
+    exporters = home / "exporters.json"
+    exporters.write_text(json.dumps({"exporters": [{**file, "config": {"file_path": str(home / "v2.jsonl")}}]}))
+    config = {**CONFIG, "one_logger_async": True, "train_iterations_target": 100, "train_samples_target": 800}
+    code = f"CONFIG = {config!r}\nKILLED = {killed}\n{TRAINING}"
+    env = {"ONE_LOGGER_V1_PYTHON": python, "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(exporters)}
+    return jobs.Job(code, home, env)
+
+
+def names(home: Path) -> list[tuple[Any, ...]]:
+    """Types, names and parents of what v2 wrote; times differ between two runs."""
+
+    def words(value: Any, key: str = "") -> Any:
+        if isinstance(value, dict):
+            return tuple((name, words(one, name)) for name, one in sorted(value.items()))
+        return value if isinstance(value, str) and key not in ("session_tag",) else type(value).__name__
+
+    return [words(line) for line in v2_lines(home)]
+
+
+def test_everything_killed_then_recover(tmp_path: Path, python: str) -> None:
+    """All rows once and all of v2's lines once, as if the worker had lived to see the job's end."""
+    import os
+    import signal
+
+    whole = training(tmp_path / "whole", python, killed=False)
+    whole.end()
+    home = tmp_path / "killed"
+    job = training(home, python, killed=True)
+    job.wait_for("half")
+    jobs.until(lambda: (home / "v2.jsonl").exists(), "v2 hears something")
+    worker, service = job.worker(), job.service()
+    os.kill(worker, signal.SIGSTOP)
+    job.go_on("go on")
+    job.wait_for("logged")
+    for pid in (service, worker):
+        os.kill(pid, signal.SIGKILL)
+    os.killpg(job.process.pid, signal.SIGKILL)
+    job.end()
+    assert len((home / "v2.jsonl").read_text().splitlines()) < len(names(tmp_path / "whole"))
+
+    command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
+    done = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python}, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = [step for run in jobs.stored(home) for step in run.steps]
+    assert steps == list(range(len(list(jobs.journal_lines(home)))))
+    assert names(home) == names(tmp_path / "whole")
+    again = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python})
+    assert "1 of 1 runs finished" in again.stdout
+    assert names(home) == names(tmp_path / "whole")
