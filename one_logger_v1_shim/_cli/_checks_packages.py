@@ -27,6 +27,8 @@ _LEAST = {"wandb": "0.17.7"}
 _ASK_LIMIT = 60.0  # seconds; packages on a slow network file system
 _DISTRIBUTION = "one-logger-v1-shim"
 
+_ENDS = "ends the interpreter when it is imported"
+
 # One line of JSON for each package, before and after its import: one that ends the interpreter is known by its name.
 # Old Pythons have to be able to read it.
 _ASK = """
@@ -159,13 +161,13 @@ def ask(python: str, flags: list[str], needed: list[Requirement], environ: dict[
         if "python" not in found:
             return {"": f"does not answer within {_ASK_LIMIT:g} s"}
         late = f"can not be imported within {_ASK_LIMIT:g} s"
-        return {name: late if said.endswith("is imported") else said for name, said in found.items()}
+        return {name: said.replace(_ENDS, late) for name, said in found.items()}
     except (OSError, ValueError) as error:
         return {"": f"can not be started ({getattr(error, 'strerror', None) or error})"}
     found = _heard(done.stdout)
     if "python" not in found:
         return {"": "is no Python that works"}
-    ended = next((name for name, said in found.items() if said.endswith("is imported")), None)
+    ended = next((name for name, said in found.items() if said.endswith(_ENDS)), None)
     if ended is not None:  # the others are still to be asked
         rest = needed[[one.name for one in needed].index(ended) + 1 :]
         found.update({**(ask(python, flags, rest, environ) if rest else {}), ended: found[ended]})
