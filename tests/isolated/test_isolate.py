@@ -36,7 +36,7 @@ def nothing_to_be_had(home: Path) -> dict[str, str]:
     (home / "empty").mkdir(exist_ok=True)
     empty = str(home / "empty")
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": empty, "PIP_NO_CACHE_DIR": "1", "PIP_CONFIG_FILE": os.devnull,
-            "UV_NO_INDEX": "1", "UV_FIND_LINKS": empty, "UV_NO_CACHE": "1"}  # fmt: skip
+            "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0", "UV_NO_CACHE": "1"}  # fmt: skip
 
 
 def test_what_is_in_it(isolated: Path, python: str) -> None:

@@ -157,11 +157,12 @@ def test_everything_killed_then_recover(tmp_path: Path, python: str) -> None:
     assert len((home / "v2.jsonl").read_text().splitlines()) < len(names(tmp_path / "whole"))
 
     command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
-    done = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python}, check=False)
+    told = {"ONE_LOGGER_V1_PYTHON": python, "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(home / "exporters.json")}
+    done = run_command(command, home, env=told, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     steps = [step for run in jobs.stored(home) for step in run.steps]
     assert steps == list(range(len(list(jobs.journal_lines(home)))))
     assert names(home) == names(tmp_path / "whole")
-    again = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python})
+    again = run_command(command, home, env=told)
     assert "1 of 1 runs finished" in again.stdout
     assert names(home) == names(tmp_path / "whole")
