@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Callable, Optional
 
 from .._job.environment import environment, start_command
@@ -37,6 +38,7 @@ _ID = re.compile(r"[a-z0-9]{8}")
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0
 _SYNC_LIMIT = 1800.0
+_EXPORTERS = "ONE_LOGGER_EXPORTER_CONFIG_PATH"
 _LOOK = 0.5  # seconds between two looks at what a worker has done
 
 
@@ -191,7 +193,22 @@ def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterat
         return
     if record.mode == "offline" and not mode(environ):
         environ["WANDB_MODE"] = "offline"
+    if left.unplayed and record.exporters and not environ.get(_EXPORTERS):
+        if _is_safe(Path(record.exporters)):
+            environ[_EXPORTERS] = record.exporters
+        else:
+            name = shown(record.exporters, 300)
+            yield f"v2's export configuration {name} is not used: not there, or not this user's; set {_EXPORTERS}"
     yield from _work(left, interpreter, environ, record, progress)
+
+
+def _is_safe(path: Path) -> bool:
+    """Exporters are classes that are imported: the file that names them must be this user's or root's, and not writable for all."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return False
+    return S_ISREG(found.st_mode) and found.st_uid in (0, os.getuid()) and not found.st_mode & 0o002
 
 
 def _work(

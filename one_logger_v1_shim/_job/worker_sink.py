@@ -76,6 +76,7 @@ class WorkerSink:
             python=interpreter.path if interpreter is not None else "",
             v2=v2,
             v2_values=v2_values,
+            exporters=_exporters(),
         )
         self._journal = begin(spec.folder(os.environ), record)
         if interpreter is not None:
@@ -284,6 +285,12 @@ def _ended(code: int) -> str:
 
 def _count(rows: int) -> str:
     return f"{rows} row" if rows == 1 else f"{rows} rows"
+
+
+def _exporters() -> str:
+    """What v2's export configuration is called, for a `recover` in another shell."""
+    named = os.environ.get("ONE_LOGGER_EXPORTER_CONFIG_PATH", "")
+    return os.path.join(_working_directory(), named) if named else ""
 
 
 def _working_directory() -> str:

@@ -33,6 +33,7 @@ class RunRecord:
         cwd, program: the job's working directory and script.
         python: the interpreter of the worker; v2: ``job``, ``worker`` or ``none``, where v2 hears v1's calls.
         v2_values: v2's configuration (:class:`one_logger_v1_shim.config_adapter.V2Values`), if ``v2`` is ``worker``.
+        exporters: v2's export configuration, an absolute path, if the job's environment named one.
     """
 
     id: str = ""
@@ -54,6 +55,7 @@ class RunRecord:
     python: str = ""
     v2: str = ""
     v2_values: Optional[dict[str, Any]] = None
+    exporters: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:

@@ -157,7 +157,7 @@ def test_everything_killed_then_recover(tmp_path: Path, python: str) -> None:
     assert len((home / "v2.jsonl").read_text().splitlines()) < len(names(tmp_path / "whole"))
 
     command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
-    told = {"ONE_LOGGER_V1_PYTHON": python, "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(home / "exporters.json")}
+    told = {"ONE_LOGGER_V1_PYTHON": python}  # the run knows which exporters v2 had
     done = run_command(command, home, env=told, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     steps = [step for run in jobs.stored(home) for step in run.steps]
@@ -166,3 +166,21 @@ def test_everything_killed_then_recover(tmp_path: Path, python: str) -> None:
     again = run_command(command, home, env=told)
     assert "1 of 1 runs finished" in again.stdout
     assert names(home) == names(tmp_path / "whole")
+
+
+def test_exporters_that_somebody_else_may_write_are_not_loaded(tmp_path: Path, python: str) -> None:
+    home = tmp_path / "home"
+    job = training(home, python, killed=True)
+    job.wait_for("half")
+    jobs.until(lambda: (home / "v2.jsonl").exists(), "v2 hears something")
+    for pid in (job.worker(), job.process.pid):
+        os.kill(pid, signal.SIGKILL)
+    job.end()
+    (home / "v2.jsonl").unlink()
+    (home / "exporters.json").chmod(0o666)
+    command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
+    done = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python}, check=False)
+    assert f"v2's export configuration {home}/exporters.json is not used" in done.stdout
+    assert not (home / "v2.jsonl").exists()
+    steps = [step for run in jobs.stored(home) for step in run.steps]
+    assert steps == list(range(len(list(jobs.journal_lines(home)))))
