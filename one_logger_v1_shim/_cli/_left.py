@@ -203,7 +203,7 @@ def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterat
 
 
 def _is_safe(path: Path) -> bool:
-    """Exporters are classes that are imported: the file that names them must be this user's or root's, and not writable for all."""
+    """Exporters are imported classes: who names them must be this user or root, in a file not writable for all."""
     try:
         found = path.stat()
     except (OSError, ValueError):
