@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from ._copies import reduce
 from ._log import logger, warn_once
 from ._v1.core_config import CoreConfig
 
@@ -142,7 +141,8 @@ class OneLogger:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reduce(self, _silent)
+        # Sent to another process, where it must not log a second time.
+        return (_silent, ())
 
     def _swallow(self, where: str, error: Exception) -> None:
         if not self._no_exception:

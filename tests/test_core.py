@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import logging
+import pickle
 from pathlib import Path
 from typing import Any, Callable
 
@@ -195,3 +197,18 @@ def test_rankpulse_says_once_that_it_collects_nothing(caplog: pytest.LogCaptureF
     rankpulse.start(15, 300, True)
     rankpulse.stop(timeout_seconds=3.0)
     assert len(warnings(caplog)) == 1
+
+
+def test_copies_and_pickles(fresh: Path) -> None:
+    """A trainer copies and pickles what it holds: a copy is the same object, what another process gets is silent."""
+    one = OneLogger({"project": "p", "async": False})
+    assert copy.deepcopy(one) is one
+    assert copy.deepcopy({"held": [one]})["held"][0] is one
+    assert copy.copy(one) is one
+    elsewhere = pickle.loads(pickle.dumps(one))
+    assert type(elsewhere) is OneLogger
+    elsewhere.log_metrics({"i": 1})
+    elsewhere.finish()
+    one.log_metrics({"i": 2})
+    one.finish()
+    assert [row["i"] for row in stored_rows(fresh) if "i" in row] == [2]

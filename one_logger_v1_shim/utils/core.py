@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
-from .._copies import reduce
 from .._log import logger, warn_once
 from .._v1.config import DEFAULTS, V1Config, bad_value
 from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Job
@@ -341,11 +340,8 @@ class OneLoggerUtils(Callbacks):
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return reduce(self, _silent)
-
-
-def _silent() -> OneLoggerUtils:
-    return OneLoggerUtils({})
+        # Sent to another process (spawned workers), where it must not log a second time.
+        return (OneLoggerUtils, ({},))
 
 
 def _default_run_name() -> Optional[str]:

@@ -142,7 +142,8 @@ def test_a_real_run_looks_the_same_from_every_side(
     assert from_wandb == shown(file, capsys)
     assert value(from_wandb, "state") == "finished (exit code 0)"
     # W&B does not keep the order of the keys in a row
-    assert sorted(_same_lines(from_wandb)) == sorted(_same_lines(text))
+    # and does not know where v2 heard of the calls
+    assert sorted(_same_lines(from_wandb)) == sorted(line for line in _same_lines(text) if not line.startswith("v2 "))
 
 
 def test_what_was_rotated_away_comes_from_wandbs_file(

@@ -58,7 +58,8 @@ def as_text(rows: list[dict[str, Any]]) -> list[str]:
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.name)
 def test_files_of_many_versions(path: Path) -> None:
-    assert as_text(quick(path)) == as_text([flat(row) for row in read(path).rows])
+    # up to wandb 0.17 a dict in a row is stored whole, later by its keys
+    assert as_text([flat(row) for row in quick(path)]) == as_text([flat(row) for row in read(path).rows])
     assert rows_at_end(path) == Scanner(path).advance() == len(quick(path))
 
 
