@@ -193,7 +193,8 @@ def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterat
         return
     if record.mode == "offline" and not mode(environ):
         environ["WANDB_MODE"] = "offline"
-    if left.unplayed and record.exporters and not environ.get(_EXPORTERS):
+    plays = record.v2 == "worker" and left.v2 in ("", UNPLAYED)
+    if plays and record.exporters and not environ.get(_EXPORTERS):
         if _is_safe(Path(record.exporters)):
             environ[_EXPORTERS] = record.exporters
         else:
