@@ -47,6 +47,7 @@ class Forward:
         self._exporter = exporter
         self._owned = owned
         self._read = read
+        self._custom = type(recorder).event is not TrainingRecorder.event
         self._dead = False  # in a forked child
         self._clock = Clock()
         self._application: Optional[Span] = None
@@ -58,10 +59,12 @@ class Forward:
     def _heard(self) -> bool:
         """Does anybody but our own exporter, which has its rows by another way, listen to v2?"""
         exporter = self._exporter
-        if exporter is not None and exporter.translates:
-            return True
         found = private.exporters(self._recorder)
-        return found is None or any(one is not exporter for one in found)
+        if found is None or (exporter is not None and exporter.translates):
+            return True
+        if len(found) == 1:  # the usual case, asked at every row
+            return found[0] is not exporter
+        return bool(found)
 
     # -- rows --------------------------------------------------------------------------------------------------
 
@@ -76,7 +79,7 @@ class Forward:
         if self._application is None:
             self.open(at)
         span, recorder = self._application, self._recorder
-        if span is None or not (self._heard() or type(recorder).event is not TrainingRecorder.event):
+        if span is None or not (self._custom or self._heard()):
             return
         # Ours is open as long as the recorder is; an application may stop its own at any time.
         if not self._spans.enabled() or (self._foreign and not private.is_open(recorder, span)):
