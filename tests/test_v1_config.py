@@ -131,7 +131,8 @@ def test_metadata_is_a_dict() -> None:
     with pytest.raises(ValueError, match="metadata") as refused:
         V1Config({"metadata": [1]})
     assert str(refused.value) == (
-        "OneLogger v1 config: metadata=[1] (list); expected a dict of metric names and values"
+        "OneLogger v1 config: metadata=[1] (list); expected a dict of metric names and values, "
+        "or a callable that returns one"
     )
 
 
