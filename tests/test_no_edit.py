@@ -121,3 +121,24 @@ def test_pth_line_does_nothing_unless_asked(tmp_path: Path, monkeypatch: pytest.
     names = "('wandb', 'nv_one_logger', 'wrapt', 'pydantic')"
     heavy = line + f"import sys; import one_logger; print([m for m in {names} if m in sys.modules])"
     assert run_python(heavy, tmp_path, env=ON).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("hook", ["_namespace/one_logger_v1_shim.pth", "_startup/sitecustomize.py"])
+def test_words_that_switch_the_mode_off(hook: str, tmp_path: Path) -> None:
+    """Both hooks are files of their own, read before the package is importable, and know the words of all switches."""
+    from one_logger_v1_shim._variables import OFF, switch
+    from tests.support import ROOT
+
+    off = [*OFF, "False", "NO", "oFF", " off "]
+    assert {"0", "false", "no", "off"} <= set(off)
+    assert not any(switch({"ONE_LOGGER_V1_SHIM": word}, "ONE_LOGGER_V1_SHIM") for word in off)
+    path = ROOT / "one_logger_v1_shim" / hook
+    code = (
+        "import os, sys\n"
+        "def says(word):\n"
+        "    os.environ['ONE_LOGGER_V1_SHIM'] = word\n"
+        f"    exec(compile(open({str(path)!r}).read(), 'hook', 'exec'), {{'__file__': {str(path)!r}}})\n"
+        "    return any(type(finder).__name__ == 'AliasFinder' for finder in sys.meta_path)\n"
+        f"print([says(word) for word in {off!r}], says('yes'))\n"
+    )
+    assert run_python(code, tmp_path).stdout == f"{[False] * len(off)} True\n"
