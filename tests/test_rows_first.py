@@ -15,6 +15,7 @@ from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.core.event import Event
 from nv_one_logger.core.internal.singleton import SingletonMeta
 from nv_one_logger.core.span import Span
+from nv_one_logger.core.time import TracingTimestamp
 from nv_one_logger.recorder.default_recorder import DefaultRecorder, ExportCustomizationMode
 from nv_one_logger.training_telemetry.api import callbacks as v2
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
@@ -184,7 +185,7 @@ class _Customised(TrainingRecorder):
 
     @override
     def event(self, span: Span, event: Event) -> Event:
-        _Customised.seen.append((span.name_str, event.name_str, event.attributes.get(ROW_ATTRIBUTE)))
+        _Customised.seen.append((span.name_str, event.name_str, event.attributes.to_json().get(ROW_ATTRIBUTE)))
         return super().event(span, event)
 
     seen: list[tuple[str, str, Optional[Any]]] = []
@@ -195,7 +196,7 @@ def test_recorder_with_an_event_method_of_its_own_hears_rows(fresh: Path, monkey
     config = v2_config()
     recorder = _Customised(config, [], ExportCustomizationMode.EXPORT_ALL_SPANS, None)
     OneLoggerProvider.instance().configure(config, recorder)
-    recorder.on_app_start()
+    recorder.on_app_start(TracingTimestamp.now())
     core = OneLogger(CORE)
     core.log_metrics({"a": 1})
     core.finish()
@@ -224,6 +225,9 @@ def test_forked_childs_own_logger_has_a_run_of_its_own(
     delivery: str, fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ONE_LOGGER_V1_DELIVERY", delivery)
+    stream = fresh / "stream.jsonl"
+    exporter = {"class_name": "tests.v2_recording.RecordingExporter", "config": {"file_path": str(stream)}}
+    (fresh / "one_logger_exporters_config.json").write_text(json.dumps({"exporters": [exporter]}))
     parents = OneLogger({**CORE, "name": "parent"})
     parents.log_metrics({"a": 1})
 
@@ -250,3 +254,5 @@ def test_forked_childs_own_logger_has_a_run_of_its_own(
     }
     assert not [row for row in runs["parent"].rows if "app_tag" in row]
     assert all(run.exit_code == 0 for run in runs.values())
+    assert [row["a"] for _, row in row_events(stream) if "a" in row] == [1, 4], "the parent's exporter of v2"
+    assert stream.read_text().count('["close"]') == 1
