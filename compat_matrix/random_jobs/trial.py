@@ -21,7 +21,7 @@ from typing import Any, Optional
 from ..compare import Difference, ExpectedRun, compare_runs, events_of
 from ..jobs import HOME, Job
 from ..planner.plan import Cell
-from ..runner.execute import INSIDE, Bench, _raised, _untidy, job_environment, stored_runs
+from ..runner.execute import INSIDE, Bench, job_environment, left_behind, raised_differently, stored_runs
 
 ORACLE = HOME / "oracle"
 _LIMIT = 120.0  # seconds for one job
@@ -156,7 +156,7 @@ class Pool:
         found = [] if code == 0 else [Difference("process", "exit code", 0, code)]
         runs = stored_runs(work)
         if code is not None:
-            found += [*_raised(wanted, out), *_untidy(work, output), *compare_runs(wanted.runs, runs)]
+            found += [*raised_differently(wanted, out), *left_behind(work, output), *compare_runs(wanted.runs, runs)]
         return Trial(job, sum(len(run.rows) for run in runs), found, output), host
 
 

@@ -64,8 +64,8 @@ def run_job(bench: Bench, job: Job) -> Result:
         code, output = run_process(_command(bench, job, work, out), work, environment, _TIMEOUT)
         differences = [] if code == job.exit_code else [Difference("process", "exit code", job.exit_code, code)]
         if code is not None:
-            differences += _raised(job, out) if job.is_golden else []
-            differences += _untidy(work, output)
+            differences += raised_differently(job, out) if job.is_golden else []
+            differences += left_behind(work, output)
             stored = stored_runs(work)
             differences += _stored(bench, job, stored, (started * 1000, time.time() * 1000))
             if job.name.endswith("@readme") and "WANDB_MODE" not in environment and "offline-run" not in output:
@@ -175,7 +175,8 @@ def stored_runs(work: Path, patience: float = 5.0) -> list[StoredRun]:
         time.sleep(0.1)
 
 
-def _raised(job: Job, out: Path) -> list[Difference]:
+def raised_differently(job: Job, out: Path) -> list[Difference]:
+    """Calls of a recorded job that raised what v1 did not, or did not raise what v1 did."""
     if not out.exists():
         return [Difference("job", "calls", len(job.raises), "none: it broke off")]
     results: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))
@@ -187,7 +188,8 @@ def _raised(job: Job, out: Path) -> list[Difference]:
     return found
 
 
-def _untidy(work: Path, output: str) -> list[Difference]:
+def left_behind(work: Path, output: str) -> list[Difference]:
+    """What a job has left in its working directory beside W&B's folder, and tracebacks in its output."""
     found = []
     left = sorted(entry.name for entry in work.iterdir() if entry.name != "wandb")
     if left:

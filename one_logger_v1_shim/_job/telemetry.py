@@ -226,23 +226,20 @@ def attach(
 def _open(spec: RunSpec, asynchronous: bool, values: V2Values, read: Callable[[str], Any]) -> tuple[Rows, Listener]:
     """The run, and who hears v1's calls. Whatever is wrong with v2, the run is opened."""
     rows = offered() or Rows(spec, asynchronous)
-    if forwarding.where() == forwarding.JOB and _forked:
-        # v2's provider and its exporters came with the fork; their files and connections are the parent's
-        rows.open(v2=forwarding.NONE)
-        return rows, Deaf()
     if forwarding.where() == forwarding.JOB:
+        if _forked:
+            # v2's provider and its exporters came with the fork; their files and connections are the parent's
+            return _unheard_by_v2(rows)
         try:
             from .._v2.attach import attach as attach_v2
         except ImportError as error:
-            if forwarding.is_installed():
-                logger.debug("v2 can not be imported in the job's process: %r", error)
+            logger.debug("v2 can not be imported in the job's process: %r", error)
         except Exception as error:
             _without_v2(error)
         else:
             return _in_this_process(attach_v2, rows, values, read)
     if _nobody_would_hear():
-        rows.open(v2=forwarding.NONE)
-        return rows, Deaf()
+        return _unheard_by_v2(rows)
     sink = rows.open(v2=forwarding.WORKER, v2_values=values.to_json())
     return rows, Recorded(sink, read, values.callables)
 
@@ -254,8 +251,12 @@ def _in_this_process(
         return attach_v2(rows, values, read)
     except Exception as error:
         _without_v2(error)
-        rows.open(v2=forwarding.NONE)
-        return rows, Deaf()
+        return _unheard_by_v2(rows)
+
+
+def _unheard_by_v2(rows: Rows) -> tuple[Rows, Listener]:
+    rows.open(v2=forwarding.NONE)
+    return rows, Deaf()
 
 
 def _without_v2(error: Exception) -> None:

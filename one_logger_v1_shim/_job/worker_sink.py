@@ -7,22 +7,19 @@ A row is one ``write`` to the journal; there is no pipe that can fill, no thread
 from __future__ import annotations
 
 import os
-import socket
-import sys
 import threading
 import time
 from typing import Any, Optional
 
-from .._journal.destination import RunSpec, mode, public, settled
-from .._journal.files import new_run_id, recover_command
-from .._journal.process_table import started
-from .._journal.records import FORMAT, Mark, RunRecord
+from .._journal.destination import RunSpec, is_quietly_offline, mode
+from .._journal.files import recover_command
+from .._journal.records import Mark
 from .._log import logger, warn_once
 from .._variables import seconds, switch
-from .._version import VERSION
 from .environment import environment
 from .interpreter import Interpreter
 from .process import Exit, WorkerProcess
+from .record import new_record
 from .writer import begin
 
 _LOOK_EVERY = 5.0  # seconds between looks at the worker, while rows come in
@@ -56,27 +53,13 @@ class WorkerSink:
         self._libraries = False
         self._waits = seconds(os.environ, "ONE_LOGGER_V1_SYNC_TIMEOUT", _FIRST_WAIT)
         self._next_look = time.monotonic() + _LOOK_EVERY
-        asked = mode(os.environ)
-        record = RunRecord(
-            id=new_run_id(),
-            pid=os.getpid(),
-            started=started(os.getpid()),
-            machine=socket.gethostname(),
-            created=time.time(),
-            version=VERSION,
-            format=FORMAT,
+        record = new_record(
+            spec,
             delivery="worker",
-            mode=asked,
-            chosen=public(spec.chosen),
-            default=public(spec.default),
-            settled=settled(os.environ),
-            cwd=_working_directory(),
-            program=sys.argv[0] if sys.argv else "",
-            keep=switch(os.environ, "ONE_LOGGER_V1_JOURNAL") and asked != "disabled",
+            keep=switch(os.environ, "ONE_LOGGER_V1_JOURNAL") and mode(os.environ) != "disabled",
             python=interpreter.path if interpreter is not None else "",
             v2=v2,
             v2_values=v2_values,
-            exporters=_exporters(),
         )
         self._journal = begin(spec.folder(os.environ), record)
         if interpreter is not None:
@@ -142,8 +125,7 @@ class WorkerSink:
             warn_once(f"worker:{mark.processes}", mark.event)
         if mark.notice and mark.notice != self._notice:
             self._notice = mark.notice
-            silent = os.environ.get("WANDB_SILENT", "").lower() in ("1", "true")
-            if not (silent and mode(os.environ) == "offline" and mark.state in ("offline", "finished")):
+            if not (is_quietly_offline(os.environ) and mark.state in ("offline", "finished")):
                 logger.warning("%s", mark.notice)
         if mark.v2 and mark.v2 not in ("played", "unplayed"):
             warn_once("worker:v2", mark.v2)
@@ -285,16 +267,3 @@ def _ended(code: int) -> str:
 
 def _count(rows: int) -> str:
     return f"{rows} row" if rows == 1 else f"{rows} rows"
-
-
-def _exporters() -> str:
-    """What v2's export configuration is called, for a `recover` in another shell."""
-    named = os.environ.get("ONE_LOGGER_EXPORTER_CONFIG_PATH", "")
-    return os.path.join(_working_directory(), named) if named else ""
-
-
-def _working_directory() -> str:
-    try:
-        return os.getcwd()
-    except OSError:  # it was removed
-        return ""

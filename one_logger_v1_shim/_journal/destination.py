@@ -132,6 +132,11 @@ def mode(environ: Mapping[str, str]) -> str:
     return {"dryrun": "offline", "run": "online", "shared": "online"}.get(asked, asked)
 
 
+def is_quietly_offline(environ: Mapping[str, str]) -> bool:
+    """Did the user ask for an offline run and for silence? Then the line that says where it is would be noise."""
+    return mode(environ) == "offline" and environ.get("WANDB_SILENT", "").lower() in ("1", "true")
+
+
 def settled(environ: Mapping[str, str]) -> dict[str, str]:
     """What the environment says about the run's destination, to be written down: no key, no password."""
     found = {name: environ[name] for name in _DESTINATION if environ.get(name)}

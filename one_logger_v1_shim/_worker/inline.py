@@ -8,22 +8,19 @@ from __future__ import annotations
 import atexit
 import json
 import os
-import socket
 import sys
 import threading
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
+from .._job.record import new_record
 from .._job.writer import Journal, begin
-from .._journal.destination import RunSpec, mode, public, settled
-from .._journal.files import new_run_id, recover_command
-from .._journal.process_table import started
-from .._journal.records import FORMAT, Mark, RunRecord
+from .._journal.destination import RunSpec, is_quietly_offline
+from .._journal.files import recover_command
+from .._journal.records import Mark, RunRecord
 from .._log import logger, warn_once
 from .._variables import switch
-from .._version import VERSION
 from . import server, wandb_api
 
 
@@ -44,10 +41,10 @@ class InlineSink:
         self._finished = False
         self._run: Any = None
         self._journal: Optional[Journal] = None
-        run_id = new_run_id()
+        record = new_record(spec, delivery="inline", keep=True, python=sys.executable, v2="job")
         base = spec.folder(os.environ)
         if switch(os.environ, "ONE_LOGGER_V1_JOURNAL"):
-            self._journal = _begin(base, run_id, spec)
+            self._journal = _begin(base, record)
         home = base
         if self._journal is not None and self._journal.folder.parent != base / "wandb":
             home = self._journal.folder  # the base can't be written
@@ -56,12 +53,12 @@ class InlineSink:
         except Exception as error:
             reason = type(error).__name__
         try:
-            self._run = self._open(spec, run_id, str(home), reason is not None)
+            self._run = self._open(spec, record.id, str(home), reason is not None)
         except Exception as error:
             if reason is None:
                 reason = f"{type(error).__name__} when it was opened online"
                 with suppress(Exception):
-                    self._run = self._open(spec, run_id, str(home), True)
+                    self._run = self._open(spec, record.id, str(home), True)
             if self._run is None:
                 warn_once("inline:open", f"no W&B run could be opened: {error!r}; {self._left()}")
                 return
@@ -69,8 +66,7 @@ class InlineSink:
         atexit.register(self._at_exit)
         if reason is not None:
             self._mark("offline")
-            silent = os.environ.get("WANDB_SILENT", "").lower() in ("1", "true")
-            if not (silent and mode(os.environ) == "offline"):
+            if not is_quietly_offline(os.environ):
                 logger.warning(wandb_api.notice(spec, reason, [wandb_api.run_folder(self._run)]))
 
     def _open(self, spec: RunSpec, run_id: str, home: str, offline: bool) -> Any:
@@ -154,23 +150,7 @@ class InlineSink:
         return f"rows are kept in {folder}; send them with: {recover_command(folder)}"
 
 
-def _begin(base: Path, run_id: str, spec: RunSpec) -> Optional[Journal]:
-    record = RunRecord(
-        id=run_id,
-        pid=os.getpid(),
-        started=started(os.getpid()),
-        machine=socket.gethostname(),
-        created=time.time(),
-        version=VERSION,
-        format=FORMAT,
-        delivery="inline",
-        mode=mode(os.environ),
-        chosen=public(spec.chosen),
-        default=public(spec.default),
-        settled=settled(os.environ),
-        python=sys.executable,
-        v2="job",
-    )
+def _begin(base: Path, record: RunRecord) -> Optional[Journal]:
     try:
         return begin(base, record, followed=False)
     except OSError as error:

@@ -1,0 +1,55 @@
+"""What a new run's ``run.json`` says, for a run with a worker and for one in the job's process alike."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from typing import Any, Optional
+
+from .._journal.destination import RunSpec, mode, public, settled
+from .._journal.files import new_run_id
+from .._journal.process_table import started
+from .._journal.records import FORMAT, RunRecord
+from .._version import VERSION
+
+
+def new_record(
+    spec: RunSpec, *, delivery: str, keep: bool, python: str, v2: str, v2_values: Optional[dict[str, Any]] = None
+) -> RunRecord:
+    """The record of a run that begins now in this process; the arguments are fields of :class:`RunRecord`."""
+    return RunRecord(
+        id=new_run_id(),
+        pid=os.getpid(),
+        started=started(os.getpid()),
+        machine=socket.gethostname(),
+        created=time.time(),
+        version=VERSION,
+        format=FORMAT,
+        delivery=delivery,
+        mode=mode(os.environ),
+        chosen=public(spec.chosen),
+        default=public(spec.default),
+        settled=settled(os.environ),
+        cwd=_working_directory(),
+        program=sys.argv[0] if sys.argv else "",
+        keep=keep,
+        python=python,
+        v2=v2,
+        v2_values=v2_values,
+        exporters=_exporters(),
+    )
+
+
+def _exporters() -> str:
+    """What v2's export configuration is called, for a `recover` in another shell."""
+    named = os.environ.get("ONE_LOGGER_EXPORTER_CONFIG_PATH", "")
+    return os.path.join(_working_directory(), named) if named else ""
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return ""
