@@ -156,7 +156,7 @@ class AttemptRows:
         if spent is None:
             return
         last = self.progress.last
-        if last is not None and (end < last.iterations or spent < last.spent):
+        if spent < (last.spent if last is not None else 0) or (last is not None and end < last.iterations):
             self._problem("train_iterations_end or train_iterations_time_total goes back; those rows are left out")
             return
         if self.start is None and done is not None:
@@ -239,7 +239,9 @@ class AttemptRows:
         if end is None:
             return
         self.productive_end = end if self.productive_end is None else max(self.productive_end, end)
-        if spent is not None:
+        if spent is not None and spent < 0:
+            self._problem(f"{m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE} is negative; it is left out")
+        elif spent is not None:
             self.progress.add_save(Point(end, spent, at))
 
     # -- doubts ------------------------------------------------------------------------------------------------

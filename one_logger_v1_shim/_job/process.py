@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from contextlib import contextmanager, suppress
 from enum import IntEnum
@@ -20,13 +21,15 @@ from .environment import environment, start_command
 from .interpreter import Interpreter
 
 try:  # eventlet and gevent replace the one in `socket` by one that waits in their own way
-    from _socket import AF_UNIX, MSG_DONTWAIT, SHUT_WR, SOCK_STREAM, socketpair
-    from _socket import socket as Socket
+    import _socket
 except ImportError:  # pragma: no cover
-    from socket import AF_UNIX, MSG_DONTWAIT, SHUT_WR, SOCK_STREAM, socketpair
-    from socket import socket as Socket  # type: ignore[assignment]
+    import socket as _socket  # type: ignore[no-redef]
 
 __all__ = ["Exit", "WorkerProcess", "environment"]
+
+#: a job may let SIGPIPE end it, and the worker may have died a moment ago
+_NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)
+_SO_NOSIGPIPE = 0x1022  # macOS says it once for the socket; Python has no name for it
 
 _MESSAGE = 9  # bytes: a letter and a number
 
@@ -69,7 +72,9 @@ class WorkerProcess:
         self._heard = b""
         self._inode: Optional[int] = None
         self._descriptor = -1
-        ours, theirs = socketpair()
+        ours, theirs = _socket.socketpair()
+        if sys.platform == "darwin":  # pragma: no cover
+            ours.setsockopt(_socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
         self._descriptor = ours.detach()
         log = -1
         try:
@@ -136,7 +141,7 @@ class WorkerProcess:
         """Ask how far it is. False: it has gone."""
         try:
             with self._socket() as peer:
-                peer.send(b"s", MSG_DONTWAIT)
+                peer.send(b"s", _socket.MSG_DONTWAIT | _NO_SIGNAL)
         except BlockingIOError:  # it is not listening; there is room for many questions
             return True
         except OSError:
@@ -178,7 +183,7 @@ class WorkerProcess:
     def _socket(self) -> Any:
         if not self._is_ours():
             raise OSError(9, "the job has closed it")
-        peer = Socket(AF_UNIX, SOCK_STREAM, 0, self._descriptor)
+        peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self._descriptor)
         try:
             yield peer
         finally:
@@ -187,7 +192,7 @@ class WorkerProcess:
     def hang_up(self) -> None:
         """End of file for the worker, also where a forked child holds the socket: nothing more is asked."""
         with suppress(OSError), self._socket() as peer:
-            peer.shutdown(SHUT_WR)
+            peer.shutdown(_socket.SHUT_WR)
 
     def close(self) -> None:
         """Give the socket back."""
