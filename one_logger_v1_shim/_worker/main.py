@@ -96,7 +96,8 @@ class Worker:
 
     def open(self, offline_because: Optional[str]) -> None:
         """Open the run: online if W&B can, else offline, with the one line that says so."""
-        reason = self._ask_settings()
+        with _otherwise(3 * wandb_api.init_limit(), self._stuck):  # older ones start a process for that
+            reason = self._ask_settings()
         reason = "; ".join(filter(None, (offline_because, reason))) or None
         if reason is None and self._settings is not None:
             reason = server.why_offline(self.spec, self._settings, os.environ)

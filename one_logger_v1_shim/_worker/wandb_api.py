@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from .._journal.destination import RunSpec
 from .._variables import seconds
+from .settings import resumes
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
@@ -115,8 +116,7 @@ def init(spec: RunSpec, run_id: str, folder: str, offline: bool, **more: Any) ->
     import wandb
 
     wanted = settings(spec, more.pop("program", None), more.pop("wanted", None))
-    if "resume" not in more and getattr(wandb.setup().settings, "resume", None):
-        # A settings file says `resume = auto`: the user's next run would resume ours.
+    if "resume" not in more and resumes():
         more["resume"] = "allow"
     return wandb.init(
         id=run_id,

@@ -23,6 +23,7 @@ print("done")
 """
 ALL = list(range(ROWS))
 Environment = dict[str, Optional[str]]
+HEADERS: Environment = {"WANDB_X_EXTRA_HTTP_HEADERS": '{"X-Gate": "open"}'}
 ONLINE: Environment = {"WANDB_MODE": None, "WANDB_ENTITY": "team", "WANDB_API_KEY": KEY}
 
 #: what wandb refuses -> the name that the line must say
@@ -47,11 +48,15 @@ def refused(environ: Environment) -> Callable[[Path], tuple[jobs.Result, bool]]:
     def scenario(home: Path) -> tuple[jobs.Result, bool]:
         wanted: Environment = {"WANDB_MODE": "offline", "WANDB_API_KEY": KEY, **environ}
         home.mkdir(parents=True)
-        code = "import wandb; wandb.setup()"
-        plain = subprocess.run([sys.executable, "-c", code], env=full(home, wanted), cwd=home, capture_output=True)
-        return jobs.run(JOB, home, wanted), plain.returncode != 0
+        return jobs.run(JOB, home, wanted), plain_raises(home, wanted)
 
     return scenario
+
+
+def plain_raises(home: Path, environ: Environment) -> bool:
+    code = "import wandb; wandb.setup()"
+    done = subprocess.run([sys.executable, "-c", code], env=full(home, environ), cwd=home, capture_output=True)
+    return done.returncode != 0
 
 
 def full(home: Path, environ: Environment) -> dict[str, str]:
@@ -118,9 +123,7 @@ REACHED: dict[str, Callable[[Path], tuple[jobs.Result, Server]]] = {
         home, {}, prepare=lambda _, server: {"WANDB_BASE_URL": "http://wandb.invalid", "WANDB_HTTP_PROXY": server.url}
     ),
     "a proxy in the settings file": lambda home: online(home, {}, prepare=proxy_in_file),
-    "a gateway that wants a header": lambda home: online(
-        home, {"WANDB_X_EXTRA_HTTP_HEADERS": '{"X-Gate": "open"}'}, wants=("X-Gate", "open")
-    ),
+    "a gateway that wants a header": lambda home: online(home, HEADERS, wants=("X-Gate", "open")),
     "key and server in the settings file": lambda home: online(home, {}, prepare=key_in_file),
 }
 
@@ -215,7 +218,11 @@ def test_a_settings_file_says_no_upload(name: str, outcome: Callable[[str], Any]
 @pytest.mark.parametrize("name", REACHED)
 def test_whoever_wandb_reaches_we_reach(name: str, outcome: Callable[[str], Any]) -> None:
     result, server = outcome(name)
-    assert (result.code, result.out, result.lines) == (0, "done\n", [])
+    assert (result.code, result.out) == (0, "done\n")
+    if name == "a gateway that wants a header" and plain_raises(result.home, HEADERS):  # up to wandb 0.21
+        assert "WANDB_X_EXTRA_HTTP_HEADERS is refused by wandb" in result.err
+        return
+    assert result.lines == []
     assert [server.rows[step]["i"] for step in sorted(server.rows)] == ALL
 
 
