@@ -125,7 +125,7 @@ def _key(server: str) -> tuple[Optional[str], str]:
     """The key, and where it is from; "" when there are no credentials."""
     in_file, path = setting(os.environ, "api_key")
     key, known = credentials(os.environ.get("WANDB_API_KEY") or in_file, os.environ, server)
-    if not known:
+    if not known or not (key or os.environ.get("WANDB_IDENTITY_TOKEN_FILE")):
         return None, ""
     if os.environ.get("WANDB_API_KEY"):
         return key, "WANDB_API_KEY"

@@ -94,11 +94,12 @@ def online(
     home: Path,
     environ: Environment,
     mode: str = "ok",
+    refusal: str = "403",
     wants: Optional[tuple[str, str]] = None,
     prepare: Optional[Callable[[Path, Server], Environment]] = None,
 ) -> tuple[jobs.Result, Server]:
     server = Server(mode)
-    server.wants = wants
+    server.wants, server.refusal = wants, refusal
     try:
         home.mkdir(parents=True, exist_ok=True)
         more = prepare(home, server) if prepare is not None else {}
@@ -171,6 +172,13 @@ def resume_in_file(home: Path) -> tuple[jobs.Result, Server, list[str]]:
     return another({})(home)
 
 
+ENTITY_REFUSALS = ("403", "404", "errors")
+
+
+def documented_entity(refusal: str) -> Callable[[Path], tuple[jobs.Result, Server]]:
+    return lambda home: online(home, {"WANDB_ENTITY": None}, mode="entity:hwinf_dcm", refusal=refusal)
+
+
 SAID = {
     "offline in the folder": ("the folder", "offline"),
     "disabled in the folder": ("the folder", "disabled"),
@@ -184,7 +192,7 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
     **{name: another(environ) for name, environ in OTHERS.items()},
     "a folder .wandb": dot_wandb,
     "resume in the settings file": resume_in_file,
-    "the documented entity": lambda home: online(home, {"WANDB_ENTITY": None}, mode="entity:hwinf_dcm"),
+    **{name: documented_entity(name) for name in ENTITY_REFUSALS},
     "an entity that was chosen": lambda home: online(home, {"WANDB_ENTITY": "others"}, mode="entity:others"),
 }
 
@@ -240,8 +248,9 @@ def test_each_row_once_in_one_run(name: str, outcome: Callable[[str], Any]) -> N
     assert not list(result.home.rglob("wandb-resume.json"))
 
 
-def test_the_account_may_not_write_to_the_documented_entity(outcome: Callable[[str], Any]) -> None:
-    result, server = outcome("the documented entity")
+@pytest.mark.parametrize("name", ENTITY_REFUSALS)
+def test_the_account_may_not_write_to_the_documented_entity(name: str, outcome: Callable[[str], Any]) -> None:
+    result, server = outcome(name)
     assert [server.rows[step]["i"] for step in sorted(server.rows)] == ALL
     assert server.made[-1].get("entity") in (None, "", "team")
     (line,) = result.lines
