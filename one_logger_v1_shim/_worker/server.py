@@ -37,7 +37,7 @@ def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Opti
     key, known = credentials(spec.api_key or found.api_key, environ, base_url)
     if not known:
         return "no API key"
-    return _unreachable(found, base_url, key, environ)
+    return malformed(key) or _unreachable(found, base_url, key, environ)
 
 
 def why_incomplete(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:
@@ -72,6 +72,14 @@ def credentials(key: Optional[str], environ: Mapping[str, str], base_url: str) -
     key = netrc_key(environ, base_url)
     # Under which name wandb looks into the file is not the same in all versions: it may find what we do not.
     return key, key is not None or any(map(os.path.isfile, _netrc_files(environ)))
+
+
+def malformed(key: Optional[str]) -> Optional[str]:
+    """Why no wandb takes this API key, for a server that is asked; None: it may be one. Says nothing of the key."""
+    if not key or key.count(".") == 2:  # a JSON web token
+        return None
+    size = len(key.split("-", 1)[-1])
+    return f"the API key has {size} characters, wandb expects 40 or more" if size < 40 else None
 
 
 def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:

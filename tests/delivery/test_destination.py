@@ -127,7 +127,19 @@ def test_the_key_in_netrc(tmp_path: Path) -> None:
     assert question.credentials(None, environ, "http://a.test:9") == (None, True), "wandb itself will know"
 
 
-@pytest.mark.parametrize("environ", [{"WANDB_TAGS": ""}, {"WANDB_LAUNCH": "true"}, {"WANDB_SWEEP_ID": "abcdefgh"}])
+def test_a_key_that_is_none_keeps_an_online_run_offline(tmp_path: Path, server: Server) -> None:
+    result = jobs.run(JOB, tmp_path, {"WANDB_MODE": None, "WANDB_API_KEY": "secret", "WANDB_BASE_URL": server.url})
+    assert (result.code, result.values(), server.requests) == (0, ALL, [])
+    (line,) = result.lines
+    assert "(the API key has 6 characters, wandb expects 40 or more)" in line
+    assert "secret" not in line
+    command = [sys.executable, "-m", "one_logger_v1_shim", "doctor", "--offline"]
+    environ = clean_environment(tmp_path, {"WANDB_API_KEY": "secret", "WANDB_BASE_URL": server.url})
+    found = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert (found.returncode, "correct WANDB_API_KEY" in found.stdout, "secret" in found.stdout) == (1, True, False)
+
+
+@pytest.mark.parametrize("environ", [{"WANDB_CONSOLE": "no"}, {"WANDB_LAUNCH": "true"}, {"WANDB_SWEEP_ID": "abcdefgh"}])
 def test_inline_gives_way_where_wandb_would_not_open_our_run(tmp_path: Path, environ: dict[str, str]) -> None:
     result = jobs.run(JOB, tmp_path, {"ONE_LOGGER_V1_DELIVERY": "inline", **environ})
     assert (result.code, result.values()) == (0, ALL), result.err
