@@ -1,17 +1,78 @@
-"""Fixtures: a process that looks new, and the rows that W&B really stored."""
+"""Fixtures: a process that looks new, and the rows that W&B really stored. Hooks: the loops of testing, a temp folder."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
 from one_logger_v1_shim import _log
+from tests import left_behind, loops
 from tests.support import CONFIG, stored_rows
+
+_FOLDER = pytest.StashKey[Path]()
+_LEFT = pytest.StashKey[list[str]]()
+_SEEN = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The whole run has one temp folder, with everything in it, so that it can be seen what is left."""
+    for marker in loops.MARKERS:
+        config.addinivalue_line("markers", marker)
+    if not hasattr(config, "workerinput"):  # a process of pytest-xdist inherits it
+        folder = Path(tempfile.mkdtemp(prefix="shim-"))
+        config.stash[_FOLDER] = folder
+        os.environ.update({"TMPDIR": str(folder), left_behind.VARIABLE: str(folder)})
+    tempfile.tempdir = os.environ["TMPDIR"]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell's background: jobs that a test interrupts would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    loops.assign(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with loops.GUARD.watching() as item.stash[_SEEN]:
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    yield
+    if item.stash[_SEEN] and item.get_closest_marker("fast"):
+        what = "; ".join(dict.fromkeys(item.stash[_SEEN]))
+        pytest.fail(f"a test of the fast loop {what}: mark it with pytest.mark.process (tests/loops.py)", pytrace=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that leaves a process or a folder has failed. The folders of a failed run are kept, to be looked at."""
+    folder = session.config.stash.get(_FOLDER, None)
+    if folder is None:
+        return
+    session.config.stash[_LEFT] = lines = left_behind.left(folder)
+    if lines and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.exitstatus != pytest.ExitCode.TESTS_FAILED:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_LEFT, []):
+        terminalreporter.write_line(f"LEFT BEHIND: {line}", red=True)
+    folder = config.stash.get(_FOLDER, None)
+    if folder is not None and folder.exists():
+        terminalreporter.write_line(f"the folders of this run are kept in {folder}")
 
 
 @pytest.fixture(autouse=True)
