@@ -1,4 +1,4 @@
-"""Fixtures: a process that looks new, and the rows that W&B really stored. Hooks: the loops of testing, a temp folder."""
+"""Fixtures: a process that looks new, and the rows that W&B really stored. Hooks: the loops, a temp folder of the run."""
 
 from __future__ import annotations
 
