@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="the diagonal: each Python once, from old to new wandb")
+    which.add_argument("--canary", action="store_true", help="the newest wandb, wrapt and v2 on the newest two Pythons")
     which.add_argument("--here", action="store_true", help="this interpreter and the wandb that it has")
     which.add_argument(
         "--environments",
@@ -86,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
 def _chosen(options: argparse.Namespace, axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> list[plan.Cell]:
     if options.quick:
         return [*plan.diagonal(axes), *plan.quick_environments(axes, consumers)]
+    if options.canary:
+        return plan.canary(axes)
     beside = plan.environments(axes, consumers)
     if options.environments is None:
         return [*plan.grid(axes), *beside]
