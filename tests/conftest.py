@@ -1,4 +1,4 @@
-"""Fixtures: a process that looks new, and the rows that W&B really stored. Hooks: the loops, a temp folder of the run."""
+"""Fixtures: a process that looks new, and the rows that W&B really stored. Hooks: the loops, the temp folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -36,6 +36,20 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
+    """The fast loop does not import the training frameworks."""
+    return True if config.option.markexpr == "fast" and loops.in_slow_folder(collection_path) else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``-n N``: the tests of a module share what it has started, so they stay together; the slow folders come first."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     loops.assign(items)
 
@@ -51,7 +65,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     yield
     if item.stash[_SEEN] and item.get_closest_marker("fast"):
         what = "; ".join(dict.fromkeys(item.stash[_SEEN]))
-        pytest.fail(f"a test of the fast loop {what}: mark it with pytest.mark.process (tests/loops.py)", pytrace=False)
+        pytest.fail(f"a test of the fast loop {what}: mark it with pytest.mark.slow (tests/loops.py)", pytrace=False)
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,19 +1,18 @@
 """The three loops of testing: which tests belong to which, and a guard that keeps the fast loop fast.
 
-``fast``: no process is started and wandb is not imported. ``slow``: only in CI. Neither: before a commit as well.
+    python -m pytest -m fast         while one types: no process is started, wandb is not imported, no test takes long
+    python -m pytest -m "not ci"     before a commit
+    python -m pytest                 everything, as CI does
 
-    python -m pytest -m fast          while one types
-    python -m pytest -m "not slow"    before a commit
-    python -m pytest                  what CI runs
-
-A test is fast unless it is marked ``process`` (or ``slow``), uses a fixture of :data:`OF_A_PROCESS`, or lies in a
-folder of :data:`FOLDERS`. A fast test that starts a process or imports wandb fails, in all three loops.
+A test is fast unless it is marked ``slow`` or ``ci``, uses a fixture of :data:`SLOW_FIXTURES`, or lies in a folder of
+:data:`SLOW_FOLDERS`. A fast test that is not fast fails, in all three loops.
 """
 
 from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,16 +22,19 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 
-#: all tests below these start processes; a test there that does not may be marked ``fast``
-FOLDERS = ("delivery", "frameworks", "isolated")
+#: all tests below these start processes, or import a training framework
+SLOW_FOLDERS = ("delivery", "frameworks", "isolated")
 
 #: fixtures whose users have wandb in their own process
-OF_A_PROCESS = ("fresh",)
+SLOW_FIXTURES = ("fresh",)
+
+#: seconds of CPU time that a fast test may take: no busy machine makes that more
+LIMIT = 2.0
 
 MARKERS = (
-    "process: starts a process or imports wandb; not in the fast loop",
-    "slow: takes long; in CI only",
-    "fast: starts no process and does not import wandb (given to each test that has neither of the other two markers)",
+    "fast: given to each test that has neither of the other two markers (tests/loops.py)",
+    "slow: starts a process, imports wandb or takes long; not in the fast loop",
+    "ci: takes very long; in CI only",
 )
 
 _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"}
@@ -41,17 +43,14 @@ _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spa
 def assign(items: list[pytest.Item]) -> None:
     """Mark the tests that are fast."""
     for item in items:
-        if item.get_closest_marker("fast") is None and not _starts_processes(item):
+        slow = any(item.get_closest_marker(name) for name in ("slow", "ci")) or in_slow_folder(item.path)
+        if not slow and set(SLOW_FIXTURES).isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.fast)
 
 
-def _starts_processes(item: pytest.Item) -> bool:
-    if any(item.get_closest_marker(name) for name in ("process", "slow")):
-        return True
-    if not set(OF_A_PROCESS).isdisjoint(getattr(item, "fixturenames", ())):
-        return True
-    inside = item.path.relative_to(TESTS).parts if item.path.is_relative_to(TESTS) else ()
-    return inside[:1] != () and inside[0] in FOLDERS
+def in_slow_folder(path: Path) -> bool:
+    """Is ``path`` one of :data:`SLOW_FOLDERS`, or in one? The fast loop has no need to import what is there."""
+    return path.is_relative_to(TESTS) and path.relative_to(TESTS).parts[:1] in [(name,) for name in SLOW_FOLDERS]
 
 
 class Guard:
@@ -78,10 +77,14 @@ class Guard:
         main = threading.main_thread().ident
         self._seen = seen = []
         self._others = {thread.ident for thread in threading.enumerate() if thread.ident and thread.ident != main}
+        began = time.process_time()
         try:
             yield seen
         finally:
             self._others = None
+            took = time.process_time() - began
+            if took > LIMIT:
+                seen.append(f"takes {took:.1f} s of CPU time")
 
 
 GUARD = Guard()

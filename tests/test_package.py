@@ -30,6 +30,7 @@ def test_readme_has_the_two_commands() -> None:
     assert any(line.startswith("python -m pip install . && python -m one_logger_v1_shim run ") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help(name: str, tmp_path: Path) -> None:
     result = run_command([sys.executable, "-m", "one_logger_v1_shim", name, "--help"], tmp_path)
@@ -157,6 +158,7 @@ V2S_FILE = {
 }
 
 
+@pytest.mark.slow
 @NEEDS_THE_NAMES
 @pytest.mark.parametrize("forward", [None, "worker", "job"])
 def test_what_the_job_runs_needs_the_standard_library_alone(forward: Optional[str], tmp_path: Path) -> None:

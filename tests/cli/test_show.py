@@ -120,6 +120,7 @@ def _same_lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if not line.strip().startswith(own)]
 
 
+@pytest.mark.slow
 def test_a_real_run_looks_the_same_from_every_side(
     real: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_real_run_looks_the_same_from_every_side(
     assert sorted(_same_lines(from_wandb)) == sorted(line for line in _same_lines(text) if not line.startswith("v2 "))
 
 
+@pytest.mark.slow
 def test_what_was_rotated_away_comes_from_wandbs_file(
     real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -313,6 +315,7 @@ def test_page_that_can_not_be_written(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_page_has_its_curves_in_a_browser(tmp_path: Path) -> None:
     pytest.importorskip("plotly", reason="not run: plotly is not installed")
     if CHROMIUM is None:

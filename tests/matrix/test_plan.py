@@ -57,6 +57,7 @@ def test_the_diagonal_has_each_python_the_ends_of_wandb_and_each_value_of_the_ot
     assert all(plan.supports(axes["wandb"][cell.wandb], cell.python) for cell in cells)
 
 
+@pytest.mark.slow
 def test_this_interpreter_is_found_only_if_it_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))

@@ -1,7 +1,7 @@
 """The public API as a list of lines: each public name of each public module, with its signature.
 
     python -m tests.release.api            print the tree's
-    python -m tests.release.api --write    keep it as the list of the version that pyproject.toml names (tests/release/api/)
+    python -m tests.release.api --write    keep it as the list of the version in pyproject.toml (in tests/release/api)
 
 Read from the source text (griffe): the framework modules are in it, whether their framework is installed or not.
 """

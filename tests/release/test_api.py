@@ -11,7 +11,7 @@ import pytest
 import one_logger_v1_shim
 from tests.release import api, changelog
 
-pytestmark = pytest.mark.process  # griffe asks git where the tree comes from
+pytestmark = pytest.mark.slow  # griffe asks git where the tree comes from
 LISTS = api.released()
 
 

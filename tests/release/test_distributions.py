@@ -14,7 +14,7 @@ import one_logger_v1_shim
 from tests.release.conftest import Distributions, build
 from tests.support import ROOT, clean_environment, stored_rows
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 
 PACKAGE = "one_logger_v1_shim"
 VERSION = one_logger_v1_shim.__version__

@@ -6,11 +6,11 @@ import re
 import subprocess
 import sys
 import sysconfig
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomllib
 import yaml
 
 from tests.support import ROOT
@@ -32,19 +32,19 @@ def command(name: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_they_have_githubs_form() -> None:
     command("check_jsonschema", "--builtin-schema", "vendor.github-workflows", *map(str, WORKFLOWS))
     command("check_jsonschema", "--builtin-schema", "vendor.dependabot", str(ROOT / ".github" / "dependabot.yml"))
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_an_audit_finds_nothing() -> None:
     """Actions that are not pinned, permissions that are too wide, text of strangers in a shell ..."""
     command("zizmor", "--offline", "--no-progress", "--quiet", str(ROOT / ".github"))
 
 
-@pytest.mark.process
+@pytest.mark.slow
 def test_pre_commit_reads_its_file() -> None:
     command("pre_commit", "validate-config", str(ROOT / ".pre-commit-config.yaml"))
 
