@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
-from .._job.environment import PATH, environment
+from .._job.environment import environment, settings_command
 from .._job.interpreter import find as find_interpreter
-from .._journal.destination import RunSpec, mode, without_user
+from .._journal.destination import RunSpec, mode, why_not_online, without_user
+from .._journal.settings_files import setting
 from .._worker.server import credentials, unreachable
 from ._findings import ERROR, OK, WARNING, Finding
 from ._left import find, look
@@ -25,28 +24,19 @@ _IMPORT_LIMIT = 60.0  # seconds; wandb on a slow network file system
 _MOST_JOURNALS = 10
 _LITTLE, _TOO_LITTLE = 1024**3, 50 * 1024**2  # bytes free
 
-# In a process of its own: importing wandb is slow, may fail in many ways, and sets things up that a doctor must not.
-# The default server is not the same in all versions of wandb.
-_ASK_WANDB = "import json, wandb; print(json.dumps(str(wandb.Settings().base_url)))"
-
 
 def destination(offline: bool) -> Iterator[Finding]:
-    """Mode, server, entity, key, reachability."""
+    """Mode, server, entity, key, reachability, and the settings that wandb would refuse."""
+    found, trouble = _ask_wandb()
+    for text in found.get("refused", []):
+        yield Finding(ERROR, "W&B setting", f"{text}; until then runs are offline")
     asked = mode(os.environ)
-    if asked == "disabled":
-        yield Finding(WARNING, "W&B mode", "WANDB_MODE=disabled: no row is logged", "unset WANDB_MODE")
-    elif asked == "offline":
-        yield Finding(OK, "W&B mode", "offline (WANDB_MODE); rows stay on disk until `wandb sync`")
-    elif asked in ("", "online"):
-        yield Finding(OK, "W&B mode", "online" + (" (WANDB_MODE)" if asked else ""))
-    else:
-        yield Finding(WARNING, "W&B mode", f"WANDB_MODE={asked!r}", "expected online, offline or disabled")
-    own, trouble = _default_server()
-    server, origin = _server(own)
+    yield _mode(asked)
+    server = found.get("base_url")
     if server is None:
         yield Finding(WARNING, "W&B server", f"not known, as wandb can not be asked ({trouble})")
     else:
-        yield Finding(OK, "W&B server", f"{without_user(server)} ({origin})")
+        yield Finding(OK, "W&B server", f"{without_user(server)} ({_origin('WANDB_BASE_URL', 'base_url')})")
     yield _entity(asked)
     key, where = _key(server or "")
     wants = asked in ("", "online")
@@ -59,24 +49,39 @@ def destination(offline: bool) -> Iterator[Finding]:
             "none; runs are offline",
             "set WANDB_API_KEY, or run `wandb login`, or sync the runs later" if wants else "",
         )
-    if offline or asked in ("offline", "disabled"):
-        yield Finding(OK, "W&B reachable", "not asked (" + ("--offline)" if offline else f"WANDB_MODE={asked})"))
+    if offline or not wants:
+        yield Finding(OK, "W&B reachable", f"not asked ({'--offline' if offline else why_not_online(os.environ)})")
+    elif server is not None and not found.get("direct", True):
+        yield Finding(OK, "W&B reachable", "not asked: it is behind a proxy or a gateway; `wandb.init` will ask it")
     elif server is not None:
         yield _reachable(server, key, bool(where))
 
 
-def _default_server() -> tuple[Optional[str], str]:
-    """wandb's own server, and why it can not be told."""
+def _mode(asked: str) -> Finding:
+    where = why_not_online(os.environ)
+    if asked == "disabled":
+        advice = "unset WANDB_MODE" if "WANDB_MODE" in os.environ else "run `wandb enabled`"
+        return Finding(WARNING, "W&B mode", f"disabled: no row is logged ({where})", advice)
+    if asked == "offline":
+        return Finding(OK, "W&B mode", f"offline ({where}); rows stay on disk until `wandb sync`")
+    if asked in ("", "online"):
+        return Finding(OK, "W&B mode", "online" + (f" ({where})" if asked else ""))
+    return Finding(WARNING, "W&B mode", f"{asked!r} ({where})", "expected online, offline or disabled")
+
+
+def _ask_wandb() -> tuple[dict[str, Any], str]:
+    """What wandb's settings are where the worker will run (:mod:`one_logger_v1_shim._worker.settings`).
+
+    In a process of its own: importing wandb is slow, may fail in many ways, and sets things up that a doctor must not.
+    Returns an empty dict, and why, where it can't be told.
+    """
     interpreter = find_interpreter(os.environ)
     if interpreter is None:
-        return None, "there is no interpreter for it"
-    environ = environment(_NOBODY, interpreter)
-    if not interpreter.isolated:
-        environ["PYTHONPATH"] = environ.pop(PATH, "")
+        return {}, "there is no interpreter for it"
     try:
         said = subprocess.run(
-            [interpreter.path, *(["-I"] if interpreter.isolated else []), "-c", _ASK_WANDB],
-            env=environ,
+            settings_command(interpreter),
+            env=environment(_NOBODY, interpreter),
             capture_output=True,
             text=True,
             timeout=_IMPORT_LIMIT,
@@ -84,53 +89,48 @@ def _default_server() -> tuple[Optional[str], str]:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return None, f"no end within {_IMPORT_LIMIT:g} s"
+        return {}, f"no end within {_IMPORT_LIMIT:g} s"
     except OSError as error:
-        return None, str(error)
+        return {}, str(error)
     try:
-        return str(json.loads(said.stdout.splitlines()[-1])), ""
+        answer = json.loads(said.stdout.splitlines()[-1])
     except (ValueError, IndexError):
         lines = said.stderr.strip().splitlines()
-        return None, lines[-1] if lines else f"exit code {said.returncode}"
+        return {}, lines[-1] if lines else f"exit code {said.returncode}"
+    return (answer, "its settings are refused") if isinstance(answer, dict) else ({}, "no answer")
 
 
-def _server(own: Optional[str]) -> tuple[Optional[str], str]:
-    """The server's address and who says so: environment, W&B's settings files, wandb itself."""
-    told = os.environ.get("WANDB_BASE_URL")
-    if told:
-        return told.rstrip("/"), "WANDB_BASE_URL"
-    home = os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb"
-    for path in (Path("wandb/settings"), Path(os.path.expanduser(home)) / "settings"):
-        parser = configparser.ConfigParser(interpolation=None)
-        try:
-            parser.read(path, encoding="utf-8")
-            told = parser.get("default", "base_url", fallback=None)
-        except (configparser.Error, UnicodeError, OSError):
-            continue
-        if told:
-            return told.rstrip("/"), str(path)
-    return (None, "") if own is None else (own.rstrip("/"), "wandb's default")
+def _origin(variable: str, name: str) -> str:
+    """Who says so: the environment, a settings file of W&B, wandb itself."""
+    if os.environ.get(variable):
+        return variable
+    value, path = setting(os.environ, name)
+    return str(path) if value is not None else "wandb's default"
 
 
 def _entity(asked: str) -> Finding:
-    entity = os.environ.get("WANDB_ENTITY")
-    if entity:
-        return Finding(OK, "W&B entity", f"{entity} (WANDB_ENTITY)")
+    for variable, name in (("WANDB_ENTITY", "entity"),):
+        entity = os.environ.get(variable) or setting(os.environ, name)[0]
+        if entity:
+            return Finding(OK, "W&B entity", f"{entity} ({_origin(variable, name)})")
     return Finding(
-        WARNING if asked in ("", "online") else OK,
+        OK,
         "W&B entity",
-        "hwinf_dcm, v1's default, unless the job's configuration names another",
-        "outside NVIDIA set WANDB_ENTITY",
+        "hwinf_dcm, v1's default; the account's own where it may not write there",
+        "set WANDB_ENTITY to choose one" if asked in ("", "online") else "",
     )
 
 
 def _key(server: str) -> tuple[Optional[str], str]:
     """The key, and where it is from; "" when there are no credentials."""
-    key, known = credentials(_NOBODY, os.environ, server)
+    in_file, path = setting(os.environ, "api_key")
+    key, known = credentials(os.environ.get("WANDB_API_KEY") or in_file, os.environ, server)
     if not known:
         return None, ""
     if os.environ.get("WANDB_API_KEY"):
         return key, "WANDB_API_KEY"
+    if in_file:
+        return key, str(path)
     return key, "netrc" if key else "WANDB_IDENTITY_TOKEN_FILE"
 
 

@@ -23,7 +23,7 @@ from .._job.environment import environment, start_command
 from .._job.interpreter import VARIABLE, Interpreter
 from .._job.interpreter import find as find_interpreter
 from .._job.process import Exit
-from .._journal.destination import RunSpec, mode
+from .._journal.destination import mode, settle
 from .._journal.files import is_own
 from .._journal.follow import Follower
 from .._journal.lines import FINISH, FROM, is_call, is_row, number
@@ -32,9 +32,10 @@ from .._journal.records import Mark, RunRecord
 from .._worker import server
 from .._worker.children import locked
 from .._worker.player import UNPLAYED, read_played
-from .._worker.wandb_file import Scanner, rows_at_end, run_files
+from .._worker.wandb_file import FOLDERS, Scanner, rows_at_end, run_files
 
 _ID = re.compile(r"[a-z0-9]{8}")
+_GIVEN_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0
 _SYNC_LIMIT = 1800.0
@@ -110,12 +111,12 @@ def look(folder: Path, rows: Optional[int] = None) -> Left:
     if not record.readable:
         left.busy = f"its journal has format {record.format}, which this version can not read"
         return left
-    run_id = left.run_id = record.id
+    run_id = left.run_id = mark.id if _GIVEN_ID.fullmatch(mark.id) else record.id
     left.rows, calls = _count(folder) if rows is None else (rows, 0)
     if record.v2 == "worker":
         left.calls, left.played = calls, read_played(folder)
-    homes = [folder.parent, folder / "wandb", Path(tempfile.gettempdir()) / f"{folder.name}-more" / "wandb"]
-    homes[:0] = [base / "wandb" for base in record.elsewhere]
+    bases = [*record.elsewhere, folder.parent.parent, folder, Path(tempfile.gettempdir()) / f"{folder.name}-more"]
+    homes = dict.fromkeys([base / name for base in bases for name in FOLDERS] + [folder.parent])
     left.files = [path for home in homes for path in run_files(home, run_id)]
     left.stored = max((_stored(path, quick=rows is not None) for path in left.files), default=0)
     left.busy = "its W&B process is at work" if locked(folder) else job_runs(folder, record)
@@ -179,7 +180,8 @@ def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterat
         yield f"there is no Python interpreter to run wandb on; set {VARIABLE}"
         return
     environ = environment(spec, interpreter)
-    refused = _credentials(spec, environ)
+    settle(environ, record.settled)
+    refused = _credentials((spec.host or environ.get("WANDB_BASE_URL", "")).rstrip("/"), environ)
     if refused:
         yield refused
         return
@@ -263,12 +265,16 @@ def _wait(worker: subprocess.Popen[bytes], left: Left, progress: Optional[Callab
             raise
 
 
-def _credentials(spec: RunSpec, environ: dict[str, str]) -> Optional[str]:
-    """A key in the environment is for the server that the environment names, or for W&B's own."""
-    if not spec.host or not environ.get("WANDB_API_KEY") or mode(environ) == "offline":
+def _credentials(host: str, environ: dict[str, str]) -> Optional[str]:
+    """A key in the environment is for the server that the user's environment names, or for W&B's own.
+
+    Args:
+        host: the server that the journal names, or the user's environment; "": W&B's settings decide.
+        environ: the worker's environment.
+    """
+    if not host or not environ.get("WANDB_API_KEY") or mode(environ) == "offline":
         return None
-    host = spec.host.rstrip("/")
-    if host == environ.get("WANDB_BASE_URL", "").rstrip("/") or host == "https://api.wandb.ai":
+    if host in (os.environ.get("WANDB_BASE_URL", "").rstrip("/"), "https://api.wandb.ai"):
         return None
     if server.netrc_key(environ, host):
         del environ["WANDB_API_KEY"]

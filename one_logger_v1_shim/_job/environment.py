@@ -44,6 +44,15 @@ _START = "_worker/start.py"
 
 def start_command(interpreter: Interpreter, folder: Path, *options: str) -> list[str]:
     """The command that starts a worker for the journal in ``folder``."""
+    return [*_start(interpreter), str(folder), *options]
+
+
+def settings_command(interpreter: Interpreter) -> list[str]:
+    """The command that prints what wandb's settings are for a worker."""
+    return [*_start(interpreter), "--settings", "--attached"]
+
+
+def _start(interpreter: Interpreter) -> list[str]:
     # -I: no PYTHONPATH, no user site, and not the folder of start.py on sys.path
     flags = ["-I"] if interpreter.isolated else []
     script = _PACKAGE / _START
@@ -52,7 +61,7 @@ def start_command(interpreter: Interpreter, folder: Path, *options: str) -> list
     else:  # the package lies in a zip file (PEX, Spark's --py-files)
         source = pkgutil.get_data(__package__.partition(".")[0], _START) or b""
         run = ["-c", source.decode()]
-    return [interpreter.path, *flags, *run, str(_PACKAGE.parent), str(folder), *options]
+    return [interpreter.path, *flags, *run, str(_PACKAGE.parent)]
 
 
 def environment(

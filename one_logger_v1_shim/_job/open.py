@@ -66,7 +66,7 @@ def _inline(spec: RunSpec, asynchronous: bool) -> Optional[Sink]:
     """The run in this process; None where its wandb can't keep it apart from the user's runs."""
     from .._worker import inline
 
-    reason = inline.impossible()
+    reason = inline.impossible(spec)
     if reason is None:
         return inline.InlineSink(spec, asynchronous)
     warn_once("delivery:inline", f"inline delivery is not possible ({reason})")

@@ -6,10 +6,12 @@ Both processes ask: the job for the folder and the record, the worker for the ar
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional
+
+from .settings_files import setting
 
 # name here -> (argument of wandb.init, variable of the environment)
 _ARGUMENTS = {
@@ -31,7 +33,8 @@ _DESTINATION = (
     "WANDB_NOTES",
 )
 
-# These would make us join, resume or fork the user's own run, or their sweep.
+# These are about the user's own run: with them ours would join, resume or fork it or their sweep, lie in another folder
+# under another name, or leave its end to another process.
 FOREIGN = (
     "WANDB_RUN_ID",
     "WANDB_SERVICE",
@@ -40,7 +43,19 @@ FOREIGN = (
     "WANDB_SWEEP_PARAM_PATH",
     "WANDB_FORK_FROM",
     "WANDB_RESUME_FROM",
+    "WANDB_USE_DOT_WANDB",
+    "WANDB_X_FILES_DIR",
+    "WANDB_X_LABEL",
+    "WANDB_X_PRIMARY",
+    "WANDB_X_PRIMARY_NODE",
+    "WANDB_X_RUNQUEUE_ITEM_ID",
+    "WANDB_X_SKIP_TRANSACTION_LOG",
+    "WANDB_X_SYNC_DIR_SUFFIX",
+    "WANDB_X_UPDATE_FINISH_STATE",
 )
+
+#: W&B's other words for a mode
+MODES = {"dryrun": "offline", "run": "online", "shared": "online"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,16 @@ class RunSpec:
             if value is not None:
                 found[argument] = list(value) if name == "tags" else str(value)
         return found
+
+    def changed(self, **chosen: Any) -> RunSpec:
+        """The same with other chosen values; None changes nothing."""
+        more = {name: value for name, value in chosen.items() if value is not None}
+        return RunSpec(chosen={**self.chosen, **more}, default=self.default)
+
+    def without(self, *names: str) -> RunSpec:
+        """The same without the values ``names``, chosen or default."""
+        halves = (self.chosen, self.default)
+        return RunSpec(*({name: one for name, one in half.items() if name not in names} for half in halves))
 
     def entity_is_documented_default(self, environ: Mapping[str, str]) -> bool:
         """Does the entity come from nobody's choice?"""
@@ -127,9 +152,20 @@ def specification(wandb_config: WandBConfig, chosen: Optional[Mapping[str, Any]]
 
 
 def mode(environ: Mapping[str, str]) -> str:
-    """``WANDB_MODE`` as asked for: ``online``, ``offline``, ``disabled``, or ``""`` when nobody asked."""
-    asked = environ.get("WANDB_MODE", "").strip().lower()
-    return {"dryrun": "offline", "run": "online", "shared": "online"}.get(asked, asked)
+    """W&B's mode as asked for: ``online``, ``offline``, ``disabled``, or ``""`` when nobody asked.
+
+    ``WANDB_MODE`` counts before W&B's settings files, which ``wandb offline`` writes.
+    """
+    asked = (environ.get("WANDB_MODE") or setting(environ, "mode")[0] or "").strip().lower()
+    return MODES.get(asked, asked)
+
+
+def why_not_online(environ: Mapping[str, str]) -> str:
+    """Who has asked for the mode, in words."""
+    if environ.get("WANDB_MODE"):
+        return f"WANDB_MODE={mode(environ)}"
+    value, path = setting(environ, "mode")
+    return f"{path} says mode = {value}" if path is not None else "W&B's settings"
 
 
 def is_quietly_offline(environ: Mapping[str, str]) -> bool:
@@ -143,6 +179,18 @@ def settled(environ: Mapping[str, str]) -> dict[str, str]:
     if "WANDB_BASE_URL" in found:
         found["WANDB_BASE_URL"] = without_user(found["WANDB_BASE_URL"])
     return found
+
+
+def settle(environ: MutableMapping[str, str], before: Mapping[str, Any]) -> None:
+    """Make ``environ`` say about the destination what it said when the run began; ``before`` comes from a file.
+
+    What nobody had said then may be said now.
+    """
+    for name in _DESTINATION:
+        value = before.get(name)
+        same = name == "WANDB_BASE_URL" and isinstance(value, str) and without_user(environ.get(name, "")) == value
+        if isinstance(value, str) and not same:  # else this one may have the password
+            environ[name] = value
 
 
 def public(values: Mapping[str, Any]) -> dict[str, Any]:

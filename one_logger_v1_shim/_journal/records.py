@@ -98,6 +98,7 @@ class Mark:
         processes: ``[pid, started]`` of the processes that wandb has started.
         event: what the job is to log now; notice: what whoever looks at the run has to know.
         exit_code: the job's, when the run was finished.
+        id: the run's id, if W&B gave it another one than ``run.json`` says.
         v2: ``played``: v2 has heard all of v1's calls; ``unplayed``: some are left; else why v2 hears none of them.
             Empty where the worker has nothing to do with it.
     """
@@ -111,6 +112,7 @@ class Mark:
     event: Optional[str] = None
     notice: Optional[str] = None
     exit_code: Optional[int] = None
+    id: str = ""
     v2: str = ""
 
     @classmethod

@@ -10,26 +10,47 @@ import json
 import os
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Optional
 
 from .._job.record import new_record
 from .._job.writer import Journal, begin
-from .._journal.destination import RunSpec, is_quietly_offline
+from .._journal.destination import FOREIGN, RunSpec, is_quietly_offline
 from .._journal.files import recover_command
 from .._journal.records import Mark, RunRecord
 from .._log import logger, warn_once
 from .._variables import switch
-from . import server, wandb_api
+from . import server, settings, wandb_api
 
 
-def impossible() -> Optional[str]:
+def impossible(spec: RunSpec) -> Optional[str]:
     """Why the run can't be kept in this process, apart from the user's own runs; None: it can."""
     why = wandb_api.unusable()
-    if why is None and not wandb_api.keeps_runs_apart():
+    if why is not None:
+        return why
+    if not wandb_api.keeps_runs_apart():
         return "this wandb has no reinit='create_new'"
-    return why
+    # The user's run needs those settings as they are; ours can't live with them. A worker's environment is its own.
+    refused = [*settings.take_refused(dict(os.environ)), *settings.refused_values(spec).values()]
+    if refused:
+        return "; ".join(refused)
+    found = [name for name in _OF_THE_USERS_RUN if os.environ.get(name)]
+    return f"{found[0]} decides which run wandb opens in this process" if found else None
+
+
+_OF_THE_USERS_RUN = ("WANDB_LAUNCH", "WANDB_SWEEP_ID", "TRAINING_JOB_NAME")  # Launch, a sweep, SageMaker
+
+
+@contextmanager
+def _without(environ: MutableMapping[str, str], *names: str) -> Iterator[None]:
+    """``environ`` without ``names`` for the length of the block."""
+    taken = {name: environ.pop(name) for name in names if name in environ}
+    try:
+        yield
+    finally:
+        environ.update(taken)
 
 
 class InlineSink:
@@ -49,7 +70,7 @@ class InlineSink:
         if self._journal is not None and self._journal.folder.parent != base / "wandb":
             home = self._journal.folder  # the base can't be written
         try:
-            reason = server.why_offline(spec, os.environ)
+            reason = wandb_api.cannot_be_told(spec) or server.why_offline(spec, settings.read(os.environ), os.environ)
         except Exception as error:
             reason = type(error).__name__
         try:
@@ -73,7 +94,8 @@ class InlineSink:
         """Open our run and hide it: the user's ``wandb.init()`` would return it, their ``finish()`` end it."""
         before = _global_settings()
         try:
-            run = wandb_api.init(spec, run_id, home, offline, reinit="create_new", wanted=wandb_api.IMPATIENT)
+            with _without(os.environ, *FOREIGN):
+                run = wandb_api.init(spec, run_id, home, offline, reinit="create_new", wanted=wandb_api.IMPATIENT)
         finally:
             after = _global_settings()
             for name in before.keys() & after.keys():

@@ -22,14 +22,14 @@ from typing import Callable, NoReturn, Optional
 from .._job.environment import HOST, PATH, start_command
 from .._job.interpreter import Interpreter
 from .._job.process import Exit
-from .._journal.destination import RunSpec
+from .._journal.destination import FOREIGN
 from .._journal.files import has_room, is_own, overflow, recover_command
 from .._journal.follow import Follower
 from .._journal.lines import FINISH, FROM, is_row, number
 from .._journal.process_table import started
 from .._journal.records import Mark, RunRecord
 from .._version import VERSION
-from . import server, wandb_api
+from . import server, settings, wandb_api
 from .children import Log, block_signals, children, end_children, lock, say, tidy_up
 from .job import JobEnd
 from .player import UNPLAYED, Player
@@ -53,7 +53,7 @@ class Worker:
     files say is not trusted further than their own folder.
     """
 
-    def __init__(self, folder: Path, job: Optional[JobEnd], tries: int = 0) -> None:
+    def __init__(self, folder: Path, job: Optional[JobEnd], tries: int = 0, own_entity: bool = False) -> None:
         self.folder = folder
         self.record = RunRecord.read(folder)
         self.mark = Mark.read(folder)
@@ -64,19 +64,43 @@ class Worker:
         self._job = job
         self._began = self._marked = self._looked = time.monotonic()
         self._reason: Optional[str] = None  # why it is offline
-        chosen = dict(self.record.chosen)
-        if os.environ.get(HOST):
-            chosen["host"] = os.environ[HOST]
-        self.spec = RunSpec(chosen=chosen, default=self.record.default)
-        self.run = Run(self.spec, folder, self.record, recovering=job is None)
+        self.spec = self.record.spec.changed(host=os.environ.get(HOST))
+        self._own_entity = own_entity
+        if own_entity:
+            self.spec = self.spec.without("entity")
+        self._settings: Optional[settings.Found] = None
+        self.run = Run(self.spec, folder, self.record, self.mark, recovering=job is None)
         wanted = self.record.v2 == "worker" and self.mark.v2 in ("", UNPLAYED)
         self.player = Player(folder, self.record) if wanted else None
 
     # -- opening -----------------------------------------------------------------------------------------------
 
+    def _ask_settings(self) -> Optional[str]:
+        """Learn what W&B's settings say. Returns why the run must be offline, None if it can be online."""
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+        # A sweep, Launch and SageMaker give a run another id than the one that `wandb.init` is told, but not than this.
+        os.environ["WANDB_RUN_ID"] = self.run.id
+        refused = settings.take_refused(os.environ)
+        values = settings.refused_values(self.spec)
+        self.spec = self.run.spec = self.spec.without(*values)
+        refused.extend(values.values())
+        try:
+            self._settings = settings.read(os.environ)
+        except Exception as error:
+            say(f"wandb's settings: {error!r}")
+            refused.append(settings.mend(os.environ, error, self.folder))
+            self._again_offline("; ".join(refused))
+        why = wandb_api.cannot_be_told(self.spec)
+        return "; ".join([*refused, why] if why else refused) or None
+
     def open(self, offline_because: Optional[str]) -> None:
         """Open the run: online if W&B can, else offline, with the one line that says so."""
-        reason = offline_because or server.why_offline(self.spec, os.environ)
+        with _otherwise(3 * wandb_api.init_limit(), self._stuck):  # older ones start a process for that
+            reason = self._ask_settings()
+        reason = "; ".join(filter(None, (offline_because, reason))) or None
+        if reason is None and self._settings is not None:
+            reason = server.why_offline(self.spec, self._settings, os.environ)
         self.run.await_older(self.mark)
         if reason is None and self.run.began_offline():
             reason = "it began offline"
@@ -87,17 +111,19 @@ class Worker:
                     self.run.open(offline=False)
                 except Exception as error:
                     say(f"wandb.init online: {error!r}")
-                    self._again_offline(_first_line(error))
+                    self._refused(_first_line(error))
         else:
             # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
             with _otherwise(3 * wandb_api.init_limit(), self._stuck):
                 try:
                     self.run.open(offline=True)
                 except Exception as error:
-                    if self.run.home == overflow(self.folder):
-                        raise
                     say(f"wandb.init offline in {self.run.home}: {error!r}")
-                    self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
+                    if self.run.home != overflow(self.folder):
+                        self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
+                    if not settings.variables(os.environ):
+                        raise
+                    self._again_offline(f"{reason}; {settings.mend(os.environ, error, self.folder)}", "--overflow")
         folders = self.run.folders()
         self.mark = Mark(
             state="online" if reason is None else "offline",
@@ -107,7 +133,8 @@ class Worker:
             rows=self.run.skip,
             processes=[[one, started(one)] for one in children()],
             event=self.mark.event,
-            notice=None if reason is None else wandb_api.notice(self.spec, reason, folders),
+            notice=self._where() if reason is None else wandb_api.notice(self.spec, reason, folders),
+            id=self.run.id if self.run.id != self.record.id else "",
             v2=self.mark.v2,
         )
         if self.run.skip:
@@ -116,24 +143,45 @@ class Worker:
         if self.player is not None:
             self.player.start()
 
+    def _where(self) -> Optional[str]:
+        """That the run is not where the documented default says."""
+        if not self._own_entity:
+            return None
+        entity = self.record.default.get("entity")
+        return (
+            f"the account may not write to {entity}, v1's default entity; the run goes to its own: {self.run.url}; "
+            "set WANDB_ENTITY to choose one"
+        )
+
+    def _refused(self, why: str) -> NoReturn:
+        """The server does not take the run. If nobody chose its entity, the account's own is tried next."""
+        if self._own_entity or not self.spec.entity_is_documented_default(os.environ) or "timed out" in why:
+            self._again_offline(why)
+        say(f"starting over with the account's own entity: {why}")
+        end_children()
+        self.run.forget_attempts(online_only=True)
+        self._again("--own-entity")
+
     def _stuck(self) -> NoReturn:
         """``wandb.init`` does not return, and nothing else can be tried in this process."""
         self.give_up("wandb.init does not return")
         end_children()
         self.leave(Exit.GIVEN_UP)
 
-    def _again_offline(self, reason: str, *options: str) -> None:
+    def _again_offline(self, reason: str, *options: str) -> NoReturn:
         """wandb can't be asked twice in one process: after a failed ``init`` it hangs. Start over, offline."""
         say(f"starting over offline: {reason}")
         end_children()
         self.run.forget_attempts(online_only=True)
         self._again("--offline", reason, *options)
 
-    def _again(self, *options: str) -> None:
+    def _again(self, *options: str) -> NoReturn:
         """Become a new process that is still the job's worker and has its socket."""
         if self.player is not None:
             self.player.stop()
         own = Interpreter(sys.executable, "", isolated=bool(sys.flags.isolated))
+        if self._own_entity and "--own-entity" not in options:
+            options = (*options, "--own-entity")
         command = start_command(own, self.folder, "--attached", *options)
         if self._job is None:
             command.append("--recover")
@@ -225,7 +273,7 @@ class Worker:
             self.player.job_has_gone()
         self.mark.state = "finishing"
         self._write_mark(force=True)
-        missing = self.run.finish(exit_code, self.taken, wandb_api.drain_limit())
+        missing = self.run.finish(exit_code, self.taken, wandb_api.drain_limit(), self._settings)
         if self.run.rows_on_disk() < self.taken and self.tries < _MOST_TRIES:
             self._reason = self._reason or missing  # the server has had its time
             self._fail(missing, *([] if has_room(self.run.home) else ["--overflow"]))
@@ -368,6 +416,7 @@ def main(arguments: list[str]) -> NoReturn:
     parser.add_argument("--recover", action="store_true", help="there is no job any more")
     parser.add_argument("--offline", metavar="REASON", help="do not ask the server")
     parser.add_argument("--overflow", action="store_true", help="W&B's folder goes to the temp directory")
+    parser.add_argument("--own-entity", action="store_true", help="the account may not write to v1's default entity")
     parser.add_argument("--tries", type=int, default=0, help="workers before this one that lived for a short time")
     parser.add_argument("--directory", help="where v2's exporters are to work")
     given = parser.parse_args(arguments)
@@ -384,7 +433,7 @@ def main(arguments: list[str]) -> NoReturn:
             say("another process owns this run")
             code = Exit.NOT_OWNER
         else:
-            worker = Worker(given.folder, job, given.tries)
+            worker = Worker(given.folder, job, given.tries, given.own_entity)
             if given.overflow:
                 with suppress(FileExistsError):
                     overflow(given.folder).mkdir(mode=0o700)

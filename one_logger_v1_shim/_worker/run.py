@@ -17,25 +17,27 @@ from .._journal.destination import RunSpec
 from .._journal.files import overflow
 from .._journal.process_table import is_running
 from .._journal.records import Mark, RunRecord
-from .._variables import seconds
 from . import server, wandb_api
 from .children import children, end_children, say
-from .wandb_file import Scanner, run_files
+from .settings import Found
+from .wandb_file import FOLDERS, Scanner, run_files
 
-_ID = re.compile(r"[a-z0-9]{8}")
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")  # ours have 8 characters; W&B may give a run another one
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
 
 
 class Run:
-    """A run of the id in ``record``, which an earlier worker may have begun.
+    """The run of a journal, which an earlier worker may have begun.
+
+    Its id is the one in ``record``, unless W&B gave it another one: that stands in ``mark``.
 
     Raises:
         ValueError: the id is none of ours.
     """
 
-    def __init__(self, spec: RunSpec, folder: Path, record: RunRecord, recovering: bool) -> None:
+    def __init__(self, spec: RunSpec, folder: Path, record: RunRecord, mark: Mark, recovering: bool) -> None:
         self.spec = spec
-        self.id = record.id
+        self.id = mark.id or record.id
         if not _ID.fullmatch(self.id):
             raise ValueError(f"{folder}: run.json has no run id")
         self._record = record
@@ -80,6 +82,9 @@ class Run:
         self._offline = offline
         self._run = wandb_api.init(self.spec, self.id, str(self.home), offline, **more)
         self.url = getattr(self._run, "url", None)
+        given = str(getattr(self._run, "id", "") or self.id)
+        if _ID.fullmatch(given):
+            self.id = given
         self._processes = children()
         if again and not offline:
             # The server may have more than is on disk, and less: what it lacks is sent again.
@@ -101,7 +106,7 @@ class Run:
     def _files(self, all_of_them: bool = True) -> list[Path]:
         more = self._elsewhere if all_of_them else []
         homes = dict.fromkeys([*more, self._began_in, self.home, self._overflow])
-        return [path for home in homes for path in run_files(home / "wandb", self.id)]
+        return [path for home in homes for folder in FOLDERS for path in run_files(home / folder, self.id)]
 
     def began_offline(self) -> bool:
         """Are there rows in an offline folder? Then the rest follows there: all of it is synced together."""
@@ -125,7 +130,7 @@ class Run:
             default=0,
         )
 
-    def finish(self, exit_code: int, rows: int, limit: float) -> str:
+    def finish(self, exit_code: int, rows: int, limit: float, found: Optional[Found]) -> str:
         """``run.finish``, in ``limit`` seconds. Returns what W&B lacks of the first ``rows`` rows; ``""``: nothing."""
         done = threading.Event()
 
@@ -153,9 +158,7 @@ class Run:
             return "the W&B server did not take all rows in time"
         if self._upload_failed():
             return "the W&B server refused rows"
-        base_url = server.server(self.spec)
-        key, _ = server.credentials(self.spec, os.environ, base_url)
-        why = server.unreachable(base_url, key, seconds(os.environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
+        why = server.why_incomplete(self.spec, found, os.environ) if found is not None else None
         return f"W&B's server may not have all rows ({why})" if why else ""
 
     def _upload_failed(self) -> bool:

@@ -1,4 +1,8 @@
-"""Checks server and key before ``wandb.init``, which may prompt, raise or block."""
+"""Checks server and key before ``wandb.init``, which may prompt, raise or block for long.
+
+Only what is certain keeps a run offline: no credentials, a refused key, a server of which no address answers. Where a
+proxy or a gateway's headers stand between, nothing is asked here: ``wandb.init``, which is bounded, is the question.
+"""
 
 from __future__ import annotations
 
@@ -13,37 +17,52 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Optional
 
-from .._journal.destination import RunSpec, mode, without_user
+from .._journal.destination import RunSpec, why_not_online, without_user
 from .._variables import seconds
+from .settings import Found
+
+_NOT_REACHED = "{} can not be reached"
 
 
-def why_offline(spec: RunSpec, environ: Mapping[str, str]) -> Optional[str]:
+def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:
     """Why the run must be offline, or None if it can be online."""
-    if mode(environ) == "offline":
-        return "WANDB_MODE=offline"
-    base_url = server(spec)
-    key, known = credentials(spec, environ, base_url)
+    if found.mode != "online":
+        return why_not_online(environ)
+    base_url = address(spec, found)
+    key, known = credentials(spec.api_key or found.api_key, environ, base_url)
     if not known:
         return "no API key"
+    return _unreachable(found, base_url, key, environ)
+
+
+def why_incomplete(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:
+    """Why the server may not have all that wandb has sent it; None: nothing speaks against it."""
+    base_url = address(spec, found)
+    key, _ = credentials(spec.api_key or found.api_key, environ, base_url)
+    return _unreachable(found, base_url, key, environ)
+
+
+def address(spec: RunSpec, found: Found) -> str:
+    """The base URL of the run's server: chosen, or as W&B's settings say."""
+    return (spec.host or found.base_url).rstrip("/")
+
+
+def _unreachable(found: Found, base_url: str, key: Optional[str], environ: Mapping[str, str]) -> Optional[str]:
+    if not found.direct:
+        return None
     return unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
 
 
-def server(spec: RunSpec) -> str:
-    """The base URL of the server: chosen, from the environment or W&B's settings file, or W&B's own."""
-    found = spec.host or os.environ.get("WANDB_BASE_URL")
-    if not found:
-        import wandb
+def credentials(key: Optional[str], environ: Mapping[str, str], base_url: str) -> tuple[Optional[str], bool]:
+    """The API key if it can be told, and whether W&B has credentials at all. Never logged.
 
-        setup = getattr(wandb, "setup", None)
-        found = setup().settings.base_url if setup is not None else wandb.Settings().base_url
-    return str(found).rstrip("/")
-
-
-def credentials(spec: RunSpec, environ: Mapping[str, str], base_url: str) -> tuple[Optional[str], bool]:
-    """The API key if it can be told, and whether W&B has credentials at all. Never logged."""
-    key = spec.api_key or environ.get("WANDB_API_KEY")
+    Args:
+        key: from the v1 configuration or W&B's settings; the environment and the user's netrc file come after it.
+    """
+    key = key or environ.get("WANDB_API_KEY")
     if key:
         return key, True
     if environ.get("WANDB_IDENTITY_TOKEN_FILE"):
@@ -69,12 +88,35 @@ def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:
 
 def unreachable(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
     """Ask the server who we are; why it won't do, or None. Takes ``timeout`` seconds at most."""
-    found: list[Optional[str]] = []
-    # In a thread: neither the look-up of a name nor an answer that trickles in is bounded by a socket's time-out.
-    thread = threading.Thread(target=lambda: found.append(_ask(base_url, key, timeout)), daemon=True)
-    thread.start()
-    thread.join(timeout)
-    return found[0] if found else f"{without_user(base_url)} can not be reached (no answer in {timeout:g} s)"
+    answers: list[Optional[str]] = []
+    open_ones: list[str] = []
+    # In threads: neither the look-up of a name nor an answer that trickles in is bounded by a socket's time-out.
+    threading.Thread(target=_dial_others, args=(base_url, timeout, open_ones), daemon=True).start()
+    question = threading.Thread(target=lambda: answers.append(_ask(base_url, key, timeout)), daemon=True)
+    question.start()
+    question.join(timeout)
+    answer = answers[0] if answers else f"{_NOT_REACHED.format(without_user(base_url))} (no answer in {timeout:g} s)"
+    if open_ones and answer is not None and answer.startswith(_NOT_REACHED.format(without_user(base_url))):
+        return None
+    return answer
+
+
+def _dial_others(base_url: str, timeout: float, open_ones: list[str]) -> None:
+    """A name may have several addresses, the first one dead: urllib waits for that one alone, wandb tries all."""
+    parts = urllib.parse.urlsplit(base_url)
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError, UnicodeError):
+        return
+    for host in list(dict.fromkeys(str(one[4][0]) for one in found))[1:]:
+        threading.Thread(target=_dial, args=(host, port, timeout, open_ones), daemon=True).start()
+
+
+def _dial(host: str, port: int, timeout: float, open_ones: list[str]) -> None:
+    with suppress(OSError):
+        socket.create_connection((host, port), timeout).close()
+        open_ones.append(host)
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -105,9 +147,9 @@ def _ask(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLError):
             return None
-        return f"{shown} can not be reached ({_reason(error.reason)})"
+        return f"{_NOT_REACHED.format(shown)} ({_reason(error.reason)})"
     except Exception as error:
-        return f"{shown} can not be reached ({_reason(error)})"
+        return f"{_NOT_REACHED.format(shown)} ({_reason(error)})"
 
 
 def _reason(error: object) -> str:

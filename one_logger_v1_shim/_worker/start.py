@@ -24,6 +24,11 @@ def main():
     own = [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
     sys.path[:] = path + [entry for entry in own if entry not in path]
     find(root)
+    if arguments == ["--settings", "--attached"]:  # `doctor` asks
+        from one_logger_v1_shim._worker.settings import main as tell
+
+        tell()
+        return
     from one_logger_v1_shim._worker.main import main as work
 
     work(arguments)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, MutableMapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.destination import FOREIGN, RunSpec
+from .._journal.destination import RunSpec
 from .._variables import seconds
+from .settings import resumes
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
@@ -21,7 +22,15 @@ _SETTINGS: dict[str, Any] = {
     "x_disable_stats": True,
     "_disable_stats": True,  # its name up to wandb 0.18
     "disable_job_creation": True,
+    # A settings file may say otherwise; without them W&B's file, which tells what is stored, would not be there.
+    "use_dot_wandb": False,
+    "x_primary": True,
+    "x_skip_transaction_log": False,
+    "x_update_finish_state": True,
 }
+
+# The server and the key are never left out: rows would go to somebody else.
+_NEVER_LEFT_OUT = {"base_url": "the host", "api_key": "the API key"}
 
 # In the job's own process nothing may wait for long: without these a dead server keeps `finish()` for ever.
 IMPATIENT: dict[str, Any] = {
@@ -31,16 +40,6 @@ IMPATIENT: dict[str, Any] = {
     "x_file_stream_retry_max": 2,
     "x_file_stream_timeout_seconds": 5.0,
 }
-
-
-@contextmanager
-def without(environ: MutableMapping[str, str], *names: str) -> Iterator[None]:
-    """``environ`` without ``names`` for the length of the block."""
-    taken = {name: environ.pop(name) for name in names if name in environ}
-    try:
-        yield
-    finally:
-        environ.update(taken)
 
 
 def init_limit() -> float:
@@ -67,6 +66,14 @@ def settings(spec: RunSpec, program: Optional[str] = None, more: Optional[dict[s
     if program:
         wanted["program"] = program
     return wandb.Settings(**{name: value for name, value in wanted.items() if name in known})
+
+
+def cannot_be_told(spec: RunSpec) -> Optional[str]:
+    """What of the v1 configuration's server and key this wandb has no setting for; None: it takes both."""
+    known = known_settings()
+    given = {"base_url": spec.host, "api_key": spec.api_key}
+    lacking = [_NEVER_LEFT_OUT[name] for name, value in given.items() if value and name not in known]
+    return f"this wandb has no setting for {' and '.join(lacking)} of the v1 configuration" if lacking else None
 
 
 def known_settings() -> set[str]:
@@ -109,15 +116,16 @@ def init(spec: RunSpec, run_id: str, folder: str, offline: bool, **more: Any) ->
     import wandb
 
     wanted = settings(spec, more.pop("program", None), more.pop("wanted", None))
-    with without(os.environ, *FOREIGN):
-        return wandb.init(
-            id=run_id,
-            dir=folder,
-            mode="offline" if offline else "online",
-            settings=wanted,
-            **spec.arguments(os.environ),
-            **more,
-        )
+    if "resume" not in more and resumes():
+        more["resume"] = "allow"
+    return wandb.init(
+        id=run_id,
+        dir=folder,
+        mode="offline" if offline else "online",
+        settings=wanted,
+        **spec.arguments(os.environ),
+        **more,
+    )
 
 
 def run_folder(run: Any) -> str:

@@ -64,6 +64,10 @@ def rows_on_disk(folder: Path, run_id: str) -> int:
     return max((Scanner(path).advance() for path in run_files(folder, run_id)), default=0)
 
 
+#: the names that W&B's folder may have; the second is used where it is there already
+FOLDERS = ("wandb", ".wandb")
+
+
 def run_files(folder: Path, run_id: str) -> list[Path]:
     """The ``.wandb`` files of a run below ``folder`` (which holds ``offline-run-<date>-<id>`` ...), oldest first."""
     found = [path for path in folder.glob(f"*run-*-{run_id}/run-{run_id}.wandb") if not path.parent.is_symlink()]

@@ -74,17 +74,18 @@ class Job:
     """A job that runs; :meth:`end` waits for it, and for what it started."""
 
     def __init__(
-        self, code: str, home: Path, env: Optional[Mapping[str, str]] = None, options: tuple[str, ...] = ()
+        self, code: str, home: Path, env: Optional[Mapping[str, Optional[str]]] = None, options: tuple[str, ...] = ()
     ) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
         (home / "job.py").write_text(BEGIN + code)
         self._out, self._err = (home / "job.out").open("w"), (home / "job.err").open("w")
         self._began = time.monotonic()
+        wanted = {"WANDB_MODE": "offline", **LIMITS, **(env or {})}  # None: the variable is not set
         self.process = subprocess.Popen(
             [sys.executable, *options, "job.py"],
             cwd=home,
-            env=clean_environment(home, {"WANDB_MODE": "offline", **LIMITS, **(env or {})}),
+            env=clean_environment(home, {key: value for key, value in wanted.items() if value is not None}),
             stdin=subprocess.DEVNULL,
             stdout=self._out,
             stderr=self._err,
@@ -126,7 +127,9 @@ class Job:
         )
 
 
-def run(code: str, home: Path, env: Optional[Mapping[str, str]] = None, options: tuple[str, ...] = ()) -> Result:
+def run(
+    code: str, home: Path, env: Optional[Mapping[str, Optional[str]]] = None, options: tuple[str, ...] = ()
+) -> Result:
     return Job(code, home, env, options).end()
 
 
@@ -208,4 +211,4 @@ def journal_values(home: Path) -> list[int]:
 def stored(home: Path) -> list[StoredRun]:
     """All W&B runs of ours below ``home``, in the order in which they were begun."""
     paths = sorted(home.rglob("*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])
-    return [read(path) for path in paths if not path.parent.is_symlink()]
+    return [read(path) for path in paths if path.is_file() and not path.parent.is_symlink()]

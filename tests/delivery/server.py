@@ -7,6 +7,7 @@ import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 KEY = "5ec7e7" + "0123456789abcdef" * 2 + "99"  # 40 characters, as W&B wants them
 
@@ -16,6 +17,7 @@ class Server:
 
     ``ok``; ``hang``: no answer; ``drop``: the connection is closed; a number: that HTTP status. ``init:<mode>`` and
     ``rows:<mode>`` are ``ok`` but for the request that makes the run, and for those that bring rows.
+    ``entity:<name>`` refuses to make runs of that entity. It can also be asked as an HTTP proxy.
     """
 
     def __init__(self, mode: str = "ok") -> None:
@@ -23,6 +25,12 @@ class Server:
         #: step -> row, as they came in
         self.rows: dict[int, dict[str, Any]] = {}
         self.requests: list[str] = []
+        #: run id -> step -> row
+        self.runs: dict[str, dict[int, dict[str, Any]]] = {}
+        #: what the requests that made runs said
+        self.made: list[dict[str, Any]] = []
+        #: a header and the value that every request must have
+        self.wants: Optional[tuple[str, str]] = None
         self.authorized: set[str] = set()
         self._released = threading.Event()
         server = self
@@ -61,6 +69,7 @@ class Server:
     def answer(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length") or 0))
         self.requests.append(f"{request.command} {request.path}")
+        request.path = urlsplit(request.path).path  # a proxy is asked for the whole address
         self.authorized.add(request.headers.get("Authorization", ""))
         mode = self._mode(request.path, body)
         if mode == "hang":
@@ -71,9 +80,13 @@ class Server:
             request.connection.shutdown(socket.SHUT_RDWR)
             return
         status = int(mode) if mode.isdigit() else 200
+        if self.wants is not None and request.headers.get(self.wants[0]) != self.wants[1]:
+            status = 403
         content: Any = {"error": "told to fail"}
         if status == 200:
-            content = self._graphql(json.loads(body)) if request.path == "/graphql" else self._stream(body)
+            content = (
+                self._graphql(json.loads(body)) if request.path == "/graphql" else self._stream(request.path, body)
+            )
         data = json.dumps(content).encode()
         request.send_response(status)
         request.send_header("Content-Type", "application/json")
@@ -87,9 +100,12 @@ class Server:
             return self.mode
         if where == "init":
             return what if b"upsertBucket" in body else "ok"
+        if where == "entity":
+            asked = (json.loads(body).get("variables") or {}).get("entity") if b"upsertBucket" in body else None
+            return "403" if asked == what else "ok"
         return what if path != "/graphql" else "ok"
 
-    def _stream(self, body: bytes) -> dict[str, Any]:
+    def _stream(self, path: str, body: bytes) -> dict[str, Any]:
         try:
             files = json.loads(body).get("files") or {}
         except ValueError:
@@ -97,6 +113,7 @@ class Server:
         for line in (files.get("wandb-history.jsonl") or {}).get("content", []):
             row = json.loads(line)
             self.rows[row["_step"]] = row
+            self.runs.setdefault(path.split("/")[-2], {})[row["_step"]] = row
         return {"exitcode": None, "limits": {}}
 
     def _graphql(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -104,6 +121,7 @@ class Server:
         if "upsertBucket" in query:
             entity, project = variables.get("entity") or "team", variables.get("project") or "p"
             name = variables.get("name") or "run"
+            self.made.append(variables)
             bucket = {
                 "id": "UnVuOjE=", "name": name, "displayName": variables.get("displayName") or name, "config": "{}",
                 "description": "", "sweepName": None, "historyLineCount": 0,

@@ -1,0 +1,39 @@
+"""W&B's settings files, which ``wandb offline`` and ``wandb disabled`` write. Read by the job: no wandb here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Optional
+
+
+def setting(environ: Mapping[str, str], name: str) -> tuple[Optional[str], Optional[Path]]:
+    """The value of ``name`` in W&B's settings files, and the file that says so; ``(None, None)`` where none does.
+
+    The order is W&B's: the file of the working directory, then that of the user (``WANDB_CONFIG_DIR``). A file that
+    can't be read says nothing.
+    """
+    for path in files(environ):
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            continue
+        import configparser  # only where there is a file: its import costs a job 3 ms
+
+        parser = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            parser.read_string(text)
+            found = parser.get("default", name, fallback=None)
+        except configparser.Error:
+            continue
+        if found is not None:
+            return found.strip(), path
+    return None, None
+
+
+def files(environ: Mapping[str, str]) -> list[Path]:
+    """Where W&B looks for settings files, the one that wins first."""
+    folder = ".wandb" if os.path.isdir(".wandb") else "wandb"
+    user = os.path.expanduser(environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb")
+    return [Path(folder, "settings"), Path(user, "settings")]

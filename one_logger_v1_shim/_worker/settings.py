@@ -1,0 +1,194 @@
+"""What W&B's settings say to this process: environment, settings files, wandb's defaults; and what in them is refused.
+
+wandb itself is asked, in the worker's process, before a run is opened: its rules are not the same in all versions.
+``doctor`` starts a process for :func:`main`, which prints the answer as one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+from collections.abc import Mapping, MutableMapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from .._journal.destination import DEFAULT_HOST, MODES, RunSpec, without_user
+from .._journal.destination import mode as asked_mode
+from .._journal.settings_files import files
+
+_VARIABLE = "WANDB_"
+# Their values are secret, or may hold a password.
+_SECRET = ("KEY", "TOKEN", "HEADERS", "PROXY", "PROXIES", "PASSWORD")
+# A question of our own would not pass where wandb's do. The names with an underscore are those up to wandb 0.18.
+_DETOURS = ("http_proxy", "https_proxy", "x_proxies", "_proxies", "x_extra_http_headers", "_extra_http_headers")
+# A value of the v1 configuration -> the field of wandb.Settings that takes it
+_FIELDS = {"project": "project", "entity": "entity", "run_name": "run_name", "tags": "run_tags", "host": "base_url"}
+
+
+# Not a refusal, but a wandb that is built in another way
+_OTHER_WANDB = (AttributeError, ImportError, NameError, TypeError)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Attributes:
+    mode: ``online``, ``offline`` or ``disabled``.
+    base_url: the server.
+    api_key: from the environment or a settings file, if there is one. Never shown.
+    direct: no proxy and no HTTP header of the user's stands between us and the server.
+    """
+
+    mode: str
+    base_url: str
+    api_key: Optional[str] = field(repr=False)
+    direct: bool
+
+
+def read(environ: Mapping[str, str]) -> Found:
+    """wandb's settings of this process. Raises whatever wandb raises for a setting that it refuses.
+
+    Args:
+        environ: this process's environment; wandb reads it by itself.
+    """
+    try:
+        said = of_this_process()
+    except _OTHER_WANDB:  # `wandb.init`, which everybody calls, will know
+        return Found(asked_mode(environ) or "online", environ.get("WANDB_BASE_URL") or DEFAULT_HOST, None, direct=False)
+    mode = str(getattr(said, "mode", None) or "online")
+    if getattr(said, "disabled", None):  # up to wandb 0.18 `wandb offline` wrote this one, too
+        mode = "offline" if mode != "disabled" else mode
+    detours = any(getattr(said, name, None) for name in _DETOURS)
+    return Found(
+        mode=MODES.get(mode, mode),
+        base_url=str(said.base_url).rstrip("/"),
+        api_key=getattr(said, "api_key", None) or None,
+        direct=not detours and not _is_behind_proxy(),
+    )
+
+
+def of_this_process() -> Any:
+    """``wandb.Settings`` with what files and environment say. Starts no process where this wandb can do without."""
+    import wandb
+    from wandb.sdk import wandb_setup
+
+    setup: Any = getattr(wandb_setup, "singleton", None) or wandb.setup
+    return setup().settings
+
+
+def resumes() -> bool:
+    """Does a settings file say ``resume``? Then the user's next run would go on with ours."""
+    try:
+        return bool(getattr(of_this_process(), "resume", None))
+    except Exception:
+        return False
+
+
+def _is_behind_proxy() -> bool:
+    return bool(urllib.request.getproxies().keys() & {"http", "https", "all"})
+
+
+def take_refused(environ: MutableMapping[str, str]) -> list[str]:
+    """Remove what wandb refuses from ``environ``: with it every ``wandb.init`` raises. Returns a text for each."""
+    import wandb
+
+    refused = []
+    for name in sorted(name for name in environ if name.startswith(_VARIABLE)):
+        blank: Any = wandb.Settings()
+        apply = getattr(blank, "update_from_env_vars", None) or getattr(blank, "_apply_env_vars", None)
+        if apply is None:
+            break
+        try:
+            apply({name: environ[name]})
+        except _OTHER_WANDB:
+            break
+        except Exception as error:
+            refused.append(_text(name, environ.pop(name), error))
+    return refused
+
+
+def refused_values(spec: RunSpec) -> dict[str, str]:
+    """What wandb refuses of the v1 configuration, by its name there, with a text for each."""
+    import wandb
+
+    refused = {}
+    for name, setting in _FIELDS.items():
+        value = spec.chosen.get(name)
+        if not value:
+            continue
+        values: dict[str, Any] = {setting: tuple(value) if name == "tags" else str(value)}
+        try:
+            wandb.Settings(**values)
+        except _OTHER_WANDB:
+            break
+        except Exception as error:
+            shown = without_user(str(value)) if name == "host" else value
+            refused[name] = f"{name}={shown!r} of the v1 configuration is refused by wandb ({reason(error)})"
+    return refused
+
+
+def _text(name: str, value: str, error: Exception) -> str:
+    if name == "WANDB_API_KEY":
+        return f"the API key (WANDB_API_KEY, or the v1 configuration's) is refused by wandb ({reason(error)})"
+    shown = name if any(word in name for word in _SECRET) else f"{name}={without_user(value)!r}"
+    return f"{shown} is refused by wandb ({reason(error)}); correct or unset it"
+
+
+def reason(error: BaseException) -> str:
+    """wandb's reason in one line; of a validation error without the value that was refused."""
+    errors = getattr(error, "errors", None)
+    if callable(errors):
+        details = errors()
+        if details:
+            return str(details[0].get("msg", "")).partition("\n")[0].replace("Value error, ", "")
+    text = str(error).strip()
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+
+def mend(environ: MutableMapping[str, str], error: Exception, folder: Path) -> str:
+    """Remove from ``environ`` what made wandb raise ``error`` beyond a single variable; returns what that was.
+
+    A process that is started anew with that environment can write an offline run.
+
+    Args:
+        environ: this process's environment, which the next one inherits.
+        error: what ``wandb.setup`` or ``wandb.init`` has raised.
+        folder: a folder of our own, in which there is no settings file.
+
+    Raises:
+        Exception: ``error``, if nothing is left that could be removed.
+    """
+    if os.path.expanduser("~") == "~" or environ.get("HOME") == "":
+        environ["HOME"] = str(folder)
+        return f"HOME is not set and this user has no home folder ({reason(error)}); set HOME"
+    found = [str(one) for one in files(environ) if one.is_file()]
+    if found and environ.get("WANDB_CONFIG_DIR") != str(folder):
+        environ["WANDB_CONFIG_DIR"] = str(folder)
+        return f"W&B's settings in {' or '.join(found)} are refused by wandb ({reason(error)}); correct or remove them"
+    names = variables(environ)
+    if not names:
+        raise error
+    for name in names:
+        del environ[name]
+    return f"wandb can not be set up ({reason(error)}); the run was opened without {', '.join(names)}"
+
+
+def variables(environ: Mapping[str, str]) -> list[str]:
+    """The variables of W&B that can still be left out, when it can't be set up with them."""
+    return [name for name in environ if name.startswith(_VARIABLE) and name not in ("WANDB_CONFIG_DIR", "WANDB_RUN_ID")]
+
+
+def main() -> None:
+    """Print what wandb's settings are here: the fields of :class:`Found` and ``refused``, as JSON, without the key.
+
+    Raises whatever is raised where there is no wandb.
+    """
+    refused = take_refused(os.environ)
+    answer: dict[str, Any] = {}
+    try:
+        found = read(os.environ)
+        answer = {**asdict(found), "api_key": found.api_key is not None}
+    except Exception as error:
+        refused.append(mend(os.environ, error, Path(os.devnull).parent))
+    print(json.dumps({**answer, "refused": refused}), flush=True)
