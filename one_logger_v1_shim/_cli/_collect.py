@@ -11,8 +11,8 @@ from ._model import Points
 _MOST_OTHER_SERIES = 24
 _MOST_OTHER_NAMES = 10_000
 # W&B's own stamp counts as known: it is read where a row has none of v1's.
-_STAMP = "_timestamp"
-_KNOWN = frozenset({*m.UNITS, _STAMP})
+STAMP = "_timestamp"
+_KNOWN = frozenset({*m.UNITS, STAMP})
 _COLUMNS = (
     m.TRAIN_ITERATIONS_TIME_MSECS_AVG, m.TRAIN_ITERATIONS_TIME_MSECS_MIN, m.TRAIN_THROUGHPUT_PER_GPU,
     m.TRAIN_THROUGHPUT_PER_GPU_MAX, m.TRAIN_ITERATIONS_END,
@@ -99,5 +99,5 @@ def moment(row: dict[str, Any]) -> Optional[float]:
     at = f.number(row.get(m.APP_LAST_LOG_TIME))
     if at is not None:
         return at
-    stamp = f.number(row.get(_STAMP))
+    stamp = f.number(row.get(STAMP))
     return None if stamp is None else stamp * 1000

@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from .._v1 import metrics as m
 from . import _format as f
-from ._collect import Collector
+from ._collect import STAMP, Collector
 from ._model import Chart, Report, Section
 
 _SECRET = ("api_key", "apikey", "password", "secret")
@@ -38,7 +38,8 @@ _TIMES = (
     ("validation", m.VALIDATION_ITERATIONS_TIME_TOTAL),
     ("checkpoint saves", m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL),
 )
-_TAGS = (m.APP_TAG, m.APP_TAG_ID, m.APP_TAG_COUNT)
+# What other lines of the report say already. Every other metric without a line of its own is listed as it is.
+_SAID = (m.APP_TAG_ID, m.APP_TAG_COUNT, m.APP_FIRST_LOG_TIME, m.APP_LAST_LOG_TIME, STAMP)
 
 
 def report(collector: Collector, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
@@ -53,6 +54,7 @@ class _Sections:
         self.last = collector.decoded()
         self.metadata, self.counts, self.series = collector.metadata, collector.counts, collector.series
         self.training, self.saves = collector.training, collector.saves
+        self._told = {*_SAID}
 
     def report(self, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
         sections = [
@@ -74,11 +76,15 @@ class _Sections:
     # -- sections ----------------------------------------------------------------------------------------------
 
     def _number(self, name: str) -> Optional[float]:
-        return f.number(self.last.get(name))
+        value = f.number(self.last.get(name))
+        if value is not None:
+            self._told.add(name)
+        return value
 
     def _listed(self, title: str, names: Iterable[str]) -> Section:
         section = Section(title)
         for name in names:
+            self._told.add(name)
             if name in self.last and not (name in (m.JOB_START_TIME, m.LIMIT_RUN) and not self.last[name]):
                 section.add(name, shown(name, self.last[name]))
         return section
@@ -92,6 +98,7 @@ class _Sections:
 
     def _tags(self, tags: list[Any]) -> Section:
         section = Section("Tags")
+        self._told.add(m.APP_TAG)
         told = self.last.get(m.APP_TAG)
         if told is not None:
             section.add("application", ", ".join(map(f.value, told)) if isinstance(told, list) else f.value(told))
@@ -197,7 +204,11 @@ class _Sections:
         return section
 
     def _others(self) -> Section:
+        """v1's metrics that no section above has read, and everything that is not v1's."""
         section = Section("Other metrics")
+        for name in m.UNITS:
+            if name in self.last and name not in self._told:
+                section.add(name, shown(name, self.last[name]))
         for name, times in self.counts.items():
             points = _ys(self.series[name].curve(1)) if name in self.series else []
             many = f"  ({f.count(float(times))} rows)" if times > 1 else ""

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from one_logger_v1_shim._cli import _format, _text
+from one_logger_v1_shim._cli import _collect, _format, _report, _text
 from one_logger_v1_shim._cli.show import main, read
 from one_logger_v1_shim._v1 import metrics as m
 from tests.cli.browser import CHROMIUM, dom
@@ -72,6 +72,28 @@ def test_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"application +2 min 5 s, from 2023-11-14", text)
     # one bar for each interval: the tenth is the high one
     assert re.search(r"between rows .*  ▁{8}█▁{10}$", text, re.MULTILINE)
+
+
+def sections(path: Path) -> dict[str, list[str]]:
+    """The labels of each section."""
+    return {section.title: [line.label for line in section.lines] for section in read(path).sections}
+
+
+# what the lines about tags, and about the times of the rows, say already
+@pytest.mark.parametrize("name", sorted(m.UNITS.keys() - {*_report._SAID}))
+def test_no_metric_is_hidden(name: str, tmp_path: Path) -> None:
+    """A run that has logged this metric alone, as the number and as the text that v1 never sent."""
+    for folder, value in (("number", 7), ("text", "seven")):
+        found = sections(journal(tmp_path / folder, [{name: value}]))
+        assert found.keys() - {"Run"}, value
+
+
+def test_a_metric_that_no_section_knows_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that gets a name and a unit, and is forgotten in the report."""
+    monkeypatch.setitem(m.UNITS, "train_brand_new_time_total", m.SECONDS)
+    monkeypatch.setattr(_collect, "_KNOWN", frozenset({*m.UNITS, _collect.STAMP}))
+    found = sections(journal(tmp_path, [*job_rows(), {"train_brand_new_time_total": 90.0}]))
+    assert "train_brand_new_time_total" in found["Other metrics"]
 
 
 def test_states(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
