@@ -74,9 +74,9 @@ def entries(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if not _FOREIGN.fullmatch(entry.name))
 
 
-def left(folder: Path, patience: float = PATIENCE) -> list[str]:
+def left(folder: Path) -> list[str]:
     """One line for each thing that is left; waits for processes that are about to end, and ends those that stay."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + PATIENCE
     running = processes(folder)
     while running and time.monotonic() < deadline:
         time.sleep(0.2)  # processes of other parents: nothing tells when they end

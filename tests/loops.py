@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import pytest
 
@@ -72,19 +72,21 @@ class Guard:
             self._seen.append(f"starts a process ({event}: {str(arguments[:1])[:80]})")
 
     @contextmanager
-    def watching(self) -> Iterator[list[str]]:
-        """Gives a list of what no fast test may do and the block did; what other tests' threads do does not count."""
+    def watching(self) -> Iterator[Callable[[], list[str]]]:
+        """Gives what the block has done so far and no fast test may do. What other tests' threads do does not count."""
         main = threading.main_thread().ident
         self._seen = seen = []
         self._others = {thread.ident for thread in threading.enumerate() if thread.ident and thread.ident != main}
         began = time.process_time()
+
+        def findings() -> list[str]:
+            took = time.process_time() - began
+            return [*dict.fromkeys(seen), *([f"takes {took:.1f} s of CPU time"] if took > LIMIT else [])]
+
         try:
-            yield seen
+            yield findings
         finally:
             self._others = None
-            took = time.process_time() - began
-            if took > LIMIT:
-                seen.append(f"takes {took:.1f} s of CPU time")
 
 
 GUARD = Guard()
