@@ -29,9 +29,9 @@ def folder_name(run_id: str) -> str:
     return f"{PREFIX}{time.strftime('%Y%m%d_%H%M%S')}-{run_id}"
 
 
-def recover_command(folder: Path) -> str:
-    """The command that sends what is left of the journal in ``folder``, for a shell."""
-    return f"python -m one_logger_v1_shim recover {shlex.quote(str(folder))}"
+def recover_command(folder: Path, dry_run: bool = False) -> str:
+    """The command that sends what is left of the journal in ``folder`` (``dry_run``: that says so), for a shell."""
+    return f"python -m one_logger_v1_shim recover {'--dry-run ' if dry_run else ''}{shlex.quote(str(folder))}"
 
 
 def segment(number: int) -> str:

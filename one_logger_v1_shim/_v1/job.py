@@ -14,6 +14,7 @@ from .._log import warn_once
 from . import metrics as m
 from .checkpoints import Checkpoints
 from .config import V1Config, bad_value
+from .phases import PHASES
 from .schema import CHECKPOINT_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, check
 from .timer import NamedTimer, Stopwatch
 from .training import Training
@@ -29,28 +30,9 @@ O_MINIMAL = 1
 O_THROUGHPUT = 2
 O_CKPT = 4
 
-# phase: timer, metric and argument of its start, metric and argument of its end
-_PHASES: dict[str, tuple[str, str, str, str]] = {
-    "model_init": (
-        m.APP_MODEL_INIT_START_TIME, "app_model_init_start_time",
-        m.APP_MODEL_INIT_FINISH_TIME, "app_model_init_finish_time",
-    ),
-    "optimizer_init": (
-        m.APP_BUILD_OPTIMIZER_START_TIME, "app_build_optimizer_start_time",
-        m.APP_BUILD_OPTIMIZER_FINISH_TIME, "app_build_optimizer_finish_time",
-    ),
-    # v1 accepted app_build_dataiters_start_time and looked for the misspelt "app_build_dataiter_start_time":
-    # the given start never counts, the given finish does.
-    "dataloader_init": (
-        m.APP_BUILD_DATAITERS_START_TIME, "app_build_dataiter_start_time",
-        m.APP_BUILD_DATAITERS_FINISH_TIME, "app_build_dataiters_finish_time",
-    ),
-    "app_run": (m.APP_START_TIME, "app_start_time", m.APP_FINISH_TIME, "app_finish_time"),
-    "load_checkpoint": (
-        m.LOAD_CHECKPOINT_START_TIME, "load_checkpoint_start_time",
-        m.LOAD_CHECKPOINT_FINISH_TIME, "load_checkpoint_finish_time",
-    ),
-}  # fmt: skip
+# v1 accepted app_build_dataiters_start_time and looked for a misspelt name: the given start never counts. All other
+# arguments of phases have the name of their metric.
+_LOOKED_FOR = {m.APP_BUILD_DATAITERS_START_TIME: "app_build_dataiter_start_time"}
 
 
 class Job:
@@ -128,9 +110,9 @@ class Job:
         """``on_<phase>_start``: the given instant (ms) if one was ever given, else the clock's."""
         watch = self._timer.start(phase, now)
         check(callback, kwargs)
-        metric, argument, _, _ = _PHASES[phase]
+        metric = PHASES[phase].start
         self._keep(kwargs)
-        return [(ROW, {metric: self._instant(argument, watch.start)})]
+        return [(ROW, {metric: self._instant(_LOOKED_FOR.get(metric, metric), watch.start)})]
 
     def phase_end(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
         """``on_<phase>_end``. Without a start it is logged once and sends its instant; a second one sends nothing."""
@@ -139,11 +121,11 @@ class Job:
         self._keep(kwargs)
         if watch is None:
             return []
-        _, _, metric, argument = _PHASES[phase]
-        row = {metric: self._instant(argument, watch.finish)}
+        metric = PHASES[phase].finish
+        row = {metric: self._instant(metric, watch.finish)}
         if phase == "load_checkpoint":
             # seconds, and over all loads of the job unless a start was given
-            start = self._given.get("load_checkpoint_start_time")
+            start = self._given.get(m.LOAD_CHECKPOINT_START_TIME)
             finish = row[metric]
             both = isinstance(start, (int, float)) and isinstance(finish, (int, float))
             row[m.LOAD_CHECKPOINT_TIME] = (finish - start) / 1000 if both else watch.total
