@@ -37,8 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
-    """The fast loop does not import the training frameworks."""
-    return True if config.option.markexpr == "fast" and loops.in_slow_folder(collection_path) else None
+    """The first two loops do not import the training frameworks."""
+    return True if loops.has_no_test(collection_path, config.option.markexpr) else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,11 +1,11 @@
 """The three loops of testing: which tests belong to which, and a guard that keeps the fast loop fast.
 
-    python -m pytest -m fast         while one types: no process is started, wandb is not imported, no test takes long
-    python -m pytest -m "not ci"     before a commit
-    python -m pytest                 everything, as CI does
+    python -m pytest -m fast              while one types: no process is started, wandb is not imported, no test takes long
+    python -m pytest -m "not ci" -n 2     before a commit
+    python -m pytest                      everything, as CI does
 
 A test is fast unless it is marked ``slow`` or ``ci``, uses a fixture of :data:`SLOW_FIXTURES`, or lies in a folder of
-:data:`SLOW_FOLDERS`. A fast test that is not fast fails, in all three loops.
+:data:`FOLDERS`. A fast test that is not fast fails, in all three loops.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import pytest
 
 TESTS = Path(__file__).resolve().parent
 
-#: all tests below these start processes, or import a training framework
-SLOW_FOLDERS = ("delivery", "frameworks", "isolated")
+#: markers of all tests below these: they start processes, import a training framework, make whole environments
+FOLDERS = {"delivery": "slow", "frameworks": "ci", "isolated": "ci"}
 
 #: fixtures whose users have wandb in their own process
 SLOW_FIXTURES = ("fresh",)
@@ -41,16 +41,25 @@ _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spa
 
 
 def assign(items: list[pytest.Item]) -> None:
-    """Mark the tests that are fast."""
+    """Mark the tests of the folders, and those that are fast."""
     for item in items:
-        slow = any(item.get_closest_marker(name) for name in ("slow", "ci")) or in_slow_folder(item.path)
-        if not slow and set(SLOW_FIXTURES).isdisjoint(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.fast)
+        folder = FOLDERS.get(_folder(item.path))
+        if folder is not None:
+            item.add_marker(folder)
+        marked = any(item.get_closest_marker(name) for name in ("slow", "ci"))
+        if not marked and set(SLOW_FIXTURES).isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("fast")
 
 
-def in_slow_folder(path: Path) -> bool:
-    """Is ``path`` one of :data:`SLOW_FOLDERS`, or in one? The fast loop has no need to import what is there."""
-    return path.is_relative_to(TESTS) and path.relative_to(TESTS).parts[:1] in [(name,) for name in SLOW_FOLDERS]
+def has_no_test(path: Path, expression: str) -> bool:
+    """Has no test in ``path`` a part in the loop ``-m expression``? What it imports is then left alone."""
+    marker = FOLDERS.get(_folder(path))
+    return (expression == "fast" and marker is not None) or (expression == "not ci" and marker == "ci")
+
+
+def _folder(path: Path) -> str:
+    """The folder of ``tests`` that ``path`` is, or lies in."""
+    return path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) and path != TESTS else ""
 
 
 class Guard:

@@ -95,8 +95,12 @@ def test_this_process_is_not_left_behind() -> None:
     assert os.getpid() not in [process.pid for process in left_behind.processes(folder)]
 
 
-def test_the_slow_folders_are_there() -> None:
-    for name in loops.SLOW_FOLDERS:
-        assert loops.in_slow_folder(ROOT / "tests" / name / "test_x.py")
-        assert (ROOT / "tests" / name).is_dir()
-    assert not loops.in_slow_folder(ROOT / "tests" / "test_core.py")
+def test_the_folders_are_there() -> None:
+    for name, marker in loops.FOLDERS.items():
+        path = ROOT / "tests" / name / "test_x.py"
+        assert path.parent.is_dir()
+        assert loops.has_no_test(path, "fast")
+        assert loops.has_no_test(path, "not ci") == (marker == "ci")
+        assert not loops.has_no_test(path, "")
+    assert not loops.has_no_test(ROOT / "tests" / "test_core.py", "fast")
+    assert not loops.has_no_test(ROOT / "tests", "fast")

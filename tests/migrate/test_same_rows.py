@@ -23,7 +23,7 @@ from tests.support import CONFIG, ROOT, CoreSpy, run_command, stored_rows
 
 from .programs import programs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 
 
 def _forget() -> None:
