@@ -1,6 +1,6 @@
 """The three loops of testing: which tests belong to which, and a guard that keeps the fast loop fast.
 
-    python -m pytest -m fast              while one types: no process is started, wandb is not imported, no test takes long
+    python -m pytest -m fast              while one types: no process, no wandb, nothing that takes long
     python -m pytest -m "not ci" -n 2     before a commit
     python -m pytest                      everything, as CI does
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import run_python, stored_runs
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 
 PROGRAM = """
 import os, sys

@@ -29,7 +29,7 @@ def run(folder: Path, body: str, *options: str) -> subprocess.CompletedProcess[s
     )  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("body", "said"),
     [
@@ -49,13 +49,13 @@ def test_a_test_that_is_not_fast_is_noticed(body: str, said: str, tmp_path: Path
     assert "1 passed, 1 error" in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_fast_test_may_use_threads_and_files(tmp_path: Path) -> None:
     done = run(tmp_path, "open(tempfile.mkstemp(dir='.')[1]).close()")
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two processes"])
 def test_a_run_that_leaves_something_has_failed(options: tuple[str, ...], tmp_path: Path) -> None:
     body = "tempfile.mkdtemp(prefix='ours-'); subprocess.Popen(['sleep', '600'], start_new_session=True)"
@@ -71,7 +71,7 @@ def test_a_run_that_leaves_something_has_failed(options: tuple[str, ...], tmp_pa
     assert not command.exists() or command.read_bytes() == b""  # ended, and its parent has not heard of it yet
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_green_run_leaves_no_folder(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
