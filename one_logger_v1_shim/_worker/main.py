@@ -119,11 +119,12 @@ class Worker:
                     self.run.open(offline=True)
                 except Exception as error:
                     say(f"wandb.init offline in {self.run.home}: {error!r}")
-                    if self.run.home != overflow(self.folder):
-                        self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
-                    if not settings.variables(os.environ):
+                    left_out = settings.leave_out(os.environ, error) if has_room(self.run.home) else ""
+                    if left_out:
+                        self._again_offline(f"{reason}; {left_out}")
+                    if self.run.home == overflow(self.folder):
                         raise
-                    self._again_offline(f"{reason}; {settings.mend(os.environ, error, self.folder)}", "--overflow")
+                    self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
         folders = self.run.folders()
         self.mark = Mark(
             state="online" if reason is None else "offline",

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.destination import DEFAULT_HOST, MODES, RunSpec, without_user
+from .._journal.destination import DEFAULT_HOST, DESTINATION, MODES, RunSpec, without_user
 from .._journal.destination import mode as asked_mode
 from .._journal.settings_files import files
 
@@ -166,17 +166,30 @@ def mend(environ: MutableMapping[str, str], error: Exception, folder: Path) -> s
     if found and environ.get("WANDB_CONFIG_DIR") != str(folder):
         environ["WANDB_CONFIG_DIR"] = str(folder)
         return f"W&B's settings in {' or '.join(found)} are refused by wandb ({reason(error)}); correct or remove them"
-    names = variables(environ)
-    if not names:
+    text = leave_out(environ, error)
+    if not text:
         raise error
+    return text
+
+
+def leave_out(environ: MutableMapping[str, str], error: Exception) -> str:
+    """Remove W&B's variables that say not where the run goes from ``environ``. Returns which; "": there were none.
+
+    wandb takes each of them alone, and can't be set up with all of them: a package may be missing that one asks for.
+    """
+    kept = (
+        *DESTINATION,
+        "WANDB_API_KEY",
+        "WANDB_CONFIG_DIR",
+        "WANDB_DIR",
+        "WANDB_MODE",
+        "WANDB_RUN_ID",
+        "WANDB_SERVICE",
+    )
+    names = sorted(name for name in environ if name.startswith(_VARIABLE) and name not in kept)
     for name in names:
         del environ[name]
-    return f"wandb can not be set up ({reason(error)}); the run was opened without {', '.join(names)}"
-
-
-def variables(environ: Mapping[str, str]) -> list[str]:
-    """The variables of W&B that can still be left out, when it can't be set up with them."""
-    return [name for name in environ if name.startswith(_VARIABLE) and name not in ("WANDB_CONFIG_DIR", "WANDB_RUN_ID")]
+    return f"wandb raises {reason(error)!r} with {' or '.join(names)}; unset it" if names else ""
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.destination import RunSpec
+from .._journal.destination import RunSpec, without_user
 from .._variables import seconds
 from .settings import resumes
 
@@ -141,13 +141,17 @@ def notice(spec: RunSpec, reason: str, folders: Sequence[str]) -> str:
 
 
 def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
-    """How to send the run in ``folders`` (a run that went on after a failure has several) to the server."""
+    """How to send the run in ``folders`` (a run that went on after a failure has several) to the server.
+
+    A server that only the v1 configuration names is said: `wandb sync` would take W&B's own.
+    """
+    server = f"WANDB_BASE_URL={shlex.quote(without_user(spec.host))} " if spec.host else ""
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
     if len(folders) < 2 or not _sync_appends():
-        return f"wandb sync{entity} {shlex.join(folders)}"
+        return f"{server}wandb sync{entity} {shlex.join(folders)}"
     first, *rest = folders
-    appended = [f"wandb sync --append{entity} {shlex.quote(one)}" for one in rest]
-    return " && ".join([f"wandb sync{entity} {shlex.quote(first)}", *appended])
+    appended = [f"{server}wandb sync --append{entity} {shlex.quote(one)}" for one in rest]
+    return " && ".join([f"{server}wandb sync{entity} {shlex.quote(first)}", *appended])
 
 
 def _sync_appends() -> bool:
