@@ -29,7 +29,7 @@ FOLDERS = {"delivery": "slow", "frameworks": "ci", "isolated": "ci"}
 SLOW_FIXTURES = ("fresh",)
 
 #: seconds of CPU time that a fast test may take: no busy machine makes that more
-LIMIT = 2.0
+LIMIT = 5.0
 
 MARKERS = (
     "fast: given to each test that has neither of the other two markers (tests/loops.py)",

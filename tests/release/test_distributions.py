@@ -111,10 +111,10 @@ def test_each_works_in_an_empty_environment(kind: str, distributions: Distributi
     assert VERSION in script.stdout, script
 
 
-def test_the_sdists_own_tests_pass(distributions: Distributions) -> None:
+def test_the_sdists_own_tests_pass(distributions: Distributions, tmp_path: Path) -> None:
     """The fast loop; the whole takes as long as this one's."""
     command = [sys.executable, "-m", "pytest", "-q", "-m", "fast", "-p", "no:cacheprovider", "-x"]
-    told = {"PYTHONPATH": str(distributions.unpacked)}
+    told = {"PYTHONPATH": str(distributions.unpacked), "TMPDIR": str(tmp_path)}
     done = subprocess.run(
         command, cwd=distributions.unpacked, env={**clean_environment(distributions.unpacked), **told},
         capture_output=True, text=True, timeout=300, check=False,
