@@ -155,8 +155,8 @@ def _page(report: Report, path: Path) -> int:
 
     try:
         save(page(report), path)
-    except NoPlotlyError:
-        return _refused("--html needs plotly: python -m pip install 'one-logger-v1-shim[show]'")
+    except NoPlotlyError as error:
+        return _refused(str(error))
     except (OSError, ValueError) as error:
         return _refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})")
     print(f"{f.clean(path, 1000)}: {len(report.charts)} charts")
