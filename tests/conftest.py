@@ -18,6 +18,7 @@ from tests import left_behind, loops
 from tests.support import CONFIG, stored_rows
 
 _FOLDER = pytest.StashKey[Path]()
+_KEPT = pytest.StashKey[Path]()
 _LEFT = pytest.StashKey[list[str]]()
 _SEEN = pytest.StashKey[Callable[[], list[str]]]()
 
@@ -70,23 +71,26 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """A run that leaves a process or a folder has failed. The folders of a failed run are kept, to be looked at."""
+    """A run that leaves a process or a folder has failed."""
     folder = session.config.stash.get(_FOLDER, None)
     if folder is None:
         return
     session.config.stash[_LEFT] = lines = left_behind.left(folder)
     if lines and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if session.exitstatus != pytest.ExitCode.TESTS_FAILED:
+    if session.exitstatus == pytest.ExitCode.TESTS_FAILED and "MUTANT_UNDER_TEST" not in os.environ:
+        session.config.stash[_KEPT] = left_behind.keep(folder)
+    else:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for line in config.stash.get(_LEFT, []):
         terminalreporter.write_line(f"LEFT BEHIND: {line}", red=True)
-    folder = config.stash.get(_FOLDER, None)
-    if folder is not None and folder.exists():
-        terminalreporter.write_line(f"the folders of this run are kept in {folder}")
+    if _KEPT in config.stash:
+        terminalreporter.write_line(
+            f"the folders of this run are kept in {config.stash[_KEPT]}, until the next one fails"
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import sys
 import time
@@ -19,6 +20,9 @@ from pathlib import Path
 
 #: names the folder of the run where a test has set another ``TMPDIR``
 VARIABLE = "LEFT_BEHIND_BY"
+
+#: prefix of the folder of the last run that failed
+KEPT = "failed-"
 
 #: seconds in which processes may end by themselves: a worker finishes its run after the job
 PATIENCE = 30.0
@@ -86,6 +90,14 @@ def left(folder: Path) -> list[str]:
             os.kill(process.pid, signal.SIGKILL)
     lines = [f"process {process.pid} is left: {process.command[:200]}" for process in running]
     return lines + [f"{folder / name} is left" for name in entries(folder)]
+
+
+def keep(folder: Path) -> Path:
+    """Keep the folder of a failed run, to be looked at, in place of the one before; returns where it is now."""
+    for older in folder.parent.glob(f"{KEPT}*"):
+        if older.stat().st_uid == os.getuid():
+            shutil.rmtree(older, ignore_errors=True)
+    return folder.rename(folder.with_name(f"{KEPT}{folder.name}"))
 
 
 def main(arguments: list[str]) -> int:

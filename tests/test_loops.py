@@ -66,6 +66,9 @@ def test_a_run_that_leaves_something_has_failed(options: tuple[str, ...], tmp_pa
     assert len(said) == 2
     assert "is left: sleep 600" in said[0]
     assert "/ours-" in said[1]
+    (kept,) = (tmp_path / "temporary").iterdir()
+    assert f"kept in {kept}" in done.stdout
+    assert any(entry.name.startswith("ours-") for entry in kept.iterdir())
     pid = int(said[0].split("process ")[1].split()[0])
     command = Path(f"/proc/{pid}/cmdline")
     assert not command.exists() or command.read_bytes() == b""  # ended, and its parent has not heard of it yet

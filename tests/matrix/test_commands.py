@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "one_logger_v1_shim"
 
 
-def matrix(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd)}
+def matrix(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd), **more}
     command = [sys.executable, "-m", "compat_matrix", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
@@ -34,6 +34,21 @@ def test_try_shows_calls_rows_and_what_v1_would_have_refused(tmp_path: Path) -> 
     refused = "OneLoggerUtils.on_app_end(): RuntimeError: Cannot end timer = 'app_run' since it is not active"
     assert refused in done.stdout
     assert "the same rows, in the same order" in done.stdout
+
+
+@pytest.mark.slow
+def test_try_leaves_nothing_unless_it_is_told_where(tmp_path: Path) -> None:
+    temporary, kept = tmp_path / "t", tmp_path / "kept"
+    temporary.mkdir()
+    program = str(PROGRAMS / "longlive" / "train.py")
+    done = matrix("try", "--keep", str(kept), program, cwd=tmp_path, TMPDIR=str(temporary))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(kept.rglob("*.wandb"))) == 1
+    assert list(temporary.iterdir()) == []
+    again = matrix("try", "--keep", str(kept), program, cwd=tmp_path)
+    assert (again.returncode, again.stderr.strip()) == (2, f"--keep {kept}: expected a new or an empty folder")
+    assert matrix("try", program, cwd=tmp_path, TMPDIR=str(temporary)).returncode == 0
+    assert list(temporary.iterdir()) == []
 
 
 @pytest.mark.slow

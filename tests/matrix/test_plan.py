@@ -28,6 +28,15 @@ def test_every_python_meets_every_wandb_that_it_can_install() -> None:
     assert ("3.9", "0.31.0") not in wanted
 
 
+def test_the_canary_has_the_newest_of_everything_in_each_mode() -> None:
+    axes = plan.load()
+    cells = plan.canary(axes)
+    assert {(cell.wandb, cell.wrapt) for cell in cells} == {("newest", "newest")}
+    assert {cell.python for cell in cells} == set(axes["python"][-2:])
+    for axis in ("mode", "delivery", "imports", "wandb_mode"):
+        assert {getattr(cell, axis) for cell in cells} == set(axes[axis])
+
+
 def test_every_pair_of_values_occurs() -> None:
     axes = plan.load()
     seen = set().union(*(cell.pairs() for cell in plan.grid(axes)))
