@@ -47,6 +47,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         else:
             axes, consumers = plan.load(), load_consumers()
             cells = _chosen(options, axes, consumers)
+            if options.canary:
+                axes["forced"] = axes["canary"]["forced"]
     except ConsumerError as error:
         parser.error(str(error))
     if options.cell:
@@ -70,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="the diagonal: each Python once, from old to new wandb")
-    which.add_argument("--canary", action="store_true", help="the newest wandb, wrapt and v2 on the newest two Pythons")
+    which.add_argument("--canary", action="store_true", help="the newest wandb, wrapt and v2 on the newest Pythons")
     which.add_argument("--here", action="store_true", help="this interpreter and the wandb that it has")
     which.add_argument(
         "--environments",

@@ -137,7 +137,7 @@ def canary(axes: Mapping[str, Any]) -> list[Cell]:
     Whether that takes in pre-releases is the installer's business (``UV_PRERELEASE=allow``).
     """
     cells = []
-    for python in axes["python"][-2:]:
+    for python in axes["python"][-axes["canary"]["pythons"] :]:
         newest = (python, "newest", "newest")
         cells += [
             Cell(*newest, "sync", "worker", "swapped", "offline"),

@@ -10,6 +10,7 @@ import pytest
 
 from compat_matrix.planner import plan
 from compat_matrix.runner import interpreters
+from one_logger_v1_shim._requirements import REQUIREMENTS
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
 
@@ -33,6 +34,7 @@ def test_the_canary_has_the_newest_of_everything_in_each_mode() -> None:
     cells = plan.canary(axes)
     assert {(cell.wandb, cell.wrapt) for cell in cells} == {("newest", "newest")}
     assert {cell.python for cell in cells} == set(axes["python"][-2:])
+    assert set(axes["canary"]["forced"]) <= {one.name for one in REQUIREMENTS}
     for axis in ("mode", "delivery", "imports", "wandb_mode"):
         assert {getattr(cell, axis) for cell in cells} == set(axes[axis])
 
