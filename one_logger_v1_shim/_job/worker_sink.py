@@ -127,6 +127,8 @@ class WorkerSink:
             self._notice = mark.notice
             if not (is_quietly_offline(os.environ) and mark.state in ("offline", "finished")):
                 logger.warning("%s", mark.notice)
+        for text in mark.said:
+            warn_once(f"worker:said:{text}", str(text))
         if mark.v2 and mark.v2 not in ("played", "unplayed"):
             warn_once("worker:v2", mark.v2)
 

@@ -72,6 +72,7 @@ class Journal:
         self._size = 0
         self._spilled = False
         self._opening: Optional[Path] = None
+        self._held: set[int] = set()  # numbers of files that stay
         self._next_segment(folder)
 
     @property
@@ -218,10 +219,14 @@ class Journal:
             self._next_segment(usual if self._opening is None else self._opening.parent)
         except OSError:
             return False
-        if not self._followed and self._number > 2:
+        if not self._followed and self._number > 2 and self._number - 2 not in self._held:
             with suppress(OSError):
                 (self.folder / segment(self._number - 2)).unlink()
         return True
+
+    def hold(self) -> None:
+        """Keep the file of the row that was appended last: W&B has not that row as it was."""
+        self._held.update((self._number - 1, self._number))  # a new file may have been begun after the row
 
     def _go_elsewhere(self) -> None:
         """The disk takes no more: go on in the temp directory."""

@@ -23,6 +23,7 @@ from .._journal.records import Mark, RunRecord
 from .._log import logger, warn_once
 from .._variables import switch
 from . import server, settings, wandb_api
+from .too_long import TooLong
 
 
 def impossible(spec: RunSpec) -> Optional[str]:
@@ -66,6 +67,8 @@ class InlineSink:
         base = spec.folder(os.environ)
         if switch(os.environ, "ONE_LOGGER_V1_JOURNAL"):
             self._journal = _begin(base, record)
+        self._rows = 0
+        self._too_long = TooLong(self._journal.folder if self._journal is not None else None)
         home = base
         if self._journal is not None and self._journal.folder.parent != base / "wandb":
             home = self._journal.folder  # the base can't be written
@@ -112,12 +115,18 @@ class InlineSink:
             if self._finished:
                 warn_once("put:finished", "a row came after the run was finished; it is dropped")
                 return
+            self._rows += 1
             if self._journal is not None:
                 self._journal.append(row)
             if self._run is None:
                 return
             try:
-                said = wandb_api.log(self._run, json.loads(row))
+                fitting, changed, too_long = self._too_long.fit(self._rows, row, json.loads(row))
+                if changed and self._journal is not None:
+                    self._journal.hold()
+                if too_long:
+                    warn_once(f"wandb:{too_long}", too_long)
+                said = wandb_api.log(self._run, fitting)
                 if said:
                     warn_once("wandb:row", said)
             except Exception as error:

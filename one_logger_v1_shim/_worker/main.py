@@ -42,6 +42,7 @@ _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine 
 _LOOK_EVERY = 0.5  # seconds between looks at wandb's process
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
+_MOST_SAID = 20  # texts about rows in a mark
 _V2_LIMIT = 20.0  # seconds that v2 may take after the last row is with W&B
 _V2_SEGMENTS = 16  # files (16 MiB each) that are kept for a v2 that has to be told from the beginning
 
@@ -60,6 +61,7 @@ class Worker:
         self.follower = Follower(folder)
         self.tries = tries
         self.taken = 0  # rows of the journal that are in W&B's hands
+        self._keep = False  # the journal has a row that W&B has not as it was
         self._passed = 0  # rows that neither the server nor the journal has: W&B's older files have them
         self._job = job
         self._began = self._marked = self._looked = time.monotonic()
@@ -135,6 +137,7 @@ class Worker:
             notice=self._where() if reason is None else wandb_api.notice(self.spec, reason, folders),
             id=self.run.id if self.run.id != self.record.id else "",
             v2=self.mark.v2,
+            said=self.mark.said,
         )
         if self.run.skip:
             say(f"going on after {self.run.skip} rows")
@@ -238,15 +241,24 @@ class Worker:
         """Give one row to W&B. A row that is not valid JSON is logged and skipped: nothing else can be done with it."""
         self.taken += 1
         try:
-            said = self.run.log(self.taken - 1, line)
-            if said:
-                say(f"row {self.taken}: {said}")
+            changed, said = self.run.log(self.taken - 1, line)
+            if changed:
+                self.follower.hold()
+                self._keep = True
+            for text in said:
+                self._tell(text)
         except ValueError as error:
-            say(f"row {self.taken}: {error!r}")
+            self._tell(f"row {self.taken} can not be read and is skipped ({error}): {self.folder}")
         except Exception as error:
             self.taken -= 1
             say(f"row {self.taken + 1}: {error!r}")
             self._fail("wandb's process has ended" if not self.run.alive() else f"run.log: {_first_line(error)}")
+
+    def _tell(self, text: str) -> None:
+        """Something about a row that the job is to log."""
+        say(text)
+        if text not in self.mark.said and len(self.mark.said) < _MOST_SAID:
+            self.mark.said = [*self.mark.said, text]
 
     def _fail(self, why: str, *options: str) -> NoReturn:
         """wandb's own process has gone (a scheduler's SIGTERM ends it, and not us): go on with another one."""
@@ -285,7 +297,7 @@ class Worker:
             self.mark.notice = f"{missing}; send it with: {self._how_to_send()}"
         unplayed = self._await_v2()
         self._write_mark(force=True)
-        if not self.record.keep and not missing and not unplayed:
+        if not self.record.keep and not missing and not unplayed and not self._keep:
             self.remove_journal()
 
     def _await_v2(self) -> bool:

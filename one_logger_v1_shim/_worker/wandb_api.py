@@ -21,6 +21,8 @@ _SETTINGS: dict[str, Any] = {
     "x_disable_stats": True,
     "_disable_stats": True,  # its name up to wandb 0.18
     "disable_job_creation": True,
+    # `wandb/latest-run` and `wandb/debug*.log` are the user's: `wandb sync wandb/latest-run` must not send ours.
+    "symlink": False,
     # A settings file may say otherwise; without them W&B's file, which tells what is stored, would not be there.
     "use_dot_wandb": False,
     "x_primary": True,
