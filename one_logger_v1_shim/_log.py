@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
 logger = logging.getLogger("one_logger_v1_shim")
 
@@ -21,7 +22,19 @@ def warn_once(key: str, message: str) -> None:
         if key in _said:
             return
         _said.add(key)
-    logger.warning(message)
+    warn(message)
+
+
+def warn(message: str) -> None:
+    """Log ``message`` as a warning. Raises no ``Exception``: an application's log handler may."""
+    with suppress(Exception):
+        logger.warning("%s", message)
+
+
+def renew() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
 
 
 def forget() -> None:

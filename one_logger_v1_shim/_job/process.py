@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Optional
@@ -71,14 +71,14 @@ class WorkerProcess:
         self._closed = False  # by the other side
         self._heard = b""
         self._inode: Optional[int] = None
-        self._descriptor = -1
-        ours, theirs = _socket.socketpair()
+        # One object for all questions: one that is made for each is closed, and the worker with it, when Ctrl-C comes
+        # right after it was made.
+        self._peer, theirs = _socket.socketpair()
         if sys.platform == "darwin":  # pragma: no cover
-            ours.setsockopt(_socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
-        self._descriptor = ours.detach()
+            self._peer.setsockopt(_socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
         log = -1
         try:
-            self._inode = os.fstat(self._descriptor).st_ino
+            self._inode = os.fstat(self._peer.fileno()).st_ino
             log = os.open(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o666)
             self._starter = subprocess.Popen(
                 start_command(interpreter, folder),
@@ -140,8 +140,7 @@ class WorkerProcess:
     def ring(self) -> bool:
         """Ask how far it is. False: it has gone."""
         try:
-            with self._socket() as peer:
-                peer.send(b"s", _socket.MSG_DONTWAIT | _NO_SIGNAL)
+            self._ours().send(b"s", _socket.MSG_DONTWAIT | _NO_SIGNAL)
         except BlockingIOError:  # it is not listening; there is room for many questions
             return True
         except OSError:
@@ -157,9 +156,9 @@ class WorkerProcess:
         if self._closed:
             return False
         try:
-            with self._socket() as peer:
-                peer.settimeout(limit)
-                data = peer.recv(65536)
+            peer = self._ours()
+            peer.settimeout(limit)
+            data = peer.recv(65536)
         except (BlockingIOError, TimeoutError):
             return False
         except OSError as error:
@@ -179,27 +178,24 @@ class WorkerProcess:
                 self._code = number
         return bool(data)
 
-    @contextmanager
-    def _socket(self) -> Any:
+    def _ours(self) -> Any:
+        """The socket. Raises ``OSError`` where the job has closed it."""
         if not self._is_ours():
             raise OSError(9, "the job has closed it")
-        peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self._descriptor)
-        try:
-            yield peer
-        finally:
-            peer.detach()
+        return self._peer
 
     def hang_up(self) -> None:
         """End of file for the worker, also where a forked child holds the socket: nothing more is asked."""
-        with suppress(OSError), self._socket() as peer:
-            peer.shutdown(_socket.SHUT_WR)
+        with suppress(OSError):
+            self._ours().shutdown(_socket.SHUT_WR)
 
     def close(self) -> None:
         """Give the socket back."""
         if self._is_ours():
             with suppress(OSError):
-                os.close(self._descriptor)
-        self._descriptor = -1
+                self._peer.close()
+        else:
+            self._peer.detach()
         self._closed = True
 
     def leave(self, end: bool = False) -> None:
@@ -220,6 +216,6 @@ class WorkerProcess:
     def _is_ours(self) -> bool:
         """A program that closes all descriptors (a daemon) may have got the number for something of its own."""
         try:
-            return self._descriptor >= 0 and os.fstat(self._descriptor).st_ino == self._inode
+            return os.fstat(self._peer.fileno()).st_ino == self._inode
         except OSError:
             return False

@@ -20,7 +20,7 @@ from .._job.writer import Journal, begin
 from .._journal.destination import FOREIGN, RunSpec, is_quietly_offline
 from .._journal.files import recover_command
 from .._journal.records import Mark, RunRecord
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 from .._variables import switch
 from . import server, settings, wandb_api
 from .too_long import TooLong
@@ -91,7 +91,7 @@ class InlineSink:
         if reason is not None:
             self._mark("offline")
             if not is_quietly_offline(os.environ):
-                logger.warning(wandb_api.notice(spec, reason, [wandb_api.run_folder(self._run)]))
+                warn(wandb_api.notice(spec, reason, [wandb_api.run_folder(self._run)]))
 
     def _open(self, spec: RunSpec, run_id: str, home: str, offline: bool) -> Any:
         """Open our run and hide it: the user's ``wandb.init()`` would return it, their ``finish()`` end it."""
@@ -117,7 +117,11 @@ class InlineSink:
                 return
             self._rows += 1
             if self._journal is not None:
-                self._journal.append(row)
+                written = self._journal.written
+                try:
+                    self._journal.append(row)
+                except Exception as error:
+                    self._journal.missed(row, written, error)
             if self._run is None:
                 return
             try:
