@@ -1,12 +1,14 @@
 """The worker as the job sees it: started, asked how far it is, left alone at the end. Runs in the job's process.
 
-The worker is a grandchild: its starter forks and goes. A launcher that kills the children of a process that ends (Ray
-does) leaves it alone, and it can go on sending rows.
+The worker is a grandchild from its first instruction: a shell starts it and goes. A launcher that kills the children of
+a process that ends (Ray does) leaves it alone, however short the job was, and it can go on sending rows.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,6 +34,10 @@ _NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022  # macOS says it once for the socket; Python has no name for it
 
 _MESSAGE = 9  # bytes: a letter and a number
+
+# A shell gives what it starts in the background an empty standard input, unless it is told another one.
+_IN_THE_BACKGROUND = 'exec 3<&0; "$@" <&3 3<&- &'
+_SHELL_LIMIT = 2.0  # seconds; it takes one or two milliseconds
 
 
 class Exit(IntEnum):
@@ -80,7 +86,7 @@ class WorkerProcess:
         try:
             self._inode = os.fstat(self._peer.fileno()).st_ino
             log = os.open(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o666)
-            self._starter = subprocess.Popen(
+            self._starter = _detached(
                 start_command(interpreter, folder),
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
@@ -199,10 +205,10 @@ class WorkerProcess:
         self._closed = True
 
     def leave(self, end: bool = False) -> None:
-        """Let it go on without us; it has limits of its own. ``end``: end its starter, our code never ran there."""
+        """Let it go on without us; it has limits of its own. ``end``: end it, our code never ran there."""
         if end:
             with suppress(OSError):
-                self._starter.kill()
+                os.killpg(self._starter.pid, signal.SIGKILL)  # a session of its own, and so a group
             with suppress(subprocess.TimeoutExpired):
                 self._starter.wait(1.0)
         self.close()
@@ -219,3 +225,30 @@ class WorkerProcess:
             return os.fstat(self._peer.fileno()).st_ino == self._inode
         except OSError:
             return False
+
+
+def _detached(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start ``command`` as a grandchild. Returns its starter, which has ended; the command itself where there is no shell.
+
+    Raises ``OSError`` as the command itself would: the shell's own message would be lost.
+    """
+    _must_be_executable(command[0])
+    try:
+        starter = subprocess.Popen(["/bin/sh", "-c", _IN_THE_BACKGROUND, "sh", *command], **options)
+    except OSError:  # a container without a shell
+        return subprocess.Popen(command, **options)
+    with suppress(subprocess.TimeoutExpired):
+        starter.wait(_SHELL_LIMIT)
+    return starter
+
+
+def _must_be_executable(path: str) -> None:
+    if not os.path.isabs(path):
+        return
+    os.stat(path)
+    if os.path.isdir(path) or not os.access(path, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    with suppress(PermissionError), open(path, "rb") as file:
+        # a shell would take a text without "#!" for a script of its own
+        if sys.platform == "linux" and file.read(2) not in (b"#!", b"\x7fE"):
+            raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC), path)

@@ -7,6 +7,7 @@ Run as a file and never imported. Old Pythons have to be able to read it.
 """
 
 import os
+import struct
 import sys
 
 TOO_OLD = 86
@@ -15,6 +16,7 @@ TOO_OLD = 86
 def main():
     if sys.version_info < (3, 9):  # noqa: UP036
         sys.stderr.write("Python %s.%s is too old for the worker; expected 3.9\n" % sys.version_info[:2])  # noqa: UP031
+        os.write(0, b"x" + struct.pack(">q", TOO_OLD))  # to the job, which is not this process's parent
         sys.exit(TOO_OLD)
     if "--attached" not in sys.argv and os.fork():
         os._exit(0)
