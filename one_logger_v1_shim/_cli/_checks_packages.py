@@ -135,7 +135,7 @@ def ask_worker(interpreter: Interpreter, needed: list[Requirement]) -> dict[str,
     """As :func:`ask`, in the environment that the worker would have."""
     environ = environment(RunSpec(chosen={}, default={}), interpreter)
     if not interpreter.isolated:
-        environ["PYTHONPATH"] = environ.pop(PATH, "")
+        environ["PYTHONPATH"] = os.pathsep.join(json.loads(environ.pop(PATH, "[]")))
         return ask(interpreter.path, [], needed, environ)
     found = ask(interpreter.path, ["-I"], needed, environ)
     if "" in found and "LD_LIBRARY_PATH" in os.environ:  # the job tries it, too

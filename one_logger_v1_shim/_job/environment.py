@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pkgutil
 import sys
@@ -15,7 +16,7 @@ from .interpreter import Interpreter
 
 #: set for the worker and for all that it starts: there no worker is started
 INSIDE = "ONE_LOGGER_V1_WORKER"
-#: the job's ``sys.path``, for a worker that shares the job's packages
+#: the job's ``sys.path`` as JSON, for a worker that shares the job's packages
 PATH = "ONE_LOGGER_V1_WORKER_PATH"
 #: the server of the v1 configuration, if its address holds a password
 HOST = "ONE_LOGGER_V1_HOST"
@@ -84,7 +85,7 @@ def environment(
             if key.startswith(_OF_THE_JOBS_PYTHON) or (key == _LIBRARIES and not libraries):
                 del found[key]
         return found
-    found[PATH] = os.pathsep.join(job_path())
+    found[PATH] = json.dumps(job_path())  # a name may have os.pathsep in it
     return found
 
 

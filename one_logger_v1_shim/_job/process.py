@@ -228,7 +228,7 @@ class WorkerProcess:
 
 
 def _detached(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start ``command`` as a grandchild. Returns its starter, which has ended; the command itself where there is no shell.
+    """Start ``command`` as a grandchild. Returns its starter, which has ended; without a shell the command.
 
     Raises ``OSError`` as the command itself would: the shell's own message would be lost.
     """

@@ -7,6 +7,7 @@ Started by :mod:`.start`. Standard input is the socket to the job, standard erro
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import shutil
@@ -189,7 +190,7 @@ class Worker:
             command.append("--recover")
         else:
             self._job.hand_over()
-        os.environ[PATH] = os.pathsep.join(sys.path)
+        os.environ[PATH] = json.dumps(sys.path)
         tidy_up()
         os.chdir(self.folder)
         os.execv(sys.executable, command)

@@ -6,6 +6,7 @@ ROOT holds the package ``one_logger_v1_shim`` (this version of it, whatever the 
 Run as a file and never imported. Old Pythons have to be able to read it.
 """
 
+import json
 import os
 import struct
 import sys
@@ -22,7 +23,7 @@ def main():
         os._exit(0)
     root, arguments = sys.argv[1], sys.argv[2:]
     here = os.path.dirname(os.path.abspath(__file__)) if "__file__" in globals() else ""
-    path = [entry for entry in os.environ.pop("ONE_LOGGER_V1_WORKER_PATH", "").split(os.pathsep) if entry]
+    path = [entry for entry in json.loads(os.environ.pop("ONE_LOGGER_V1_WORKER_PATH", "[]")) if entry]
     own = [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
     sys.path[:] = path + [entry for entry in own if entry not in path]
     find(root)

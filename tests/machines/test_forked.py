@@ -1,4 +1,4 @@
-"""A child that was forked while the parent's run is open: its own object is a run of its own, the parent's is silent."""
+"""A child forked while the parent's run is open: its own object is a run of its own; the parent's is silent."""
 
 from __future__ import annotations
 
