@@ -26,9 +26,14 @@ def warn_once(key: str, message: str) -> None:
 
 
 def warn(message: str) -> None:
-    """Log ``message`` as a warning. Raises no ``Exception``: an application's log handler may."""
+    """Log ``message`` as a warning, on one line. Raises no ``Exception``: an application's log handler may."""
     with suppress(Exception):
-        logger.warning("%s", message)
+        logger.warning("%s", message if message.isprintable() else "".join(map(_printable, message)))
+
+
+def _printable(character: str) -> str:
+    """A folder's name may have a line's end in it; a text from elsewhere, what a terminal would obey."""
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 def renew() -> None:

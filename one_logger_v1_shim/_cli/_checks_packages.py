@@ -17,6 +17,7 @@ from .._job.environment import PATH, environment
 from .._job.forwarding import decide
 from .._job.interpreter import VARIABLE, Interpreter, find
 from .._journal.destination import RunSpec
+from .._journal.files import quoted
 from .._requirements import REQUIREMENTS, Requirement, release
 from .._version import VERSION
 from ._findings import ERROR, OK, WARNING, Finding
@@ -122,7 +123,7 @@ def _judged(requirement: Requirement, found: dict[str, str], path: str = "") -> 
     told = found.get(name, found.get("", "can not be asked"))
     # Without wandb no row reaches W&B; without the others rows do.
     level = ERROR if name == "wandb" else WARNING
-    install = f"{path or 'python'} -m pip install '{requirement.specifier}'"
+    install = f"{quoted(path or 'python')} -m pip install '{requirement.specifier}'"
     advice = f"{install}, or python -m one_logger_v1_shim isolate" if requirement.worker else install
     if " " in told and not told.startswith("0 ("):
         return Finding(level, name, f"{told}{where}", advice)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._goodput.training import add_up
+from .._journal.files import quoted
 from . import _format as f
 from ._attempts import Attempts
 from ._collect import Collector
@@ -139,7 +140,7 @@ def _state(run: Run, mark: dict[str, Any], rows: int) -> str:
         return f"finished{ended}" if ended else "finished by the W&B process; the job ended without finish()"
     if left.busy:
         return f"{f.clean(left.busy)} ({said}){ended}"
-    return f"not finished ({said}){ended}; see: python -m one_logger_v1_shim recover --dry-run {f.clean(run.path, 500)}"
+    return f"not finished ({said}){ended}; see: python -m one_logger_v1_shim recover --dry-run {quoted(run.path)}"
 
 
 def _rows(run: Run, mark: dict[str, Any], rows: int) -> str:

@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 PREFIX = "one-logger-"
@@ -31,7 +31,20 @@ def folder_name(run_id: str) -> str:
 
 def recover_command(folder: Path) -> str:
     """The command that sends what is left of the journal in ``folder``, for a shell."""
-    return f"python -m one_logger_v1_shim recover {shlex.quote(str(folder))}"
+    return f"python -m one_logger_v1_shim recover {quoted(folder)}"
+
+
+def quoted(path: Union[str, Path]) -> str:
+    """``path`` as one word for a shell, on one line, and never an option. What can't be printed is for Bash or Zsh."""
+    text = str(path)
+    text = f"./{text}" if text.startswith("-") else text
+    return shlex.quote(text) if text.isprintable() else f"$'{''.join(map(_escaped, text))}'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    return character if character.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def segment(number: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .._journal.destination import RunSpec
+from .._journal.files import quoted
 from .._variables import seconds
 
 # Wanted settings; those that the installed version does not have are left out.
@@ -145,11 +145,13 @@ def notice(spec: RunSpec, reason: str, folders: Sequence[str]) -> str:
 def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
     """How to send the run in ``folders`` (a run that went on after a failure has several) to the server."""
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
+    # An environment of the worker's own is not the job's: there `wandb` is another one, or none.
+    wandb = f"{quoted(sys.executable)} -m wandb" if sys.flags.isolated else "wandb"
     if len(folders) < 2 or not _sync_appends():
-        return f"wandb sync{entity} {shlex.join(folders)}"
+        return f"{wandb} sync{entity} {' '.join(map(quoted, folders))}"
     first, *rest = folders
-    appended = [f"wandb sync --append{entity} {shlex.quote(one)}" for one in rest]
-    return " && ".join([f"wandb sync{entity} {shlex.quote(first)}", *appended])
+    appended = [f"{wandb} sync --append{entity} {quoted(one)}" for one in rest]
+    return " && ".join([f"{wandb} sync{entity} {quoted(first)}", *appended])
 
 
 def _sync_appends() -> bool:
