@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import socket
 import subprocess
 import tempfile
@@ -24,7 +23,7 @@ from .._job.interpreter import VARIABLE, Interpreter
 from .._job.interpreter import find as find_interpreter
 from .._job.process import Exit
 from .._journal.destination import mode, settle
-from .._journal.files import is_own
+from .._journal.files import is_own, quoted
 from .._journal.follow import Follower
 from .._journal.lines import FINISH, FROM, is_call, is_row, number
 from .._journal.process_table import is_running
@@ -302,7 +301,7 @@ def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> Iter
 
 
 def _sync_words(left: Left) -> str:
-    return "wandb sync " + shlex.join(str(path.parent) for path in left.files)
+    return "wandb sync " + " ".join(quoted(path.parent) for path in left.files)
 
 
 def _mark(left: Left, state: str) -> None:

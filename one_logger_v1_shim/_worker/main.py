@@ -345,7 +345,7 @@ class Worker:
         """Another worker would do no better: leave the reason in the mark."""
         say(why)
         self.mark.state = "failed"
-        before = f"{advice}, then " if advice else ""
+        before = f"{advice} && " if advice else ""
         self.mark.notice = (
             f"{why}; rows are kept in {self.folder}; send them with: {before}{recover_command(self.folder)}"
         )
@@ -406,8 +406,8 @@ def _work(worker: Worker, because: Optional[str]) -> None:
         worker.leave(Exit.GIVEN_UP)
     other = _foreign_shim()
     if other is not None:
-        worker.give_up(f"{sys.executable} has one-logger-v1-shim {other} and the job has {VERSION}",
-                       "python -m one_logger_v1_shim isolate (or install the same version there)")  # fmt: skip
+        worker.give_up(f"{sys.executable} has one-logger-v1-shim {other} and the job has {VERSION}; install that there "
+                       "or make an environment", "python -m one_logger_v1_shim isolate")  # fmt: skip
         worker.leave(Exit.GIVEN_UP)
     if worker.record.mode == "disabled":
         worker.play_only()
