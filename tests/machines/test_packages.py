@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,7 +15,7 @@ import pytest
 import wandb
 
 from tests.delivery import jobs
-from tests.isolated.places import thin
+from tests.isolated.places import site, thin
 from tests.support import ROOT
 
 JOB = """
@@ -78,6 +80,31 @@ def zipped(home: Path) -> jobs.Result:
     return bare(home, appended([str(home / "files.zip"), *deps]))
 
 
+def sourceless(home: Path, to: Path) -> None:
+    """This package as byte code alone, in ``to``."""
+    shutil.copytree(ROOT / "one_logger_v1_shim", to / "one_logger_v1_shim")
+    compileall.compile_dir(to, quiet=2, legacy=True)
+    for path in to.rglob("*.py"):
+        path.unlink()
+
+
+def without_sources(home: Path) -> jobs.Result:
+    sourceless(home, home / "pyc")
+    return bare(home, appended([str(home / "pyc"), *links(home / "deps")]))
+
+
+def frozen(home: Path) -> jobs.Result:
+    """As PyInstaller has it: byte code that no other interpreter reads. The one that is named has this package."""
+    sourceless(home, home / "pyc")
+    with zipfile.ZipFile(home / "program.zip", "w") as file:
+        for path in (home / "pyc").rglob("*.pyc"):
+            file.write(path, path.relative_to(home / "pyc"))
+    python = thin(home / "other")
+    (site(home / "other") / "others.pth").write_text("\n".join([str(ROOT), *entries()]))
+    begin = "import sys; sys.frozen = True\n" + appended([str(home / "program.zip")])
+    return bare(home, begin, ONE_LOGGER_V1_PYTHON=python)
+
+
 def runfiles(home: Path) -> jobs.Result:
     """Bazel: relative entries, and a working directory that is not the script's."""
     deps = [os.path.relpath(one, home) for one in links(home / "job.runfiles")]
@@ -99,6 +126,8 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
     "sys.path.append": opt_deps,
     "PEX": pex,
     "a zip file": zipped,
+    "byte code alone": without_sources,
+    "a frozen program": frozen,
     "Bazel's runfiles": runfiles,
     "a colon in a name": colon,
     "a folder wandb on PYTHONPATH": run_folder_on_the_path,
