@@ -15,7 +15,7 @@ from .._job.interpreter import find as find_interpreter
 from .._journal.destination import RunSpec, mode, why_not_online, without_user
 from .._journal.files import recover_command
 from .._journal.settings_files import setting
-from .._worker.server import credentials, unreachable
+from .._worker.server import credentials, malformed, unreachable
 from ._findings import ERROR, OK, WARNING, Finding
 from ._left import find, look
 
@@ -41,7 +41,10 @@ def destination(offline: bool) -> Iterator[Finding]:
     yield _entity(asked)
     key, where = _key(server or "")
     wants = asked in ("", "online")
-    if where:
+    bad = malformed(key)
+    if where and bad and wants:
+        yield Finding(ERROR, "W&B API key", f"{bad} ({where}); runs are offline", f"correct {where}")
+    elif where:
         yield Finding(OK, "W&B API key", f"found ({where}), not shown")
     else:
         yield Finding(
@@ -126,7 +129,7 @@ def _key(server: str) -> tuple[Optional[str], str]:
     """The key, and where it is from; "" when there are no credentials."""
     in_file, path = setting(os.environ, "api_key")
     key, known = credentials(os.environ.get("WANDB_API_KEY") or in_file, os.environ, server)
-    if not known:
+    if not known or not (key or os.environ.get("WANDB_IDENTITY_TOKEN_FILE")):
         return None, ""
     if os.environ.get("WANDB_API_KEY"):
         return key, "WANDB_API_KEY"

@@ -22,7 +22,7 @@ _ARGUMENTS = {
 }
 
 # What decides beside the v1 configuration where a run goes and what it is called.
-_DESTINATION = (
+DESTINATION = (
     "WANDB_BASE_URL",
     "WANDB_ENTITY",
     "WANDB_PROJECT",
@@ -175,7 +175,7 @@ def is_quietly_offline(environ: Mapping[str, str]) -> bool:
 
 def settled(environ: Mapping[str, str]) -> dict[str, str]:
     """What the environment says about the run's destination, to be written down: no key, no password."""
-    found = {name: environ[name] for name in _DESTINATION if environ.get(name)}
+    found = {name: environ[name] for name in DESTINATION if environ.get(name)}
     if "WANDB_BASE_URL" in found:
         found["WANDB_BASE_URL"] = without_user(found["WANDB_BASE_URL"])
     return found
@@ -186,7 +186,7 @@ def settle(environ: MutableMapping[str, str], before: Mapping[str, Any]) -> None
 
     What nobody had said then may be said now.
     """
-    for name in _DESTINATION:
+    for name in DESTINATION:
         value = before.get(name)
         same = name == "WANDB_BASE_URL" and isinstance(value, str) and without_user(environ.get(name, "")) == value
         if isinstance(value, str) and not same:  # else this one may have the password

@@ -99,7 +99,8 @@ class Worker:
 
     def open(self, offline_because: Optional[str]) -> None:
         """Open the run: online if W&B can, else offline, with the one line that says so."""
-        reason = self._ask_settings()
+        with _otherwise(3 * wandb_api.init_limit(), self._stuck):  # older ones start a process for that
+            reason = self._ask_settings()
         reason = "; ".join(filter(None, (offline_because, reason))) or None
         if reason is None and self._settings is not None:
             reason = server.why_offline(self.spec, self._settings, os.environ)
@@ -121,11 +122,12 @@ class Worker:
                     self.run.open(offline=True)
                 except Exception as error:
                     say(f"wandb.init offline in {self.run.home}: {error!r}")
-                    if self.run.home != overflow(self.folder):
-                        self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
-                    if not settings.variables(os.environ):
+                    left_out = settings.leave_out(os.environ, error) if has_room(self.run.home) else ""
+                    if left_out:
+                        self._again_offline(f"{reason}; {left_out}")
+                    if self.run.home == overflow(self.folder):
                         raise
-                    self._again_offline(f"{reason}; {settings.mend(os.environ, error, self.folder)}", "--overflow")
+                    self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
         folders = self.run.folders()
         self.mark = Mark(
             state="online" if reason is None else "offline",

@@ -25,6 +25,8 @@ from .._variables import seconds
 from .settings import Found
 
 _NOT_REACHED = "{} can not be reached"
+# W&B's own server has a second name since wandb 0.31; a key is kept under either.
+_CLOUD = ("api.wandb.ai", "api.forge.coreweave.com")
 
 
 def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:
@@ -35,7 +37,7 @@ def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Opti
     key, known = credentials(spec.api_key or found.api_key, environ, base_url)
     if not known:
         return "no API key"
-    return _unreachable(found, base_url, key, environ)
+    return malformed(key) or _unreachable(found, base_url, key, environ)
 
 
 def why_incomplete(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:
@@ -57,7 +59,7 @@ def _unreachable(found: Found, base_url: str, key: Optional[str], environ: Mappi
 
 
 def credentials(key: Optional[str], environ: Mapping[str, str], base_url: str) -> tuple[Optional[str], bool]:
-    """The API key if it can be told, and whether W&B has credentials at all. Never logged.
+    """The API key if it can be told, and whether W&B may have credentials at all. Never logged.
 
     Args:
         key: from the v1 configuration or W&B's settings; the environment and the user's netrc file come after it.
@@ -68,22 +70,38 @@ def credentials(key: Optional[str], environ: Mapping[str, str], base_url: str) -
     if environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return None, True
     key = netrc_key(environ, base_url)
-    return key, key is not None
+    # Under which name wandb looks into the file is not the same in all versions: it may find what we do not.
+    return key, key is not None or any(map(os.path.isfile, _netrc_files(environ)))
+
+
+def malformed(key: Optional[str]) -> Optional[str]:
+    """Why no wandb takes this API key, for a server that is asked; None: it may be one. Says nothing of the key."""
+    if not key or key.count(".") == 2:  # a JSON web token
+        return None
+    size = len(key.split("-", 1)[-1])
+    return f"the API key has {size} characters, wandb expects 40 or more" if size < 40 else None
 
 
 def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:
     """The key that the user keeps for this server."""
-    host = urllib.parse.urlsplit(base_url).hostname or ""
-    for path in (environ.get("NETRC"), "~/.netrc", "~/_netrc"):
-        if not path:
-            continue
+    parts = urllib.parse.urlsplit(base_url)
+    names = [parts.netloc.rpartition("@")[2], parts.hostname or ""]
+    if parts.hostname in _CLOUD:
+        names.extend(_CLOUD)
+    for path in _netrc_files(environ):
         try:
-            entry = netrc.netrc(os.path.expanduser(path)).authenticators(host)
+            known = netrc.netrc(path)
         except (OSError, ValueError, netrc.NetrcParseError):
             continue
-        if entry and entry[2]:
-            return entry[2]
+        for name in names:
+            entry = known.hosts.get(name)
+            if entry and entry[2]:
+                return entry[2]
     return None
+
+
+def _netrc_files(environ: Mapping[str, str]) -> list[str]:
+    return [os.path.expanduser(path) for path in (environ.get("NETRC"), "~/.netrc", "~/_netrc") if path]
 
 
 def unreachable(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
@@ -138,6 +156,8 @@ def _ask(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
     except urllib.error.HTTPError as error:
         error.close()
         if error.code in (401, 403):
+            if not key:
+                return None
             return f"{shown} refuses the API key (HTTP {error.code})"
         if error.code == 404 or error.code >= 500:
             return f"{shown} is no W&B server or is out of order (HTTP {error.code})"

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.destination import MODES, RunSpec, without_user
+from .._journal.destination import DEFAULT_HOST, DESTINATION, MODES, RunSpec, without_user
+from .._journal.destination import mode as asked_mode
 from .._journal.settings_files import files
 
 _VARIABLE = "WANDB_"
@@ -24,6 +25,10 @@ _SECRET = ("KEY", "TOKEN", "HEADERS", "PROXY", "PROXIES", "PASSWORD")
 _DETOURS = ("http_proxy", "https_proxy", "x_proxies", "_proxies", "x_extra_http_headers", "_extra_http_headers")
 # A value of the v1 configuration -> the field of wandb.Settings that takes it
 _FIELDS = {"project": "project", "entity": "entity", "run_name": "run_name", "tags": "run_tags", "host": "base_url"}
+
+
+# Not a refusal, but a wandb that is built in another way
+_OTHER_WANDB = (AttributeError, ImportError, NameError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -47,9 +52,10 @@ def read(environ: Mapping[str, str]) -> Found:
     Args:
         environ: this process's environment; wandb reads it by itself.
     """
-    import wandb
-
-    said: Any = wandb.setup().settings
+    try:
+        said = of_this_process()
+    except _OTHER_WANDB:  # `wandb.init`, which everybody calls, will know
+        return Found(asked_mode(environ) or "online", environ.get("WANDB_BASE_URL") or DEFAULT_HOST, None, direct=False)
     mode = str(getattr(said, "mode", None) or "online")
     if getattr(said, "disabled", None):  # up to wandb 0.18 `wandb offline` wrote this one, too
         mode = "offline" if mode != "disabled" else mode
@@ -60,6 +66,23 @@ def read(environ: Mapping[str, str]) -> Found:
         api_key=getattr(said, "api_key", None) or None,
         direct=not detours and not _is_behind_proxy(),
     )
+
+
+def of_this_process() -> Any:
+    """``wandb.Settings`` with what files and environment say. Starts no process where this wandb can do without."""
+    import wandb
+    from wandb.sdk import wandb_setup
+
+    setup: Any = getattr(wandb_setup, "singleton", None) or wandb.setup
+    return setup().settings
+
+
+def resumes() -> bool:
+    """Does a settings file say ``resume``? Then the user's next run would go on with ours."""
+    try:
+        return bool(getattr(of_this_process(), "resume", None))
+    except Exception:
+        return False
 
 
 def _is_behind_proxy() -> bool:
@@ -78,6 +101,8 @@ def take_refused(environ: MutableMapping[str, str]) -> list[str]:
             break
         try:
             apply({name: environ[name]})
+        except _OTHER_WANDB:
+            break
         except Exception as error:
             refused.append(_text(name, environ.pop(name), error))
     return refused
@@ -95,6 +120,8 @@ def refused_values(spec: RunSpec) -> dict[str, str]:
         values: dict[str, Any] = {setting: tuple(value) if name == "tags" else str(value)}
         try:
             wandb.Settings(**values)
+        except _OTHER_WANDB:
+            break
         except Exception as error:
             shown = without_user(str(value)) if name == "host" else value
             refused[name] = f"{name}={shown!r} of the v1 configuration is refused by wandb ({reason(error)})"
@@ -128,6 +155,9 @@ def mend(environ: MutableMapping[str, str], error: Exception, folder: Path) -> s
         environ: this process's environment, which the next one inherits.
         error: what ``wandb.setup`` or ``wandb.init`` has raised.
         folder: a folder of our own, in which there is no settings file.
+
+    Raises:
+        Exception: ``error``, if nothing is left that could be removed.
     """
     if os.path.expanduser("~") == "~" or environ.get("HOME") == "":
         environ["HOME"] = str(folder)
@@ -136,19 +166,37 @@ def mend(environ: MutableMapping[str, str], error: Exception, folder: Path) -> s
     if found and environ.get("WANDB_CONFIG_DIR") != str(folder):
         environ["WANDB_CONFIG_DIR"] = str(folder)
         return f"W&B's settings in {' or '.join(found)} are refused by wandb ({reason(error)}); correct or remove them"
-    names = variables(environ)
+    text = leave_out(environ, error)
+    if not text:
+        raise error
+    return text
+
+
+def leave_out(environ: MutableMapping[str, str], error: Exception) -> str:
+    """Remove W&B's variables that say not where the run goes from ``environ``. Returns which; "": there were none.
+
+    wandb takes each of them alone, and can't be set up with all of them: a package may be missing that one asks for.
+    """
+    kept = (
+        *DESTINATION,
+        "WANDB_API_KEY",
+        "WANDB_CONFIG_DIR",
+        "WANDB_DIR",
+        "WANDB_MODE",
+        "WANDB_RUN_ID",
+        "WANDB_SERVICE",
+    )
+    names = sorted(name for name in environ if name.startswith(_VARIABLE) and name not in kept)
     for name in names:
         del environ[name]
-    return f"wandb can not be set up ({reason(error)}); the run was opened without {', '.join(names) or 'settings'}"
-
-
-def variables(environ: Mapping[str, str]) -> list[str]:
-    """The variables of W&B that can still be left out, when it can't be set up with them."""
-    return [name for name in environ if name.startswith(_VARIABLE) and name not in ("WANDB_CONFIG_DIR", "WANDB_RUN_ID")]
+    return f"wandb raises {reason(error)!r} with {' or '.join(names)}; unset it" if names else ""
 
 
 def main() -> None:
-    """Print what wandb's settings are here: the fields of :class:`Found` and ``refused``, as JSON, without the key."""
+    """Print what wandb's settings are here: the fields of :class:`Found` and ``refused``, as JSON, without the key.
+
+    Raises whatever is raised where there is no wandb.
+    """
     refused = take_refused(os.environ)
     answer: dict[str, Any] = {}
     try:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.destination import RunSpec
+from .._journal.destination import RunSpec, without_user
 from .._journal.files import quoted
 from .._variables import seconds
+from .settings import resumes
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
@@ -117,8 +119,7 @@ def init(spec: RunSpec, run_id: str, folder: str, offline: bool, **more: Any) ->
     import wandb
 
     wanted = settings(spec, more.pop("program", None), more.pop("wanted", None))
-    if "resume" not in more and getattr(wandb.setup().settings, "resume", None):
-        # A settings file says `resume = auto`: the user's next run would resume ours.
+    if "resume" not in more and resumes():
         more["resume"] = "allow"
     return wandb.init(
         id=run_id,
@@ -143,10 +144,14 @@ def notice(spec: RunSpec, reason: str, folders: Sequence[str]) -> str:
 
 
 def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
-    """How to send the run in ``folders`` (a run that went on after a failure has several) to the server."""
+    """How to send the run in ``folders`` (a run that went on after a failure has several) to the server.
+
+    A server that only the v1 configuration names is said: `wandb sync` would take W&B's own.
+    """
+    server = f"WANDB_BASE_URL={shlex.quote(without_user(spec.host))} " if spec.host else ""
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
     # An environment of the worker's own is not the job's: there `wandb` is another one, or none.
-    wandb = f"{quoted(sys.executable)} -m wandb" if sys.flags.isolated else "wandb"
+    wandb = server + (f"{quoted(sys.executable)} -m wandb" if sys.flags.isolated else "wandb")
     if len(folders) < 2 or not _sync_appends():
         return f"{wandb} sync{entity} {' '.join(map(quoted, folders))}"
     first, *rest = folders

@@ -134,7 +134,8 @@ def test_key_in_netrc_and_server_in_the_settings_file(tmp_path: Path, monkeypatc
     settings.write_text("[default]\nbase_url = https://wandb.example/\n")
     (tmp_path / ".netrc").write_text(f"machine wandb.example login user password {KEY}\n")
     os.chmod(tmp_path / ".netrc", 0o600)
-    assert _checks_wandb._server(None) == ("https://wandb.example", str(settings))
+    monkeypatch.chdir(tmp_path)
+    assert _checks_wandb._origin("WANDB_BASE_URL", "base_url") == str(settings)
     assert _checks_wandb._key("https://wandb.example") == (KEY, "netrc")
     assert _checks_wandb._key("https://elsewhere.example") == (None, "")
 

@@ -31,6 +31,8 @@ class Server:
         self.made: list[dict[str, Any]] = []
         #: a header and the value that every request must have
         self.wants: Optional[tuple[str, str]] = None
+        #: how an entity is refused: an HTTP status, or ``errors``: 200 and GraphQL's errors
+        self.refusal = "403"
         self.authorized: set[str] = set()
         self._released = threading.Event()
         server = self
@@ -83,7 +85,12 @@ class Server:
         if self.wants is not None and request.headers.get(self.wants[0]) != self.wants[1]:
             status = 403
         content: Any = {"error": "told to fail"}
-        if status == 200:
+        if mode == "errors":
+            status, content = (
+                200,
+                {"data": None, "errors": [{"message": "permission denied", "path": ["upsertBucket"]}]},
+            )
+        elif status == 200:
             content = (
                 self._graphql(json.loads(body)) if request.path == "/graphql" else self._stream(request.path, body)
             )
@@ -102,7 +109,7 @@ class Server:
             return what if b"upsertBucket" in body else "ok"
         if where == "entity":
             asked = (json.loads(body).get("variables") or {}).get("entity") if b"upsertBucket" in body else None
-            return "403" if asked == what else "ok"
+            return self.refusal if asked == what else "ok"
         return what if path != "/graphql" else "ok"
 
     def _stream(self, path: str, body: bytes) -> dict[str, Any]:
