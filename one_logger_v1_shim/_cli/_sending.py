@@ -110,6 +110,7 @@ def _work(
     after, mark = look(left.folder), Mark.read(left.folder)
     left.state, left.stored, left.files = after.state, after.stored, after.files
     left.played, left.v2 = after.played, after.v2
+    yield from (shown(text, 1000) for text in mark.said)
     if code not in (Exit.DONE, Exit.GIVEN_UP):
         left.state = "failed"
         yield f"the W&B process ended with code {code}; see {left.folder / 'worker.log'}"
