@@ -37,7 +37,7 @@ import json, os, sys
 out = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 def say(name, what):
-    out.write(json.dumps([name, what]) + "\\n")
+    out.write("\\n" + json.dumps([name, what]) + "\\n")  # a sitecustomize may have printed half a line
     out.flush()
 say("python", "%d.%d.%d" % sys.version_info[:3])
 if sys.version_info >= (3, 9):
@@ -180,7 +180,7 @@ def _heard(said: bytes) -> dict[str, str]:
     for line in said.decode("utf-8", "replace").splitlines():
         try:
             name, what = json.loads(line)
-        except ValueError:
+        except (TypeError, ValueError):
             continue
         found[str(name)] = str(what)
     return found

@@ -87,9 +87,10 @@ class WorkerProcess:
             self._inode = os.fstat(self._peer.fileno()).st_ino
             log = os.open(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o666)
             self._starter = _detached(
-                start_command(interpreter, folder),
+                interpreter,
+                folder,
                 stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
+                stdout=log,  # what a sitecustomize prints is no message to us
                 stderr=log,
                 cwd=folder,  # it must hold nothing to import
                 env=environ,
@@ -227,16 +228,17 @@ class WorkerProcess:
             return False
 
 
-def _detached(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
-    """Start ``command`` as a grandchild. Returns its starter, which has ended; without a shell the command.
+def _detached(interpreter: Interpreter, folder: Path, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a worker as a grandchild. Returns its starter: it has ended, or is about to fork where there is no shell.
 
-    Raises ``OSError`` as the command itself would: the shell's own message would be lost.
+    Raises ``OSError`` as the worker's command itself would: the shell's own message would be lost.
     """
-    _must_be_executable(command[0])
+    _must_be_executable(interpreter.path)
+    command = start_command(interpreter, folder, "--attached")
     try:
         starter = subprocess.Popen(["/bin/sh", "-c", _IN_THE_BACKGROUND, "sh", *command], **options)
     except OSError:  # a container without a shell
-        return subprocess.Popen(command, **options)
+        return subprocess.Popen(start_command(interpreter, folder), **options)
     with suppress(subprocess.TimeoutExpired):
         starter.wait(_SHELL_LIMIT)
     return starter

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional
 
-from .._journal.files import NO_FOLLOW, folder_name, is_own, overflow, segment
+from .._journal.files import NO_FOLLOW, above_standard, folder_name, is_own, overflow, segment, temporary
 from .._journal.lines import FINISH, FROM
 from .._journal.records import RunRecord
 from .._log import warn, warn_once
@@ -41,7 +41,7 @@ def begin(base: Path, record: RunRecord, followed: bool = True) -> Journal:
             return Journal(folder, followed)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
-                      f"{tempfile.gettempdir()}")  # fmt: skip
+                      f"{temporary()}")  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
     replace(record, base=str(folder if record.keep else base)).write(folder)
@@ -268,7 +268,7 @@ class Journal:
         flags |= 0 if path == self._opening else os.O_EXCL
         self._opening = path
         try:
-            descriptor = os.open(path, flags, 0o666)
+            descriptor = above_standard(os.open(path, flags, 0o666))
             head = FROM + f" {self.written}\n".encode()
             try:
                 if os.write(descriptor, head) != len(head):

@@ -54,7 +54,26 @@ def segment(number: int) -> str:
 
 def overflow(folder: Path) -> Path:
     """Where the journal in ``folder`` goes on when its disk takes no more. The run's id makes the name our own."""
-    return Path(tempfile.gettempdir()) / f"{folder.name}-more"
+    return temporary() / f"{folder.name}-more"
+
+
+def temporary() -> Path:
+    """The temp directory. Where no disk takes a file Python knows none, and raises: then where it would be."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path(os.environ.get("TMPDIR") or "/tmp")
+
+
+def above_standard(descriptor: int) -> int:
+    """``descriptor``, or another one for it: where a standard stream is closed, what C code prints would go to a file."""
+    if descriptor > 2:
+        return descriptor
+    import fcntl
+
+    higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return higher
 
 
 def is_own(folder: Path) -> bool:
