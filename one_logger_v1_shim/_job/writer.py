@@ -112,10 +112,7 @@ class Journal:
             self._busy = False
 
     def missed(self, line: bytes, before: int, error: Exception) -> None:
-        """:meth:`append` has raised: most likely before it had ``line`` in its queue, for there is no memory left.
-
-        ``before``: :attr:`written` before it was called.
-        """
+        """:meth:`append` has raised, as no memory is left. ``before``: :attr:`written` before it was called."""
         queue = self._queue
         in_queue = bool(queue) and queue[-1].endswith(line + b"\n")
         if not in_queue and (queue or self.written == before):
@@ -242,8 +239,8 @@ class Journal:
         return True
 
     def hold(self) -> None:
-        """Keep the file of the row that was appended last: W&B has not that row as it was."""
-        self._held.update((self._number - 1, self._number))  # a new file may have been begun after the row
+        """Keep the file of the last row, which W&B has not as it was; a new one may have been begun since."""
+        self._held.update((self._number - 1, self._number))
 
     def _go_elsewhere(self) -> None:
         """The disk takes no more: go on in the temp directory."""

@@ -66,7 +66,7 @@ def temporary() -> Path:
 
 
 def above_standard(descriptor: int) -> int:
-    """``descriptor``, or another one for it: where a standard stream is closed, what C code prints would go to a file."""
+    """``descriptor``, or another one for it: C code prints to 1 and 2, also where those streams are closed."""
     if descriptor > 2:
         return descriptor
     import fcntl

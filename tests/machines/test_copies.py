@@ -81,8 +81,7 @@ def program(method: str, asynchronous: bool) -> Callable[[Path], jobs.Result]:
 
 SCENARIOS: dict[str, Callable[[Path], jobs.Result]] = {
     "spawn": program("spawn", True),
-    "spawn, sync": program("spawn", False),
-    "forkserver": program("forkserver", True),
+    "forkserver, sync": program("forkserver", False),
 }
 
 

@@ -34,7 +34,6 @@ PROGRAMS: dict[str, tuple[str, Optional[str]]] = {
     "Nuitka": ("__compiled__ = True\n", "this process is a frozen program"),
     "without a name": ("import sys; sys.executable = ''\n", None),
     "None for a name": (NO_OTHER_PYTHON + "sys.executable = None\n", "no Python interpreter (without a name)"),
-    "another program's name": ("import sys; sys.executable = '/usr/sbin/uwsgi'\n", None),
     "the variable names the program itself": (
         "import sys, os; sys.frozen = True; os.environ['ONE_LOGGER_V1_PYTHON'] = sys.executable\n",
         "this process is a frozen program",

@@ -84,9 +84,7 @@ JOBS: dict[str, tuple[Callable[[Path], jobs.Result], int]] = {
     "Ray kills direct children": (ended(RAY), 0),
     "below a subreaper that does not reap": (below_a_subreaper, 0),
     "first process of a container": (first_process_of_a_container, 0),
-    "os._exit": (ended("os._exit(0)"), 0),
     "SIGKILL right after on_app_end": (killed, -9),
-    "a session of its own": (ended("os.setsid() if os.getpid() != os.getsid(0) else None; " + "os._exit(0)"), 0),
 }
 SCENARIOS: dict[str, Callable[[Path], Any]] = {name: job[0] for name, job in JOBS.items()}
 
