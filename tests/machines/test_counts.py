@@ -91,14 +91,14 @@ def killed_three_times(home: Path) -> jobs.Result:
 RAISES = """
 import os
 if os.environ.get("ONE_LOGGER_V1_WORKER"):
-    import wandb
-    log = wandb.Run.log
+    from wandb.sdk.wandb_run import Run
+    log = Run.log
     def raise_once(self, data, *more, **named):
         if data.get("i") == 2 and not os.path.exists({flag!r}):
             open({flag!r}, "w").close()
             raise RuntimeError("mine")
         return log(self, data, *more, **named)
-    wandb.Run.log = raise_once
+    Run.log = raise_once
 """
 
 

@@ -66,7 +66,8 @@ def pex(home: Path) -> jobs.Result:
     rest.mkdir()
     for entry in entries():
         for one in Path(entry).iterdir():
-            if one.name != "wandb" and not (rest / one.name).exists() and one.suffix != ".pth":
+            of_v2 = one.name != "nv_one_logger" or (one / "api").exists()  # else it is our portion of that namespace
+            if one.name != "wandb" and of_v2 and not (rest / one.name).exists() and one.suffix != ".pth":
                 (rest / one.name).symlink_to(one)
     return bare(home, appended([str(ROOT), str(home / "whl" / "wandb.whl"), str(rest)]))
 
