@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._journal.destination import RunSpec, mode
-from .._log import logger, warn_once
+from .._log import logger, renew, warn, warn_once
 from .._v1.bookkeeping import TagList
 from .._v1.config import as_number
 from . import forwarding
@@ -291,12 +291,13 @@ def _at_exit() -> None:
             # last_type is set by the interpreter when an exception ends the program
             _current.finish(1 if getattr(sys, "last_type", None) else 0)
         except Exception as error:
-            logger.warning("the run could not be finished at exit: %r", error)
+            warn(f"the run could not be finished at exit: {error!r}")
 
 
 def _in_child() -> None:
     """A forked child: the parent's run stays the parent's; the child may open one of its own."""
     global _current, _forked, _lock
+    renew()
     _lock = threading.RLock()  # another thread of the parent may have held it
     _forked = True
     if _current is not None:

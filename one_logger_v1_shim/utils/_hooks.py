@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 from .core import OneLoggerUtils
 
 #: a wrapt wrapper: ``(wrapped, instance, args, kwargs)``
@@ -166,7 +166,7 @@ class JobCallback:
                 self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or time.time() * 1000)
             # Telemetry finishes the run: its own exit handler runs after this one and knows the exit code.
         except Exception as error:
-            logger.warning("the end of the job could not be reported at exit: %r", error)
+            warn(f"the end of the job could not be reported at exit: {error!r}")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pid": -1}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 from .._v1.config import DEFAULTS, V1Config, bad_value
 from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Job
 from .._v1.schema import (
@@ -120,7 +120,7 @@ class OneLoggerUtils(Callbacks):
         except ValueError:
             raise
         except Exception as error:
-            logger.warning("OneLogger is off, it could not be set up: %r", error)
+            warn(f"OneLogger is off, it could not be set up: {error!r}")
 
     # -- the application ---------------------------------------------------------------------------------------
 
