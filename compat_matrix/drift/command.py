@@ -7,15 +7,16 @@ import itertools
 import os
 import shutil
 import sys
-import sysconfig
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Optional
 
-from .copies import renamed
+from .copies import home, renamed
 from .names import READ, V2, WANDB, Name, all_names
 from .play import Heard, Rows, Stream, play
 
@@ -77,7 +78,6 @@ class Drift:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._site = Path(sysconfig.get_paths()["purelib"])
         self._least: Stream = Stream()
         self._rows: dict[str, Rows] = {}
 
@@ -96,15 +96,15 @@ class Drift:
                 return 1
             verdicts = list(pool.map(self._try, range(len(tries)), tries))
         print(table(verdicts))
-        lost = [verdict for verdict in verdicts if verdict.status == LOST]
-        print(f"drift: {len(verdicts) - len(lost)} of {len(verdicts)} keep every row and v2's stream; "
+        count = Counter(verdict.status for verdict in verdicts)
+        print(f"drift: {count[KEPT]} kept, {count[LOST]} lost, {count[ABSENT]} with nothing to rename here; "
               f"{time.monotonic() - began:.0f} s")  # fmt: skip
-        return 1 if lost else 0
+        return 1 if count[LOST] or not count[KEPT] else 0
 
     def _baseline(self, pool: ThreadPoolExecutor, modes: Sequence[str]) -> str:
         """What is heard where nothing is renamed. Returns what is wrong with it."""
         native = pool.submit(play, "v2_job", self._folder / "native")
-        jobs = {mode: pool.submit(play, "v1_job", self._folder / f"plain-{mode}", **_SETTINGS[mode]) for mode in modes}
+        jobs = {mode: pool.submit(self._play, self._folder / f"plain-{mode}", None, mode) for mode in modes}
         least = native.result()
         if least.trouble or not least.stream:
             return f"v2's public calls alone: {least.trouble or 'no exporter was told anything'}"
@@ -120,20 +120,24 @@ class Drift:
                 return f"mode {mode}: {wrong}"
         return ""
 
+    @staticmethod
+    def _play(folder: Path, packages: Optional[Path], mode: str) -> Heard:
+        return play("v1_job", folder, packages, **_SETTINGS[mode])
+
     def _try(self, number: int, one: tuple[Name, str]) -> Verdict:
         verdict = self._verdict(self._folder / str(number), *one)
-        print(f"{verdict.status:5}{verdict.name.label:38}{verdict.mode:7} {verdict.note}", flush=True)
+        print(f"{verdict.status:5}{verdict.name.label:44}{verdict.mode:7} {verdict.note}", flush=True)
         return verdict
 
     def _verdict(self, folder: Path, name: Name, mode: str) -> Verdict:
         if name.how == READ:
             return Verdict(name, mode, ABSENT, "text that is only read, see tests/delivery/test_server.py")
         packages = folder / "packages"
-        if not renamed(self._site, name, packages):
+        if not renamed(home(name.package), name, packages):
             # an older or newer version may have it; one of v2 that nobody has is out of date
             status = ABSENT if name.package == WANDB else LOST
             return Verdict(name, mode, status, f"{name.text} is not in this {name.package}")
-        heard = play("v1_job", folder / "job", packages, **_SETTINGS[mode])
+        heard = self._play(folder / "job", packages, mode)
         wrong = self.judge(heard, mode)
         shutil.rmtree(folder, ignore_errors=True)
         rows = sum(map(len, heard.rows.values()))
@@ -171,6 +175,6 @@ def table(verdicts: Sequence[Verdict]) -> str:
     cells: dict[str, dict[str, str]] = {}
     for verdict in verdicts:
         cells.setdefault(verdict.name.label, {})[verdict.mode] = verdict.status
-    head = f"{'renamed':38}" + "".join(f"{mode:8}" for mode in modes)
-    lines = [f"{label:38}" + "".join(f"{row.get(mode, ''):8}" for mode in modes) for label, row in cells.items()]
+    head = f"{'renamed':44}" + "".join(f"{mode:8}" for mode in modes)
+    lines = [f"{label:44}" + "".join(f"{row.get(mode, ''):8}" for mode in modes) for label, row in cells.items()]
     return "\n".join(["", head, *lines])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from pathlib import Path
@@ -11,6 +12,20 @@ from .names import GLOBAL, MODULE, PROPERTY, READ, TEXT, Name
 _SUFFIX = "_renamed"
 # Ours lies inside of v2's namespace package; protobuf's generated modules are the wire, not names in code.
 _LEFT_ALONE = ("v1_adapter", "proto")
+
+
+def home(package: str) -> Path:
+    """Where ``package`` is installed: of v2, a namespace package, the portion that is v2's own.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    spec = importlib.util.find_spec(package)
+    places = [Path(one) for one in (spec.submodule_search_locations or ())] if spec is not None else []
+    for place in places:
+        if (place / "core").is_dir() or (place / "__init__.py").is_file():
+            return place.parent
+    raise ModuleNotFoundError(f"{package} is not installed here; the drift of its names can't be tried", name=package)
 
 
 def renamed(site: Path, name: Name, into: Path) -> int:

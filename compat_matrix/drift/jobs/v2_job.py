@@ -4,6 +4,7 @@ import os
 
 from nv_one_logger.api.config import LoggerConfig, OneLoggerConfig
 from nv_one_logger.training_telemetry.api import callbacks
+from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
@@ -19,7 +20,7 @@ def main() -> None:
         train_samples_target_or_fn=48,
         log_every_n_train_iterations=2,
         is_log_throughput_enabled_or_fn=True,
-        save_checkpoint_strategy="sync",
+        save_checkpoint_strategy=CheckPointStrategy.SYNC,
     )
     config = OneLoggerConfig(
         application_name="drift",
