@@ -20,6 +20,7 @@ COMMANDS = {
     "random": ("random_jobs.command", "jobs nobody wrote: the oracle's rows against what W&B stored"),
     "signatures": ("signatures.check", "does the shim accept every call that anybody is known to make?"),
     "mutations": ("commands.mutations", "break a metric in a copy of the wheel, ten times: is it noticed?"),
+    "drift": ("drift.command", "rename each private name of v2 and of wandb that we touch: is anything lost?"),
     "bench": ("bench.main", "what the shim costs a job, beside what v2 and wandb cost it"),
     "record": ("commands.record", "[NAME ...]: write the expected rows of programs anew, from the oracle"),
     "clean": ("", "remove the environments and the report"),

@@ -26,7 +26,6 @@ _SETTINGS: dict[str, Any] = {
     # `wandb/latest-run` and `wandb/debug*.log` are the user's: `wandb sync wandb/latest-run` must not send ours.
     "symlink": False,
     # A settings file may say otherwise; without them W&B's file, which tells what is stored, would not be there.
-    "use_dot_wandb": False,
     "x_primary": True,
     "x_skip_transaction_log": False,
     "x_update_finish_state": True,
