@@ -1,4 +1,4 @@
-"""v2 in this process, as the tests of the v2 room need it: an unconfigured provider, and exporters that keep in memory."""
+"""v2 in this process, as the tests of its room need it: an unconfigured provider, and exporters that keep in memory."""
 
 from __future__ import annotations
 
