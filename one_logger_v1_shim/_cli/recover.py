@@ -6,8 +6,9 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ._left import Left, find, look, send
+from ._left import Left, find, look
 from ._progress import progress
+from ._sending import send
 
 
 def main(arguments: Sequence[str]) -> int:

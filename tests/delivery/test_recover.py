@@ -236,3 +236,23 @@ def test_nothing_to_find(tmp_path: Path) -> None:
         0,
         "no journal of this user: here, in WANDB_DIR or in the temp directory\n",
     )
+
+
+def test_an_interpreter_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is ended, and a line names it; the rows wait for the next time."""
+    from one_logger_v1_shim._cli import _sending, recover
+
+    hangs = tmp_path / "hangs"
+    hangs.write_text("#!/bin/sh\nexec sleep 300\n")
+    hangs.chmod(0o755)
+    job = "one = one_logger(); log(one, 3); one.finish()"
+    result = jobs.run(job, tmp_path / "home", {"ONE_LOGGER_V1_PYTHON": str(tmp_path / "nobody")})
+    assert result.code == 0
+    monkeypatch.setenv("ONE_LOGGER_V1_PYTHON", str(hangs))
+    monkeypatch.setattr(_sending, "_START_LIMIT", 0.2)
+    assert recover.main([str(jobs.journals(result.home)[0])]) == 1
+    assert f"{hangs} (ONE_LOGGER_V1_PYTHON) has not run our code within 0.2 s" in capsys.readouterr().out
+    assert jobs.journal_values(result.home) == [0, 1, 2]
+    assert not [one for one in jobs.processes(tmp_path, "start.py") if jobs.alive(one)]

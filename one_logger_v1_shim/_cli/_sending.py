@@ -1,0 +1,190 @@
+"""Sends what is left of a run: by a worker that goes through the journal, or by ``wandb sync``.
+
+A run goes where it was to go when it began, and a key from the environment to no server that only a file names.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_ISREG
+from typing import Callable, Optional
+
+from .._job.environment import environment, start_command
+from .._job.interpreter import VARIABLE, Interpreter
+from .._job.interpreter import find as find_interpreter
+from .._job.process import Exit
+from .._journal.destination import mode, settle
+from .._journal.files import is_own
+from .._journal.records import Mark, RunRecord
+from .._worker import server
+from .._worker.children import locked
+from .._worker.player import UNPLAYED
+from ._left import Left, look, shown
+
+_SYNC_LIMIT = 1800.0
+_START_LIMIT = 60.0  # seconds until the worker owns the journal; a Python on a slow network file system
+_EXPORTERS = "ONE_LOGGER_EXPORTER_CONFIG_PATH"
+_LOOK = 0.5  # seconds between two looks at what a worker has done
+
+
+def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterator[str]:
+    """Send what is left of a run, and say how it went, line by line. ``left.state`` is ``finished`` if all is well.
+
+    Args:
+        left: what :func:`look` has found.
+        progress: hears twice a second how many rows W&B has on disk by then.
+    """
+    record = RunRecord.read(left.folder)
+    spec = record.spec
+    interpreter = find_interpreter(os.environ)
+    if interpreter is None:
+        yield f"there is no Python interpreter to run wandb on; set {VARIABLE}"
+        return
+    environ = environment(spec, interpreter)
+    settle(environ, record.settled)
+    refused = _credentials((spec.host or environ.get("WANDB_BASE_URL", "")).rstrip("/"), environ)
+    if refused:
+        yield refused
+        return
+    if left.on_disk_only and not left.unplayed and mode(environ) != "offline":
+        yield from _sync(left, interpreter, environ)
+        return
+    if left.stored >= left.rows and not left.unplayed:
+        # All rows lie in W&B's files: a further file with none would add nothing.
+        _mark(left, "finished")
+        yield f"W&B's files have all {left.rows} rows; sync them with: {_sync_words(left)}"
+        return
+    if record.mode == "offline" and not mode(environ):
+        environ["WANDB_MODE"] = "offline"
+    plays = record.v2 == "worker" and left.v2 in ("", UNPLAYED)
+    if plays and record.exporters and not environ.get(_EXPORTERS):
+        if _is_safe(Path(record.exporters)):
+            environ[_EXPORTERS] = record.exporters
+        else:
+            name = shown(record.exporters, 300)
+            yield f"v2's export configuration {name} is not used: not there, or not this user's; set {_EXPORTERS}"
+    yield from _work(left, interpreter, environ, record, progress)
+
+
+def _is_safe(path: Path) -> bool:
+    """Exporters are imported classes: who names them must be this user or root, in a file not writable for all."""
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return False
+    return S_ISREG(found.st_mode) and found.st_uid in (0, os.getuid()) and not found.st_mode & 0o002
+
+
+def _work(
+    left: Left,
+    interpreter: Interpreter,
+    environ: dict[str, str],
+    record: RunRecord,
+    progress: Optional[Callable[[int], None]],
+) -> Iterator[str]:
+    """Let a worker go through the journal."""
+    # v2's file exporter writes where the job's would have written
+    directory = record.cwd if record.cwd and is_own(Path(record.cwd)) else os.getcwd()
+    options = ["--attached", "--recover", "--directory", directory]
+    with (left.folder / "worker.log").open("ab") as log:
+        try:
+            worker = subprocess.Popen(
+                start_command(interpreter, left.folder, *options),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=left.folder,
+                env=environ,
+            )
+        except OSError as error:
+            yield f"{interpreter.path} ({interpreter.origin}) can not be started ({error.strerror})"
+            return
+        code = _wait(worker, left, progress)
+    if code is None:
+        yield f"{interpreter.path} ({interpreter.origin}) has not run our code within {_START_LIMIT:g} s"
+        return
+    after, mark = look(left.folder), Mark.read(left.folder)
+    left.state, left.stored, left.files = after.state, after.stored, after.files
+    left.played, left.v2 = after.played, after.v2
+    if code not in (Exit.DONE, Exit.GIVEN_UP):
+        left.state = "failed"
+        yield f"the W&B process ended with code {code}; see {left.folder / 'worker.log'}"
+    elif mark.notice:
+        yield shown(mark.notice, 1000)
+    else:
+        yield f"sent; {shown(mark.url or 'all rows are with W&B')}"
+
+
+def _wait(worker: subprocess.Popen[bytes], left: Left, progress: Optional[Callable[[int], None]]) -> Optional[int]:
+    """The exit code of the worker; None: it never began, and was ended.
+
+    Ctrl-C ends the worker, too: what it has not sent waits for the next time.
+    """
+    limit = time.monotonic() + _START_LIMIT
+    began = False
+    try:
+        while True:
+            try:
+                return worker.wait(timeout=_LOOK)
+            except subprocess.TimeoutExpired:
+                began = began or locked(left.folder)
+            if progress is not None:
+                progress(look(left.folder, rows=left.rows).stored)
+            if not began and time.monotonic() > limit:
+                return None
+    finally:
+        if worker.poll() is None:
+            worker.kill()
+            worker.wait()
+
+
+def _credentials(host: str, environ: dict[str, str]) -> Optional[str]:
+    """A key in the environment is for the server that the user's environment names, or for W&B's own.
+
+    Args:
+        host: the server that the journal names, or the user's environment; "": W&B's settings decide.
+        environ: the worker's environment.
+    """
+    if not host or not environ.get("WANDB_API_KEY") or mode(environ) == "offline":
+        return None
+    if host in (os.environ.get("WANDB_BASE_URL", "").rstrip("/"), "https://api.wandb.ai"):
+        return None
+    if server.netrc_key(environ, host):
+        del environ["WANDB_API_KEY"]
+        return None
+    return f"it goes to {shown(host)}; to send your WANDB_API_KEY there, say so with WANDB_BASE_URL={shown(host)}"
+
+
+def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> Iterator[str]:
+    yield f"all rows are on disk; syncing {len(left.files)} folder(s) with the server"
+    for path in left.files:
+        command = [interpreter.path, "-m", "wandb", "sync", str(path.parent)]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_SYNC_LIMIT, check=False
+            )
+        except subprocess.TimeoutExpired:
+            yield f"no end within {_SYNC_LIMIT:g} s: {_sync_words(left)}"
+            return
+        if done.returncode != 0:
+            last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+            yield f"wandb sync failed: {shown(''.join(last))}; try: {_sync_words(left)}"
+            return
+    _mark(left, "finished")
+    yield "synced"
+
+
+def _sync_words(left: Left) -> str:
+    return "wandb sync " + shlex.join(str(path.parent) for path in left.files)
+
+
+def _mark(left: Left, state: str) -> None:
+    left.state = state
+    mark = Mark.read(left.folder)
+    mark.state, mark.rows = state, left.rows
+    mark.write(left.folder)
