@@ -119,6 +119,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         if telemetry._current is not None:
             telemetry._current.finish(0)
         telemetry._current = None
+        telemetry._forked = False  # a tool that forks for each test run is no job that forks
         telemetry.tags = TagList()
         rows.abandon_offered()
         SingletonMeta._instances.clear()

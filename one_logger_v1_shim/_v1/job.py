@@ -237,7 +237,8 @@ class Job:
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
-    def _check_checkpoints(self) -> None:
+    def check_checkpoints(self) -> None:
+        """Raise v1's ``AssertionError`` where checkpoints are off. v1 asked before it called the barrier."""
         if not self.mode & O_CKPT:
             raise AssertionError(
                 "Checkpoint saving is not enabled. Please ensure that `is_save_checkpoint_enabled = True` "
@@ -246,14 +247,14 @@ class Job:
 
     def on_save_checkpoint_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         """Flushes the training progress first: v1's only way to send the tail of a job."""
-        self._check_checkpoints()
+        self.check_checkpoints()
         self._timer.start("save_checkpoint", now)
         check("on_save_checkpoint_start", kwargs)
         train = self.training.row()
         return [self.tag(), (ROW, train), (ROW, self._checkpoints.start(kwargs["global_step"], train))]
 
     def on_save_checkpoint_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
-        self._check_checkpoints()
+        self.check_checkpoints()
         if not self._timer.is_active("save_checkpoint"):
             check("on_save_checkpoint_end", kwargs)
             warn_once("unstarted:on_save_checkpoint_end", "on_save_checkpoint_end was called without its start")
@@ -263,7 +264,7 @@ class Job:
         return [(ROW, self._checkpoints.end(kwargs["global_step"]))]
 
     def on_save_checkpoint_success(self, kwargs: Kwargs) -> list[Emit]:
-        self._check_checkpoints()
+        self.check_checkpoints()
         check("on_save_checkpoint_success", kwargs)
         row = self._checkpoints.success(kwargs["global_step"])
         return [(ROW, row)] if row else []  # v1 called log_metrics({}), which sends nothing

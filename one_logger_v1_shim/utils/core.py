@@ -289,7 +289,7 @@ class OneLoggerUtils(Callbacks):
         if self._job is not None:
             self._call(
                 "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start,
-                lambda v2, now, _: v2.save_start(now, kwargs["global_step"]),
+                lambda v2, now, _: v2.save_start(now, kwargs["global_step"]), allowed=self._job.check_checkpoints,
             )  # fmt: skip
 
     def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
@@ -297,7 +297,7 @@ class OneLoggerUtils(Callbacks):
         if self._job is not None:
             self._call(
                 "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end,
-                lambda v2, now, _: v2.save_end(now, kwargs["global_step"]),
+                lambda v2, now, _: v2.save_end(now, kwargs["global_step"]), allowed=self._job.check_checkpoints,
             )  # fmt: skip
 
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
