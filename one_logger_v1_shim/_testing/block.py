@@ -147,7 +147,8 @@ class Block:
             )
 
     def _finish(self, current: Optional[telemetry.Telemetry]) -> None:
-        finished = [run.finished for run in self.runs]
+        for sink in self._sinks:
+            sink.end()
         for function in reversed(self.at_end):
             try:
                 function()
@@ -155,8 +156,6 @@ class Block:
                 logger.warning("the end of the job could not be reported: %r", error)
         if current is not None:
             current.finish(0)
-        for run, by_program in zip(self.runs, finished):
-            run.finished = by_program
         for sink in self._sinks:
             sink.close()
 

@@ -49,6 +49,7 @@ class MemorySink:
         self._run = run
         self._everything = everything
         self._closed = ""  # why no rows are taken any more
+        self._ending = False
         self._silent = False
 
     def put(self, row: bytes, before: bytes = b"") -> None:
@@ -67,9 +68,13 @@ class MemorySink:
 
     def finish(self, exit_code: int = 0) -> None:
         """The program has finished the run."""
-        if not self._closed and not self._silent:
+        if not self._closed and not self._ending and not self._silent:
             self._run.finished = True
             self._closed = "the run was finished"
+
+    def end(self) -> None:
+        """The block ends: who finishes the run from now on is not the program."""
+        self._ending = True
 
     def close(self) -> None:
         """The block has ended."""
