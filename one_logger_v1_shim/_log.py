@@ -42,6 +42,15 @@ def renew() -> None:
     _lock = threading.Lock()
 
 
+def exchange_said(new: set[str]) -> set[str]:
+    """Put other keys in place of those that were used, which are returned."""
+    with _lock:
+        before = set(_said)
+        _said.clear()
+        _said.update(new)
+        return before
+
+
 def forget() -> None:
     """Let every warning be said again (a new run in the same process; tests)."""
     with _lock:

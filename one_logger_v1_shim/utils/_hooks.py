@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import copyreg
 import os
 import time
@@ -12,6 +11,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
+from .._job.capture import at_exit, not_at_exit
 from .._log import warn, warn_once
 from .core import OneLoggerUtils
 
@@ -109,7 +109,7 @@ class JobCallback:
         self._app = ""  # "", "started", "ended", "finished"
         self._app_finish_ms: Optional[float] = None
         if self.enabled:
-            atexit.register(self._at_exit)
+            at_exit(self._at_exit)
 
     @property
     def enabled(self) -> bool:
@@ -144,7 +144,7 @@ class JobCallback:
         """
         if not self.enabled or self._app == "finished":
             return
-        atexit.unregister(self._at_exit)
+        not_at_exit(self._at_exit)
         try:
             if self._app == "started":
                 self._app = "ended"
