@@ -23,7 +23,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 
 #: markers of all tests below these: they start processes, import a training framework, make whole environments
-FOLDERS = {"delivery": "slow", "frameworks": "ci", "isolated": "ci"}
+FOLDERS = {"delivery": "slow", "frameworks": "ci", "isolated": "ci", "machines": "ci"}
 
 #: fixtures whose users have wandb in their own process
 SLOW_FIXTURES = ("fresh",)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.support import ROOT, clean_environment, run_command, run_python
 
+pytestmark = pytest.mark.slow  # each test starts a pytest, or a Python
+
 pytest_plugins = ["pytester"]
 
 DOCUMENT = ROOT / "docs" / "testing-your-code.md"

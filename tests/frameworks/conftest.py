@@ -21,6 +21,8 @@ NEEDED = {
     "test_lightning": ("lightning", "lightning"),
     "test_huggingface": ("transformers", "huggingface"),
     "test_distributed": ("lightning", "lightning"),
+    "test_capture_lightning": ("lightning", "lightning"),
+    "test_capture_huggingface": ("transformers", "huggingface"),
     "test_programs": ("lightning", "lightning"),
 }
 
