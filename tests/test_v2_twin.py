@@ -141,6 +141,7 @@ def played(job: dict[str, Any], at: Any) -> None:
     assert player.state == PLAYED
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SOUND)
 def test_a_worker_plays_the_same(
     name: str, stream: Callable[[Play, str], list[list[Any]]], fresh: Path, monkeypatch: pytest.MonkeyPatch
