@@ -51,7 +51,6 @@ WANDB_NAMES: dict[str, tuple[Name, str]] = {
         (Name(WANDB, "starting_step", PROPERTY), "what is on disk says how many rows the server has"),
         (Name(WANDB, "update_from_env_vars"), "a refused variable is found when wandb.init raises"),
         (Name(WANDB, "_apply_env_vars"), "the same, up to wandb 0.18"),
-        (Name(WANDB, "symlink"), "wandb/latest-run may point to our run"),
         (Name(WANDB, "x_disable_stats"), "system metrics of the worker stand in the run"),
         (Name(WANDB, "_disable_stats"), "the same, up to wandb 0.18"),
         (Name(WANDB, "x_primary"), "wandb's default, which is the same"),

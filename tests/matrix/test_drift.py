@@ -24,7 +24,7 @@ WORKER_ROOM = ROOT / "one_logger_v1_shim" / "_worker"
 #: what W&B documents: arguments of ``wandb.init`` and ``wandb.Settings``, attributes of a run, variables
 _PUBLIC = """wandb init log finish setup teardown settings Settings id name url dir project entity mode disabled resume
     resumed path reinit console quiet silent disable_job_creation base_url api_key init_timeout finish_timeout
-    program host run_name run_tags http_proxy https_proxy tags config summary model_fields"""
+    program host run_name run_tags symlink http_proxy https_proxy tags config summary model_fields"""
 # words of ours, of Python and of other libraries that wandb's classes happen to have too
 _NOT_WANDBS = """json os re shutil sys time threading platform logging lib sync root force display signal login step
     offline errors util Any Path Optional Union TYPE_CHECKING suppress annotations __init__.py __main__ worker.log"""
