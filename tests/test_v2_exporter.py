@@ -207,3 +207,16 @@ def test_run_of_an_exporter(cls: Any, asynchronous: bool) -> None:
     chosen = {"project": "other"}
     assert cls(v2_config(), wandb, chosen=chosen).rows.spec == specification(wandb, chosen)
     assert specification(wandb) != specification(wandb, chosen)
+
+
+@pytest.mark.parametrize("cls", [V1CompatibleWandbExporterSync, V1CompatibleWandbExporterAsync])
+def test_metadata_of_the_application(cls: Any, rows: KeptRows) -> None:
+    one = cls(v2_config(custom_metadata={"model": 3}), WandBConfig())
+    one.rows = rows
+    one.initialize()
+    application = span(StandardSpanName.APPLICATION)
+    one.export_start(application)
+    rows.take()
+    event = Event.create(EventName.ONE_LOGGER_INITIALIZATION, Attributes({"world_size": 4}))
+    one.export_event(event, application)
+    assert rows.take() == [{"one_logger_utils_version": "1.0.2", "model": 3, "world_size": 4}]

@@ -365,3 +365,21 @@ def test_nothing_is_logged_for_a_sound_job(caplog: pytest.LogCaptureFixture) -> 
     one.close(reading(3))
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
     assert warnings(caplog) == []
+
+
+def test_save_that_has_succeeded_ends_at_once() -> None:
+    """A success may still follow an end; one that came before has nothing to wait for."""
+    heard = Heard()
+    one = forward(configured(heard))
+    one.train_start(reading(1), 0, 0)
+    one.save_start(reading(2), 1)
+    one.save_success(reading(3), 1)
+    heard.take()
+    one.save_end(reading(4), 1)
+    assert heard.spans() == [("stop", "checkpoint_save_sync", 4.0)]
+    one.save_start(reading(5), 2)
+    heard.take()
+    one.save_end(reading(6), 2)
+    assert heard.spans() == [], "the next save has not succeeded"
+    one.save_success(reading(7), 2)
+    assert heard.spans() == [("stop", "checkpoint_save_sync", 6.0)]

@@ -14,11 +14,14 @@ from nv_one_logger.core import span as v2_span
 from nv_one_logger.core import time as v2_time
 from nv_one_logger.exporter.file_exporter import FileExporter
 
+from one_logger_v1_shim._journal.destination import WandBConfig
 from one_logger_v1_shim._v1.config import V1Config
+from one_logger_v1_shim._v2 import playback as module
+from one_logger_v1_shim._v2.exporter import V1Exporter
 from one_logger_v1_shim._v2.playback import Playback, _Clock, _Ids, _Muted
-from one_logger_v1_shim.config_adapter import convert
+from one_logger_v1_shim.config_adapter import convert, core_values
 from tests.support import CONFIG
-from tests.v2_room import T0, Heard, no_provider, reading
+from tests.v2_room import T0, Heard, no_provider, reading, v2_config
 
 __all__ = ["no_provider"]
 
@@ -158,10 +161,30 @@ def exporters() -> list[Any]:
 
 def test_our_own_exporter_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would send the rows of the job a second time."""
-    ours = {"class_name": "one_logger_v1_shim.v1_compatible_wandb_exporter.V1CompatibleWandbExporterAsync"}
-    exporting(monkeypatch, HEARD, ours)
+    other, mine = Heard(), V1Exporter(v2_config(), WandBConfig())
+    asked: list[Any] = []
+    monkeypatch.setattr(module, "configured_exporters", lambda config: asked.append(config) or [mine, other])
     Playback(values(), "run", False)
-    assert [type(one) for one in exporters()] == [Heard]
+    assert exporters() == [other]
+    assert [config.application_name for config in asked] == ["tests"]
+
+
+def test_application_begins_with_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The provider is ours: nobody else opens the application."""
+    one = playback(monkeypatch)
+    one.play("open", [reading(1), None], heard=False)
+    assert Heard.made[0].take()[0] == ("start", "application", None, 1.0)
+
+
+def test_training_that_becomes_known_later_reads_callables_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporting(monkeypatch, HEARD)
+    one = Playback(core_values("p", "s", False).to_json(), "run", False)
+    one.play("open", [reading(1), None], heard=False)
+    one.play("value", ["global_batch_size", 48], heard=False)
+    told = values(global_batch_size=lambda: 0)
+    one.play("training", [reading(2), {"fields": told["training"], "callables": told["callables"]}], heard=False)
+    (event,) = Heard.made[0].events("update_training_telemetry_config")
+    assert event["global_batch_size"] == 48
 
 
 def test_values_of_callables_come_with_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
