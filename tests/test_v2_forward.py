@@ -319,7 +319,7 @@ def test_training_after_the_end() -> None:
     assert TrainingTelemetryProvider.instance().config.telemetry_config is None
 
 
-def test_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_call(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     Clock(monkeypatch, T0 + 5)  # v2 dates the start of a save by itself
     heard = Heard()
     one = forward(configured(heard))
@@ -352,6 +352,7 @@ def test_every_call(monkeypatch: pytest.MonkeyPatch) -> None:
         ("start", "checkpoint_load", "application", 8.5),
         ("stop", "checkpoint_load", 9.5),
     ]
+    assert warnings(caplog) == []
 
 
 def _with_attributes(heard: Heard) -> list[tuple[Any, ...]]:
@@ -383,3 +384,30 @@ def test_save_that_has_succeeded_ends_at_once() -> None:
     assert heard.spans() == [], "the next save has not succeeded"
     one.save_success(reading(7), 2)
     assert heard.spans() == [("stop", "checkpoint_save_sync", 6.0)]
+
+
+def test_save_inside_an_iteration_ends_before_it() -> None:
+    """The end of the iteration is the first call that shows that no success follows."""
+    heard = Heard()
+    one = forward(configured(heard))
+    one.train_start(reading(1), 0, 0)
+    one.batch_start(reading(2))
+    one.save_start(reading(3), 1)
+    one.save_end(reading(4), 1)
+    heard.take()
+    one.batch_end(reading(5))
+    assert heard.spans() == [("stop", "checkpoint_save_sync", 4.0)]
+
+
+def test_save_that_somebody_else_has_ended(caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    one = forward(recorder)
+    one.train_start(reading(1), 0, 0)
+    one.save_start(reading(2), 1)
+    recorder.on_save_checkpoint_end(stamp(3))
+    heard.take()
+    one.save_end(reading(4), 1)
+    one.train_end(reading(5))
+    assert heard.spans() == [("stop", "training_loop", 5.0)]
+    assert warnings(caplog) == []

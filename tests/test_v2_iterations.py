@@ -235,6 +235,13 @@ def test_span_is_built_where_another_begins_inside() -> None:
     assert (span.active, span.stop_event.timestamp) == (False, stamp(5))
 
 
+def test_end_without_a_loop_of_ours_where_spans_are_built() -> None:
+    one = Training(ALL)
+    one.start(1)
+    one.iterations.end(stamp(2), None)
+    assert one.counts() == (1, 8, 1, 1.0)
+
+
 def test_materialise_where_spans_are_built_anyway() -> None:
     one = Training(ALL)
     one.start(1)
@@ -288,9 +295,12 @@ def test_progress_without_a_loop(caplog: pytest.LogCaptureFixture) -> None:
 def test_loop_stays_small(customization: Any) -> None:
     one = Training(customization)
     first = one.loop.events[0]
+    lengths = set()
     for number in range(60):
         one.start(number)
         one.end(number + 0.5)
-        assert len(one.loop.events) <= MOST_EVENTS == 8
+        lengths.add(len(one.loop.events))
+    assert lengths == set(range(2, MOST_EVENTS + 1)) | {1}
+    assert MOST_EVENTS == 8
     assert one.loop.events[0] is first
     assert one.loop.events[-1].attributes.to_json()["current_iteration"] == 59
