@@ -18,6 +18,7 @@ from .._journal.destination import RunSpec, mode
 from .._log import logger, renew, warn, warn_once
 from .._v1.bookkeeping import TagList
 from .._v1.config import as_number
+from .._variables import choice
 from . import forwarding
 from .calls import Deaf, Listener
 from .recorded import Recorded
@@ -274,7 +275,10 @@ def _nobody_would_hear() -> bool:
     if delivery() == "inline":
         warn_once("v2:none", "v2 (nv_one_logger) can not be imported and hears nothing; v1 rows are not affected")
         return True
-    return mode(os.environ) == "disabled" and (interpreter is None or not interpreter.isolated)
+    if mode(os.environ) != "disabled":
+        return False
+    asked = choice(os.environ, "ONE_LOGGER_V1_FORWARD") == forwarding.WORKER
+    return interpreter is None or not (interpreter.isolated or asked)
 
 
 class State(NamedTuple):
