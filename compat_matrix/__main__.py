@@ -20,6 +20,7 @@ COMMANDS = {
     "random": ("random_jobs.command", "jobs nobody wrote: the oracle's rows against what W&B stored"),
     "signatures": ("signatures.check", "does the shim accept every call that anybody is known to make?"),
     "mutations": ("commands.mutations", "break a metric in a copy of the wheel, ten times: is it noticed?"),
+    "drift": ("drift.command", "rename each private name of v2 and of wandb that we touch: is anything lost?"),
     "bench": ("bench.main", "what the shim costs a job, beside what v2 and wandb cost it"),
     "record": ("commands.record", "[NAME ...]: write the expected rows of programs anew, from the oracle"),
     "clean": ("", "remove the environments and the report"),
@@ -47,6 +48,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         else:
             axes, consumers = plan.load(), load_consumers()
             cells = _chosen(options, axes, consumers)
+            if options.canary:
+                axes["forced"] = axes["canary"]["forced"]
     except ConsumerError as error:
         parser.error(str(error))
     if options.cell:
@@ -70,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--quick", action="store_true", help="the diagonal: each Python once, from old to new wandb")
+    which.add_argument("--canary", action="store_true", help="the newest wandb, wrapt and v2 on the newest Pythons")
     which.add_argument("--here", action="store_true", help="this interpreter and the wandb that it has")
     which.add_argument(
         "--environments",
@@ -86,6 +90,8 @@ def _parser() -> argparse.ArgumentParser:
 def _chosen(options: argparse.Namespace, axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> list[plan.Cell]:
     if options.quick:
         return [*plan.diagonal(axes), *plan.quick_environments(axes, consumers)]
+    if options.canary:
+        return plan.canary(axes)
     beside = plan.environments(axes, consumers)
     if options.environments is None:
         return [*plan.grid(axes), *beside]

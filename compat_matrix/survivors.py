@@ -2,8 +2,9 @@
 
 Reads the results of the last ``mutmut run`` in the working directory, and ``tests/mutants.toml``. An entry of that
 file is one mutant (``line`` became ``mutant``), or a kind of mutants (``pattern``, a regular expression that matches
-the whole mutated line, without its indentation). Exit code 0: every survivor is listed. An entry that no survivor
-needs any more is named, so that it can be removed.
+the whole mutated line, without its indentation). Exit code 0: every survivor is listed, and after a whole run every
+entry is needed. A mutant that is the same program can not be noticed: if it was, its test fails for another reason
+(mutmut runs the tests in forked processes), and the other results are worth nothing either.
 """
 
 from __future__ import annotations
@@ -31,16 +32,26 @@ class Survivor:
     mutant: str
 
 
-def results() -> tuple[Counter[str], list[Survivor]]:
-    """How many mutants had which end, and those that survived (also those that no test reaches)."""
-    ends: Counter[str] = Counter()
+Ends = dict[str, Counter[str]]
+
+
+def results() -> tuple[Ends, list[Survivor]]:
+    """By module, how many mutants had which end; and those that survived (also those that no test reaches)."""
+    ends: Ends = {}
     survivors = []
     for text in _mutmut("results", "--all", "true").splitlines():
         name, _, end = text.strip().rpartition(": ")
-        ends[end] += 1
+        if not name:
+            continue
+        ends.setdefault(module_of(name), Counter())[end] += 1
         if end in ("survived", "no tests", "suspicious"):
             survivors.append(_survivor(name))
     return ends, survivors
+
+
+def module_of(name: str) -> str:
+    """The module of a mutant, without the package."""
+    return name.rpartition(".")[0].partition(".")[2]
 
 
 def _survivor(name: str) -> Survivor:
@@ -74,12 +85,12 @@ def main() -> int:
         print(f"{LIST}: reason={unknown[0]['reason']!r}; expected one of {', '.join(REASONS)}")
         return 2
     ends, survivors = results()
-    unchecked = ends.pop("not checked", 0)
-    if not ends["killed"]:
+    total: Counter[str] = sum(ends.values(), Counter())
+    if not total["killed"]:
         print("no mutant was noticed: run mutmut first")
         return 2
     needed = set()
-    reasons: Counter[str] = Counter()
+    reasons: dict[str, Counter[str]] = {module: Counter() for module in ends}
     unexplained = 0
     for survivor in survivors:
         number = next((number for number, entry in enumerate(entries) if explains(entry, survivor)), None)
@@ -88,19 +99,29 @@ def main() -> int:
             print(f"{survivor.name}\n    - {survivor.line}\n    + {survivor.mutant}")
         else:
             needed.add(number)
-            reasons[entries[number]["reason"]] += 1
-    for number, entry in enumerate(entries):
-        if number not in needed and not unchecked:
-            print(f"not needed any more: {entry.get('mutant', entry.get('pattern'))} ({entry['in']})")
-    total = sum(ends.values())
-    real = total - reasons["equivalent"]
-    noticed = total - len(survivors)
-    print(
-        f"{total} mutants, {noticed} noticed ({noticed / real:.1%} of the {real} that change anything), "
-        f"{reasons['equivalent']} equivalent, {reasons['message']} in a message only, "
-        f"{reasons['import']} that only mutmut 2 can make, {unexplained} not explained; {unchecked} not run"
-    )
-    return 1 if unexplained else 0
+        reason = "unexplained" if number is None else entries[number]["reason"]
+        reasons[module_of(survivor.name)][reason] += 1
+    useless = [entry for number, entry in enumerate(entries) if number not in needed]
+    if total["not checked"]:
+        useless = []  # its mutants may be among those that have not run
+    for entry in useless:
+        print(f"noticed, or gone: {entry.get('mutant', entry.get('pattern'))} ({entry['in']})")
+    for module in sorted(ends):
+        print(line(module, ends[module], reasons[module]))
+    print(line("all", total, sum(reasons.values(), Counter())))
+    return 1 if unexplained or useless else 0
+
+
+def line(module: str, ends: Counter[str], reasons: Counter[str]) -> str:
+    """One line of the table."""
+    run = sum(ends.values()) - ends["not checked"]
+    noticed = run - sum(reasons.values())
+    real = run - reasons["equivalent"]
+    kinds = ", ".join(f"{reasons[kind]} {kind}" for kind in (*REASONS, "unexplained") if reasons[kind])
+    left = f"; {ends['not checked']} not run" if ends["not checked"] else ""
+    share = f"{noticed / real:.1%}" if real else "-"
+    table = f"{module:<22} {run:5} mutants, {noticed:5} noticed: {share:>6} of {real:5} that change anything"
+    return f"{table}; {kinds or 'none lives'}{left}"
 
 
 if __name__ == "__main__":

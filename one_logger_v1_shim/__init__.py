@@ -2,6 +2,9 @@
 
 This package is v1's ``one_logger``; :mod:`one_logger_v1_shim.utils` is v1's ``one_logger_utils``. The names of the
 v2 adapter (``ConfigAdapter``, ``V1CompatibleExporter`` ...) are here too. Importing it imports neither wandb nor v2.
+
+PYTEST_DONT_REWRITE: we have a pytest plugin, and pytest wants to rewrite the assertions of whoever has one; in the
+no-edit mode this module is imported before pytest and pytest would warn that it can not.
 """
 
 from __future__ import annotations

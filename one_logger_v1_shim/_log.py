@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import suppress
 
 logger = logging.getLogger("one_logger_v1_shim")
 
@@ -21,7 +22,33 @@ def warn_once(key: str, message: str) -> None:
         if key in _said:
             return
         _said.add(key)
-    logger.warning(message)
+    warn(message)
+
+
+def warn(message: str) -> None:
+    """Log ``message`` as a warning, on one line. Raises no ``Exception``: an application's log handler may."""
+    with suppress(Exception):
+        logger.warning("%s", message if message.isprintable() else "".join(map(_printable, message)))
+
+
+def _printable(character: str) -> str:
+    """A folder's name may have a line's end in it; a text from elsewhere, what a terminal would obey."""
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
+def renew() -> None:
+    """In a forked child: another thread of the parent may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+def exchange_said(new: set[str]) -> set[str]:
+    """Put other keys in place of those that were used, which are returned."""
+    with _lock:
+        before = set(_said)
+        _said.clear()
+        _said.update(new)
+        return before
 
 
 def forget() -> None:

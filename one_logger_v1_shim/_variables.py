@@ -14,13 +14,17 @@ SECONDS, SWITCH, PATH, CHOICE = "seconds", "switch", "path", "choice"
 OFF = ("", "0", "false", "f", "no", "n", "off")
 
 
+_LONGEST = 1e7  # seconds
+
+
 class Variable(NamedTuple):
-    """One row: ``default`` is what counts where the variable is not set."""
+    """One row: ``default`` is what counts where the variable is not set, ``words`` are the values of a choice."""
 
     name: str
     kind: str
     default: str
     meaning: str
+    words: tuple[str, ...] = ()
 
 
 VARIABLES: dict[str, Variable] = {
@@ -45,12 +49,14 @@ VARIABLES: dict[str, Variable] = {
             CHOICE,
             "",
             "Where v2 hears v1's calls: `job` or `worker`. Default: see the table of modes.",
+            ("job", "worker"),
         ),
         Variable(
             "ONE_LOGGER_V1_DELIVERY",
             CHOICE,
             "worker",
             "`worker`: a process of its own owns the W&B run. `inline`: the job's process does.",
+            ("worker", "inline"),
         ),
         Variable(
             "ONE_LOGGER_V1_JOURNAL",
@@ -97,11 +103,17 @@ def seconds(environ: Mapping[str, str], name: str, default: float = -1.0) -> flo
     """The number of seconds in variable ``name``; its default (or ``default``) where that is no number."""
     if default < 0:
         default = float(VARIABLES[name].default)
+    value = environ.get(name)
+    # what waits takes no "inf"
+    return min(float(value), _LONGEST) if value is not None and is_seconds(value) else default
+
+
+def is_seconds(value: str) -> bool:
+    """Is that a number of seconds? Neither text, nor less than nothing, nor NaN."""
     try:
-        value = float(environ.get(name, default))
+        return float(value) >= 0
     except ValueError:
-        return default
-    return value if value >= 0 else default
+        return False
 
 
 def switch(environ: Mapping[str, str], name: str) -> bool:

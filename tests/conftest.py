@@ -1,17 +1,96 @@
-"""Fixtures: a process that looks new, and the rows that W&B really stored."""
+"""Fixtures: a process that looks new, and the rows that W&B really stored. Hooks: the loops, the temp folder."""
 
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import pytest
 
 from one_logger_v1_shim import _log
+from tests import left_behind, loops
 from tests.support import CONFIG, stored_rows
+
+_FOLDER = pytest.StashKey[Path]()
+_KEPT = pytest.StashKey[Path]()
+_LEFT = pytest.StashKey[list[str]]()
+_SEEN = pytest.StashKey[Callable[[], list[str]]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The whole run has one temp folder, with everything in it, so that it can be seen what is left."""
+    for marker in loops.MARKERS:
+        config.addinivalue_line("markers", marker)
+    if not hasattr(config, "workerinput"):  # a process of pytest-xdist inherits it
+        folder = Path(tempfile.mkdtemp(prefix="shim-"))
+        config.stash[_FOLDER] = folder
+        os.environ.update({"TMPDIR": str(folder), left_behind.VARIABLE: str(folder)})
+    tempfile.tempdir = os.environ["TMPDIR"]
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # a shell's background: jobs that a test interrupts would inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
+    """The first two loops do not import the training frameworks."""
+    return True if loops.has_no_test(collection_path, config.option.markexpr) else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """``-n N``: the tests of a module share what it has started, so they stay together; the slow folders come first."""
+    from xdist.scheduler import LoadFileScheduling
+
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    loops.assign(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with loops.GUARD.watching() as item.stash[_SEEN]:
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    yield
+    what = "; ".join(item.stash[_SEEN]())
+    if what and item.get_closest_marker("fast"):
+        pytest.fail(f"a test of the fast loop {what}: mark it with pytest.mark.slow (tests/loops.py)", pytrace=False)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A run that leaves a process or a folder has failed."""
+    folder = session.config.stash.get(_FOLDER, None)
+    if folder is None:
+        return
+    session.config.stash[_LEFT] = lines = left_behind.left(folder)
+    if lines and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if session.exitstatus == pytest.ExitCode.TESTS_FAILED and "MUTANT_UNDER_TEST" not in os.environ:
+        session.config.stash[_KEPT] = left_behind.keep(folder)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_LEFT, []):
+        terminalreporter.write_line(f"LEFT BEHIND: {line}", red=True)
+    if _KEPT in config.stash:
+        terminalreporter.write_line(
+            f"the folders of this run are kept in {config.stash[_KEPT]}, until the next one fails"
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +119,7 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         if telemetry._current is not None:
             telemetry._current.finish(0)
         telemetry._current = None
+        telemetry._forked = False  # a tool that forks for each test run is no job that forks
         telemetry.tags = TagList()
         rows.abandon_offered()
         SingletonMeta._instances.clear()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support import run_python
+
+pytestmark = pytest.mark.slow
 
 CODE = """
 import sys

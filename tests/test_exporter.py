@@ -252,6 +252,7 @@ on_app_end()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", [BASIC, ADAPTER], ids=["basic", "configure_v2_adapter"])
 def test_documented_sample_runs(sample: str, tmp_path: Path) -> None:
     env = {"WANDB_MODE": "offline"}
@@ -266,6 +267,7 @@ def test_documented_sample_runs(sample: str, tmp_path: Path) -> None:
         assert any({"model_name", "dataset"} <= row for row in names)
 
 
+@pytest.mark.slow
 def test_adapter_on_a_disabled_rank_says_nothing(tmp_path: Path) -> None:
     code = """
 from one_logger_v1_shim import configure_v2_adapter

@@ -95,6 +95,22 @@ def test_barrier_that_is_missing(callback: str, monkeypatch: pytest.MonkeyPatch)
 # -- quiet ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "callback", ["on_save_checkpoint_start", "on_save_checkpoint_end", "on_save_checkpoint_success"]
+)
+@pytest.mark.parametrize("barrier", [True, False])
+def test_save_while_checkpoints_are_off_calls_no_barrier(
+    callback: str, barrier: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """v1 asked first whether checkpoints are on: one rank that is refused must not leave the others in a barrier."""
+    calls: list[int] = []
+    given = {"barrier": lambda: calls.append(1)} if barrier else {}
+    job = V1Job(monkeypatch, is_save_checkpoint_enabled=False, **given)
+    with pytest.raises(AssertionError, match=r"^Checkpoint saving is not enabled\. "):
+        job.emits(callback, set_barrier=True, global_step=1)
+    assert calls == []
+
+
 @pytest.mark.parametrize("callback", [name for name in LIFE if name not in NO_BARRIER])
 def test_quiet_logs_the_first_failure_and_stops(
     callback: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

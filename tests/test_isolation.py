@@ -8,6 +8,8 @@ import pytest
 
 from tests.support import run_python, stored_runs
 
+pytestmark = pytest.mark.ci
+
 PROGRAM = """
 import os, sys
 import wandb

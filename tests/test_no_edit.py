@@ -9,6 +9,8 @@ import pytest
 
 from tests.support import clean_environment, run_command, run_python
 
+pytestmark = pytest.mark.slow
+
 ON = {"ONE_LOGGER_V1_SHIM": "1"}
 INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
 

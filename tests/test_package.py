@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import runpy
 import sys
 from pathlib import Path
 from typing import Optional
@@ -16,12 +17,39 @@ from one_logger_v1_shim.__main__ import COMMANDS
 from tests.support import ROOT, run_command, run_python, stored_rows
 
 SOURCE = ROOT / "one_logger_v1_shim"
+NEEDS_TOML = pytest.mark.skipif(sys.version_info < (3, 11), reason="tomllib is new in Python 3.11")
 
 
-def test_version_stands_in_two_places_and_is_the_same() -> None:
-    found = re.search(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert found is not None
-    assert found[1] == one_logger_v1_shim.__version__
+def version_of(folder: Path, project: Optional[str]) -> str:
+    """What the package in ``folder`` says, with this ``pyproject.toml`` beside it."""
+    module = folder / SOURCE.name / "_version.py"
+    module.parent.mkdir()
+    module.write_bytes((SOURCE / "_version.py").read_bytes())
+    if project is not None:
+        (folder / "pyproject.toml").write_text(project)
+    return str(runpy.run_path(str(module))["VERSION"])
+
+
+def test_the_version_stands_in_pyproject_and_nowhere_else(tmp_path: Path) -> None:
+    text = (ROOT / "pyproject.toml").read_text()
+    version = one_logger_v1_shim.__version__
+    assert text.count(f'version = "{version}"\n') == 1
+    assert version_of(tmp_path, text.replace(f'version = "{version}"', 'version = "12.3.4rc1"')) == "12.3.4rc1"
+    for path in SOURCE.rglob("*.py"):
+        assert version not in path.read_text(), path
+
+
+@NEEDS_TOML
+def test_the_version_is_read_as_a_reader_of_toml_does() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == one_logger_v1_shim.__version__
+
+
+@pytest.mark.parametrize("project", [None, '[project]\nname = "another"\nversion = "7.0"\n'], ids=["none", "another's"])
+def test_a_copy_of_the_package_alone_has_no_version(project: Optional[str], tmp_path: Path) -> None:
+    assert version_of(tmp_path, project) == "0+unknown"
 
 
 def test_readme_has_the_two_commands() -> None:
@@ -30,6 +58,7 @@ def test_readme_has_the_two_commands() -> None:
     assert any(line.startswith("python -m pip install . && python -m one_logger_v1_shim run ") for line in lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help(name: str, tmp_path: Path) -> None:
     result = run_command([sys.executable, "-m", "one_logger_v1_shim", name, "--help"], tmp_path)
@@ -157,6 +186,7 @@ V2S_FILE = {
 }
 
 
+@pytest.mark.slow
 @NEEDS_THE_NAMES
 @pytest.mark.parametrize("forward", [None, "worker", "job"])
 def test_what_the_job_runs_needs_the_standard_library_alone(forward: Optional[str], tmp_path: Path) -> None:

@@ -60,6 +60,44 @@ def test_start_row(
     }
 
 
+def test_a_refused_start_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """v1 had stored where the job begins when it missed flops_per_sample."""
+    job = V1Job(monkeypatch, is_log_throughput_enabled=True)
+    with pytest.raises(ValueError, match="Missing required key 'flops_per_sample' from store"):
+        job.emits("on_train_start", train_iterations_start="3")
+    assert progress(job) == {**ZEROS, **ZERO_THROUGHPUT, "train_iterations_end": 3, "train_samples_end": 24}
+
+
+@pytest.mark.parametrize(("second", "samples"), [({}, 16), ({"train_samples_start": 5}, 5)])
+def test_second_start_keeps_the_samples_of_the_first(
+    second: dict[str, Any], samples: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """v1 computed the samples at the first start; its store then had them, as if the caller had given them."""
+    job = V1Job(monkeypatch)
+    assert job.row("on_train_start", train_iterations_start=2)["train_samples_start"] == 16
+    row = job.row("on_train_start", train_iterations_start=10, **second)
+    assert (row["train_iterations_start"], row["train_samples_start"], row["train_samples_end"]) == (
+        10,
+        samples,
+        samples,
+    )
+    assert job.row("on_train_start", train_iterations_start=20)["train_samples_start"] == samples
+
+
+def test_second_start_counts_floating_point_operations_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """... and goes on with the iterations, their time and the highest throughput of the job."""
+    job = V1Job(monkeypatch, log_every_n_train_iterations=1, **THROUGHPUT)
+    job.emits("on_train_start", train_iterations_start=0)
+    (first,) = job.iterations(1)
+    assert (first["train_tflop"], first["train_tflop_end"], first["train_throughput_per_gpu"]) == (8, 8, 4)
+    assert job.row("on_train_start", train_iterations_start=10)["train_tflop_start"] == 80
+    between = progress(job)
+    assert (between["train_iterations"], between["train_tflop"], between["train_tflop_end"]) == (1, 0, 80)
+    assert (between["train_throughput_per_gpu"], between["train_throughput_per_gpu_max"]) == (0.0, 4)
+    (second,) = job.iterations(1, seconds=3.0)
+    assert (second["train_tflop"], second["train_tflop_end"], second["train_throughput_per_gpu"]) == (8, 88, 1)
+
+
 @pytest.mark.parametrize(
     ("global_batch_size", "at_start", "at_end"),
     [(8, 24, 32), ("8", 24, 32), (8.0, 24.0, 32.0), ([8, 16], 24, 40)],

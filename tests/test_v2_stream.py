@@ -12,6 +12,8 @@ import pytest
 from one_logger_v1_shim._v2.forward import ROW_EVENT
 from tests.support import golden, golden_names, run_command
 
+pytestmark = pytest.mark.slow
+
 JOBS = [
     name
     for name in golden_names()

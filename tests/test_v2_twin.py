@@ -7,13 +7,18 @@ processes.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from nv_one_logger.core import span as v2_span
+from nv_one_logger.core import time as v2_time
 
+from one_logger_v1_shim._journal.records import RunRecord
+from one_logger_v1_shim._worker.player import PLAYED, Player
 from tests import v2_twin
-from tests.support import Clock, golden
+from tests.support import GOLDENS, ROOT, Clock, golden, run_command
 from tests.test_v2_stream import JOBS, ROW_EVENT, shape
 
 Play = Callable[[dict[str, Any], Any], None]
@@ -105,3 +110,46 @@ def test_instants_given_by_hand(stream: Callable[[Play, str], list[list[Any]]]) 
     ):
         assert starts[span] == pytest.approx(sent[f"{metric}_start_time"]), span
         assert stops[span] == pytest.approx(sent[f"{metric}_finish_time"]), span
+
+
+# -- played from a journal, as the worker does it ---------------------------------------------------------------
+
+PLAY = ROOT / "tests" / "isolated" / "play.py"
+
+
+def journal(home: Path, name: str) -> Path:
+    """What a job leaves that never imports v2, and whose worker can't start; tests/isolated has some with a worker."""
+    home.mkdir()
+    env = {
+        "WANDB_MODE": "offline",
+        "ONE_LOGGER_V1_DELIVERY": "worker",
+        "ONE_LOGGER_V1_FORWARD": "worker",
+        "ONE_LOGGER_V1_PYTHON": str(home / "no-such-python"),
+    }
+    done = run_command([sys.executable, str(PLAY), str(GOLDENS / f"{name}.json")], home, env=env)
+    assert not {"nv_one_logger", "wandb"} & set(json.loads(done.stdout.splitlines()[-1]))
+    (found,) = home.glob("wandb/one-logger-*")
+    return found
+
+
+def played(job: dict[str, Any], at: Any) -> None:
+    """Plays the journal in the working directory with the worker's own parts."""
+    (folder,) = Path().glob("job/wandb/one-logger-*")
+    player = Player(folder, RunRecord.read(folder))
+    player.job_has_gone()
+    player.run()
+    assert player.state == PLAYED
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SOUND)
+def test_a_worker_plays_the_same(
+    name: str, stream: Callable[[Play, str], list[list[Any]]], fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the twin; and in all, rows and times too, as forwarding in the job's process: nothing may differ here."""
+    for module, word in ((v2_time, "time"), (v2_span, "uuid")):  # a playback replaces them for good
+        monkeypatch.setattr(module, word, getattr(module, word))
+    journal(fresh / "job", name)
+    ours = stream(played, name)
+    assert shape(ours) == shape(stream(v2_twin.twin, name))
+    assert ours == stream(v2_twin.shim, name)

@@ -1,11 +1,13 @@
 """``python -m compat_matrix try SCRIPT [-- ARGS]``: your own legacy program, untouched.
 
 It runs in the no-edit mode with W&B offline. Afterwards: which v1 calls it made, which rows came out, whether they are
-the rows that v1 would have sent for these calls, and what v1 would have refused.
+the rows that v1 would have sent for these calls, and what v1 would have refused. Nothing is left of the run, unless
+``--keep FOLDER`` says where W&B's files are to stay.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -22,27 +24,41 @@ from ..jobs import HOME
 from ..runner.execute import INSIDE, stored_runs
 
 _SHOWN = 60
-_USAGE = "usage: python -m compat_matrix try SCRIPT [-- ARGS ...]"
+_USAGE = "python -m compat_matrix try [--keep FOLDER] SCRIPT [-- ARGS ...]"
 
 
 def main(arguments: list[str]) -> int:
     """The program's exit code, or 1 if its rows differ from v1's."""
-    if not arguments or arguments[0] in ("-h", "--help") or arguments[1:2] not in ([], ["--"]):
-        print(_USAGE, file=sys.stderr)
+    parser = argparse.ArgumentParser(
+        prog="python -m compat_matrix try", usage=_USAGE, description="Run your own legacy program, untouched."
+    )
+    parser.add_argument("--keep", metavar="FOLDER", type=Path, help="W&B's files stay in FOLDER, which is new or empty")
+    parser.add_argument("script", metavar="SCRIPT", type=Path)
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    options = parser.parse_args(own)
+    if not options.script.is_file():
+        print(f"no such file: {options.script}", file=sys.stderr)
         return 2
-    script = Path(arguments[0])
-    if not script.is_file():
-        print(f"no such file: {script}", file=sys.stderr)
+    given = arguments[len(own) + 1 :]
+    if options.keep is None:
+        with tempfile.TemporaryDirectory(prefix="compat_matrix-try-") as folder:
+            return _try(options.script, given, Path(folder))
+    if options.keep.exists() and any(options.keep.iterdir()):
+        print(f"--keep {options.keep}: expected a new or an empty folder", file=sys.stderr)
         return 2
-    folder = Path(tempfile.mkdtemp(prefix="compat_matrix-try-"))
+    options.keep.mkdir(parents=True, exist_ok=True)
+    return _try(options.script, given, options.keep.resolve())
+
+
+def _try(script: Path, arguments: Sequence[str], folder: Path) -> int:
     started = time.time()
-    code = _run(script, arguments[2:], folder)
+    code = _run(script, arguments, folder)
     life_ms = (started * 1000, time.time() * 1000)
     calls = _calls(folder)
     runs = stored_runs(folder)
     print(f"\n{script}: exit {code}")
     _print_calls(calls)
-    print(f"\nrows ({folder}):")
+    print("\nrows:")
     for run in runs:
         print(f"  project {run.project!r}, run {run.name!r}: {len(run.rows)} rows")
         for number, row in enumerate(run.rows[:_SHOWN]):

@@ -131,6 +131,23 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
     return cells
 
 
+def canary(axes: Mapping[str, Any]) -> list[Cell]:
+    """The newest of everything, in each mode: what a release of somebody else may break next.
+
+    Whether that takes in pre-releases is the installer's business (``UV_PRERELEASE=allow``).
+    """
+    cells = []
+    for python in axes["python"][-axes["canary"]["pythons"] :]:
+        newest = (python, "newest", "newest")
+        cells += [
+            Cell(*newest, "sync", "worker", "swapped", "offline"),
+            Cell(*newest, "async", "inline", "no-edit", "offline"),
+            Cell(*newest, "async", "worker", "no-edit", "online"),
+            Cell(*newest, "sync", "worker", "swapped", "disabled"),
+        ]
+    return cells
+
+
 def environments(axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> list[Cell]:
     """The consumers' environments, each in both ways of installing, and a bare interpreter of each Python.
 

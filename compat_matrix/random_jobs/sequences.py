@@ -83,8 +83,9 @@ def _instant(rng: Random) -> Any:
 
 def _training(rng: Random) -> list[Step]:
     first = rng.choice((0, 0, 1, 10, 103))
-    # once given a number of samples stays in v1's store; a job gives it at each start or never
     start: Step = _call("on_train_start", train_iterations_start=rng.choice((first, first, str(first))))
+    if rng.random() < 0.2:
+        start["kwargs"]["train_samples_start"] = rng.choice((first * 8, 5, "12", None))
     if rng.random() < 0.1:
         start["kwargs"]["set_barrier"] = True
     steps = [start]

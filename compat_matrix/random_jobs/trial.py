@@ -128,7 +128,7 @@ class Pool:
 
     def _host(self) -> subprocess.Popen[bytes]:
         home = self._folder
-        bench = Bench(_CELL, sys.executable, home)
+        bench = Bench(_CELL, sys.executable, home, home)
         environment = job_environment(bench, Job("golden/random", home, ()))
         host = subprocess.Popen(
             [sys.executable, str(INSIDE / "many.py")], env=environment, cwd=home, start_new_session=True,

@@ -39,6 +39,8 @@ class Bench:
     cell: Cell
     python: str
     folder: Path
+    #: the temp folder of the jobs; its path is short, since wandb makes sockets in it
+    temporary: Path
     modules: frozenset[str] = frozenset()
     server: Optional[Server] = None
     #: the interpreter of the isolated environment, in which the worker runs
@@ -99,6 +101,7 @@ def job_environment(bench: Bench, job: Job) -> dict[str, str]:
     home.mkdir(exist_ok=True)
     # W&B keeps settings, keys and caches in the user's home
     environment.update(HOME=str(home), ONE_LOGGER_V1_DELIVERY=cell.delivery, WANDB_MODE=cell.wandb_mode)
+    environment["TMPDIR"] = str(bench.temporary)
     if bench.isolated is not None:
         environment["ONE_LOGGER_V1_PYTHON"] = bench.isolated
     if cell.wandb_mode == "online" and bench.server is not None:

@@ -61,7 +61,6 @@ class Matrix:
         self._shim_version: Optional[str] = None
         self._progress = progress or Progress(self.reports)
         self._stop_at_failure = stop_at_failure
-        self._folder = Path(tempfile.mkdtemp(prefix="compat_matrix-"))
         self._workshop: Optional[Workshop] = None
         self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
         self._stopped = threading.Event()
@@ -70,7 +69,9 @@ class Matrix:
     def run(self) -> list[CellReport]:
         """Run everything; the reports so far if it is interrupted."""
         own = any(cell.python != "here" for cell in self._cells)
+        self._folder = Path(tempfile.mkdtemp(prefix="compat_matrix-"))
         try:
+            (self._folder / "tmp").mkdir()
             with installer.alone(self._progress.say) if own else contextlib.nullcontext():
                 self._run()
         except KeyboardInterrupt:
@@ -160,7 +161,7 @@ class Matrix:
             self._judge_installation(report, made.changed)
         isolated = self._isolated(report, workshop) if cell.isolated else None
         server = workshop.server() if cell.wandb_mode == "online" else None
-        bench = Bench(cell, made.python, folder, server=server, isolated=isolated)
+        bench = Bench(cell, made.python, folder, self._folder / "tmp", server=server, isolated=isolated)
         try:
             report.identity = identify(made.python, job_environment(bench, self._jobs[0]), folder)
         except Exception as error:

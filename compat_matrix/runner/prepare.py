@@ -74,7 +74,7 @@ class Workshop:
         self._say(f"environment {cell.environment}")
         if cell.consumer:
             return self._consumer(cell, interpreter)
-        wanted = [requirement("wandb", cell.wandb), requirement("wrapt", cell.wrapt)]
+        wanted = [requirement("wandb", cell.wandb), requirement("wrapt", cell.wrapt), *self._axes.get("forced", ())]
         more: Sequence[str] = self._axes["frameworks"]["requirements"] if cell.frameworks else ()
         environment = Environment(cell.environment, interpreter, by_pip=_by_pip(cell))
         environment.make(more, self._wheel, forced=wanted)

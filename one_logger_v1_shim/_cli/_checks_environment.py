@@ -11,9 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from .._variables import switch
-from ._findings import OK, WARNING, Finding
+from .._job.environment import INSIDE
+from .._variables import CHOICE, SECONDS, SWITCH, VARIABLES, choice, is_seconds, switch
+from ._findings import ERROR, OK, WARNING, Finding
 
+_OURS = "ONE_LOGGER_V1_"
 _V1_NAMES = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS")
 _EXPORTER_GROUP = "nv_one_logger.exporter_configs"
@@ -76,6 +78,30 @@ def providers() -> Iterator[Finding]:
         f"in {hook}" if hook else "not installed: ONE_LOGGER_V1_SHIM=1 alone does nothing, `run` works all the same"
     )
     yield Finding(OK, "no-edit hook (.pth)", f"{detail}; ONE_LOGGER_V1_SHIM is {'on' if asked else 'off'}")
+
+
+def variables() -> Iterator[Finding]:
+    """What the variables of this package that are set mean; one that means nothing is most likely misspelt."""
+    for name, value in sorted(os.environ.items()):
+        if not name.startswith(_OURS):
+            continue
+        if name == INSIDE:
+            detail = f"{value!r}: this process counts as a worker, and no run is opened in it"
+            yield Finding(ERROR, name, detail, f"unset {name}")
+            continue
+        known = VARIABLES.get(name)
+        if known is None:
+            yield Finding(WARNING, name, "this package has no such variable", f"unset {name}")
+        elif known.kind == SWITCH:
+            yield Finding(OK, name, f"{'on' if switch(os.environ, name) else 'off'} ({value!r})")
+        elif known.kind == SECONDS and not is_seconds(value):
+            detail = f"{value!r} is no number of seconds; {known.default} is used"
+            yield Finding(WARNING, name, detail, f"correct or unset {name}")
+        elif known.kind == CHOICE and choice(os.environ, name) not in ("", *known.words):
+            detail = f"{value!r}; expected {' or '.join(known.words)}; it is ignored"
+            yield Finding(WARNING, name, detail, f"correct or unset {name}")
+        else:
+            yield Finding(OK, name, value)
 
 
 def _site_folders() -> list[Path]:

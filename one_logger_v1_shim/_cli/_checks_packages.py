@@ -17,6 +17,7 @@ from .._job.environment import PATH, environment
 from .._job.forwarding import decide
 from .._job.interpreter import VARIABLE, Interpreter, find
 from .._journal.destination import RunSpec
+from .._journal.files import quoted
 from .._requirements import REQUIREMENTS, Requirement, release
 from .._version import VERSION
 from ._findings import ERROR, OK, WARNING, Finding
@@ -36,7 +37,7 @@ import json, os, sys
 out = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 def say(name, what):
-    out.write(json.dumps([name, what]) + "\\n")
+    out.write("\\n" + json.dumps([name, what]) + "\\n")  # a sitecustomize may have printed half a line
     out.flush()
 say("python", "%d.%d.%d" % sys.version_info[:3])
 if sys.version_info >= (3, 9):
@@ -122,7 +123,7 @@ def _judged(requirement: Requirement, found: dict[str, str], path: str = "") -> 
     told = found.get(name, found.get("", "can not be asked"))
     # Without wandb no row reaches W&B; without the others rows do.
     level = ERROR if name == "wandb" else WARNING
-    install = f"{path or 'python'} -m pip install '{requirement.specifier}'"
+    install = f"{quoted(path or 'python')} -m pip install '{requirement.specifier}'"
     advice = f"{install}, or python -m one_logger_v1_shim isolate" if requirement.worker else install
     if " " in told and not told.startswith("0 ("):
         return Finding(level, name, f"{told}{where}", advice)
@@ -135,7 +136,7 @@ def ask_worker(interpreter: Interpreter, needed: list[Requirement]) -> dict[str,
     """As :func:`ask`, in the environment that the worker would have."""
     environ = environment(RunSpec(chosen={}, default={}), interpreter)
     if not interpreter.isolated:
-        environ["PYTHONPATH"] = environ.pop(PATH, "")
+        environ["PYTHONPATH"] = os.pathsep.join(json.loads(environ.pop(PATH, "[]")))
         return ask(interpreter.path, [], needed, environ)
     found = ask(interpreter.path, ["-I"], needed, environ)
     if "" in found and "LD_LIBRARY_PATH" in os.environ:  # the job tries it, too
@@ -179,7 +180,7 @@ def _heard(said: bytes) -> dict[str, str]:
     for line in said.decode("utf-8", "replace").splitlines():
         try:
             name, what = json.loads(line)
-        except ValueError:
+        except (TypeError, ValueError):
             continue
         found[str(name)] = str(what)
     return found

@@ -13,6 +13,7 @@ from typing import Any, Optional
 from .._job.environment import environment, settings_command
 from .._job.interpreter import find as find_interpreter
 from .._journal.destination import RunSpec, mode, why_not_online, without_user
+from .._journal.files import recover_command
 from .._journal.settings_files import setting
 from .._worker.server import credentials, malformed, unreachable
 from ._findings import ERROR, OK, WARNING, Finding
@@ -191,7 +192,7 @@ def leftovers() -> Iterator[Finding]:
             WARNING,
             "journal",
             f"{left.folder}: not finished, {left.rows} rows, W&B has {left.stored} of them on disk",
-            f"python -m one_logger_v1_shim recover {left.folder}",
+            recover_command(left.folder),
         )
     if len(idle) > _MOST_JOURNALS:
         yield Finding(WARNING, "journals", f"{len(idle)} in all", "python -m one_logger_v1_shim recover")

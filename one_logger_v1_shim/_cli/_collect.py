@@ -11,8 +11,10 @@ from ._model import Points
 _MOST_OTHER_SERIES = 24
 _MOST_OTHER_NAMES = 10_000
 # W&B's own stamp counts as known: it is read where a row has none of v1's.
-_STAMP = "_timestamp"
-_KNOWN = frozenset({*m.UNITS, _STAMP})
+STAMP = "_timestamp"
+_KNOWN = frozenset({*m.UNITS, STAMP})
+#: ms that an iteration took between two rows
+BETWEEN = "between rows"
 _COLUMNS = (
     m.TRAIN_ITERATIONS_TIME_MSECS_AVG, m.TRAIN_ITERATIONS_TIME_MSECS_MIN, m.TRAIN_THROUGHPUT_PER_GPU,
     m.TRAIN_THROUGHPUT_PER_GPU_MAX, m.TRAIN_ITERATIONS_END,
@@ -28,8 +30,8 @@ class Collector:
         self.counts: dict[str, int] = {}
         self.series: dict[str, Points] = {}
         self.rows = 0
-        #: x, iteration time since the point before, average, min, throughput, its maximum, iterations
-        self.training = Points()
+        #: x, then BETWEEN and _COLUMNS
+        self._progress = Points()
         #: x, time of all saves
         self.saves = Points()
         self._before: Optional[dict[str, Any]] = None
@@ -51,6 +53,10 @@ class Collector:
     def decoded(self) -> dict[str, Any]:
         """The newest values, as JSON values."""
         return {name: f.decoded(value) for name, value in self.last.items()}
+
+    def curve(self, name: str) -> list[tuple[float, float]]:
+        """Of the rows of progress: when (ms since the epoch), and the metric ``name`` or :data:`BETWEEN`."""
+        return self._progress.curve(1 + (BETWEEN, *_COLUMNS).index(name))
 
     def _mixed(self, row: dict[str, Any]) -> None:
         constructed = m.ONE_LOGGER_UTILS_VERSION in row
@@ -77,7 +83,7 @@ class Collector:
         done = row.get(m.TRAIN_ITERATIONS)
         if self._before is not None and self._before.get(m.TRAIN_ITERATIONS) == done:
             return  # the same numbers again, before a checkpoint
-        self.training.add_later(_point, row, self._before)
+        self._progress.add_later(_point, row, self._before)
         self._before = row
 
 
@@ -99,5 +105,5 @@ def moment(row: dict[str, Any]) -> Optional[float]:
     at = f.number(row.get(m.APP_LAST_LOG_TIME))
     if at is not None:
         return at
-    stamp = f.number(row.get(_STAMP))
+    stamp = f.number(row.get(STAMP))
     return None if stamp is None else stamp * 1000

@@ -50,6 +50,9 @@ _SCRIPT = """
 class NoPlotlyError(Exception):
     """plotly is not installed."""
 
+    def __init__(self) -> None:
+        super().__init__("--html needs plotly: python -m pip install 'one-logger-v1-shim[show]'")
+
 
 def page(report: Report) -> str:
     """The whole page.

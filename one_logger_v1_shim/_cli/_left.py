@@ -8,13 +8,12 @@ from __future__ import annotations
 import os
 import re
 import socket
-import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from .._journal.files import is_own
+from .._journal.files import is_own, overflow, temporary
 from .._journal.follow import Follower
 from .._journal.lines import FINISH, FROM, is_call, is_row, number
 from .._journal.process_table import is_running
@@ -71,7 +70,7 @@ def find(where: Optional[Path]) -> list[Path]:
         places = [where, where / "wandb"]
     else:
         given = os.environ.get("WANDB_DIR")
-        places = [Path("wandb"), *([Path(given), Path(given) / "wandb"] if given else []), Path(tempfile.gettempdir())]
+        places = [Path("wandb"), *([Path(given), Path(given) / "wandb"] if given else []), temporary()]
     found: dict[str, Path] = {}
     for place in places:
         for folder in place.glob("one-logger-*"):
@@ -101,7 +100,7 @@ def look(folder: Path, rows: Optional[int] = None) -> Left:
     left.rows, calls = _count(folder) if rows is None else (rows, 0)
     if record.v2 == "worker":
         left.calls, left.played = calls, read_played(folder)
-    bases = [*record.elsewhere, folder.parent.parent, folder, Path(tempfile.gettempdir()) / f"{folder.name}-more"]
+    bases = [*record.elsewhere, folder.parent.parent, folder, overflow(folder)]
     homes = dict.fromkeys([base / name for base in bases for name in FOLDERS] + [folder.parent])
     left.files = [path for home in homes for path in run_files(home, run_id)]
     left.stored = max((_stored(path, quick=rows is not None) for path in left.files), default=0)

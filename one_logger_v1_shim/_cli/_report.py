@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import Any, Optional
 
 from .._v1 import metrics as m
+from .._v1.phases import PHASES
 from . import _format as f
-from ._collect import Collector
+from ._collect import BETWEEN, STAMP, Collector
 from ._model import Chart, Report, Section
 
 _SECRET = ("api_key", "apikey", "password", "secret")
@@ -24,21 +25,14 @@ _CONFIGURATION = (
     m.IS_TEST_ITERATIONS_ENABLED, m.IS_SAVE_CHECKPOINT_ENABLED, m.IS_LOG_THROUGHPUT_ENABLED, m.IS_BASELINE_RUN,
     m.APP_METRICS_FEATURE_TAGS, m.SUMMARY_DATA_SCHEMA_VERSION, m.ONE_LOGGER_UTILS_VERSION, m.ONE_LOGGER_VERSION,
 )  # fmt: skip
-_PHASES = (
-    ("application", m.APP_START_TIME, m.APP_FINISH_TIME),
-    ("model init", m.APP_MODEL_INIT_START_TIME, m.APP_MODEL_INIT_FINISH_TIME),
-    ("data loader", m.APP_BUILD_DATAITERS_START_TIME, m.APP_BUILD_DATAITERS_FINISH_TIME),
-    ("optimizer", m.APP_BUILD_OPTIMIZER_START_TIME, m.APP_BUILD_OPTIMIZER_FINISH_TIME),
-    ("checkpoint load", m.LOAD_CHECKPOINT_START_TIME, m.LOAD_CHECKPOINT_FINISH_TIME),
-    ("training loop", m.APP_TRAIN_LOOP_START_TIME, m.APP_TRAIN_LOOP_FINISH_TIME),
-)
 # Totals that are a part of the application's time, for the share of each.
 _TIMES = (
     ("training iterations", m.TRAIN_ITERATIONS_TIME_TOTAL),
     ("validation", m.VALIDATION_ITERATIONS_TIME_TOTAL),
     ("checkpoint saves", m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL),
 )
-_TAGS = (m.APP_TAG, m.APP_TAG_ID, m.APP_TAG_COUNT)
+# What other lines of the report say already. Every other metric without a line of its own is listed as it is.
+_SAID = (m.APP_TAG_ID, m.APP_TAG_COUNT, m.APP_FIRST_LOG_TIME, m.APP_LAST_LOG_TIME, STAMP)
 
 
 def report(collector: Collector, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
@@ -52,7 +46,8 @@ class _Sections:
     def __init__(self, collector: Collector) -> None:
         self.last = collector.decoded()
         self.metadata, self.counts, self.series = collector.metadata, collector.counts, collector.series
-        self.training, self.saves = collector.training, collector.saves
+        self.curve, self.saves = collector.curve, collector.saves
+        self._told = {*_SAID}
 
     def report(self, header: Section, config: dict[str, Any], tags: list[Any], notes: list[str]) -> Report:
         sections = [
@@ -74,11 +69,15 @@ class _Sections:
     # -- sections ----------------------------------------------------------------------------------------------
 
     def _number(self, name: str) -> Optional[float]:
-        return f.number(self.last.get(name))
+        value = f.number(self.last.get(name))
+        if value is not None:
+            self._told.add(name)
+        return value
 
     def _listed(self, title: str, names: Iterable[str]) -> Section:
         section = Section(title)
         for name in names:
+            self._told.add(name)
             if name in self.last and not (name in (m.JOB_START_TIME, m.LIMIT_RUN) and not self.last[name]):
                 section.add(name, shown(name, self.last[name]))
         return section
@@ -92,6 +91,7 @@ class _Sections:
 
     def _tags(self, tags: list[Any]) -> Section:
         section = Section("Tags")
+        self._told.add(m.APP_TAG)
         told = self.last.get(m.APP_TAG)
         if told is not None:
             section.add("application", ", ".join(map(f.value, told)) if isinstance(told, list) else f.value(told))
@@ -104,7 +104,7 @@ class _Sections:
         latest = self._number(m.APP_LAST_LOG_TIME)
         began, ended = self._number(m.APP_START_TIME), self._number(m.APP_FINISH_TIME) or latest
         app = None if began is None or ended is None else (ended - began) / 1000
-        for label, start_name, finish_name in _PHASES:
+        for label, start_name, finish_name in PHASES.values():
             start, finish = self._number(start_name), self._number(finish_name)
             if finish is not None and start is not None:
                 seconds = (finish - start) / 1000
@@ -134,8 +134,12 @@ class _Sections:
         minimum = self._number(m.TRAIN_ITERATIONS_TIME_MSECS_MIN)
         if average is not None:
             least = "" if not minimum else f", shortest {f.measured(minimum)} ms"
-            section.add("iteration time", f"average {f.measured(average)} ms{least}", _ys(self.training.curve(2)))
-        now = self.training.curve(1)
+            section.add(
+                "iteration time",
+                f"average {f.measured(average)} ms{least}",
+                _ys(self.curve(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)),
+            )
+        now = self.curve(BETWEEN)
         if now:
             section.add("between rows", f"{f.measured(now[-1][1])} ms an iteration, latest", _ys(now))
         throughput = self._number(m.TRAIN_THROUGHPUT_PER_GPU)
@@ -143,7 +147,7 @@ class _Sections:
             most = self._number(m.TRAIN_THROUGHPUT_PER_GPU_MAX)
             best = "" if most is None else f", most {f.measured(most)}"
             text = f"{f.measured(throughput)} TFLOP/s a GPU on average{best}"
-            section.add("throughput", text, _ys(self.training.curve(4)))
+            section.add("throughput", text, _ys(self.curve(m.TRAIN_THROUGHPUT_PER_GPU)))
         total = self._number(m.TRAIN_ITERATIONS_TIME_TOTAL)
         if samples is not None and total and self._number(m.TRAIN_SAMPLES):
             section.add("samples / s", f.measured((self._number(m.TRAIN_SAMPLES) or 0.0) / total))
@@ -197,7 +201,11 @@ class _Sections:
         return section
 
     def _others(self) -> Section:
+        """v1's metrics that no section above has read, and everything that is not v1's."""
         section = Section("Other metrics")
+        for name in m.UNITS:
+            if name in self.last and name not in self._told:
+                section.add(name, shown(name, self.last[name]))
         for name, times in self.counts.items():
             points = _ys(self.series[name].curve(1)) if name in self.series else []
             many = f"  ({f.count(float(times))} rows)" if times > 1 else ""
@@ -207,30 +215,21 @@ class _Sections:
     # -- charts ------------------------------------------------------------------------------------------------
 
     def _charts(self) -> list[Chart]:
-        line = self.training.curve
         charts = [
-            Chart("Iterations", "iterations", {m.TRAIN_ITERATIONS_END: line(6)}),
-            Chart(
-                "Iteration time",
-                "ms",
-                {
-                    "between rows": line(1),
-                    m.TRAIN_ITERATIONS_TIME_MSECS_AVG: line(2),
-                    m.TRAIN_ITERATIONS_TIME_MSECS_MIN: line(3),
-                },
-            ),
-            Chart(
-                "Throughput",
-                "TFLOP/s a GPU",
-                {m.TRAIN_THROUGHPUT_PER_GPU: line(4), m.TRAIN_THROUGHPUT_PER_GPU_MAX: line(5)},
-            ),
+            self._chart("Iterations", "iterations", m.TRAIN_ITERATIONS_END),
+            self._chart("Iteration time", "ms", BETWEEN, m.TRAIN_ITERATIONS_TIME_MSECS_AVG,
+                        m.TRAIN_ITERATIONS_TIME_MSECS_MIN),
+            self._chart("Throughput", "TFLOP/s a GPU", m.TRAIN_THROUGHPUT_PER_GPU, m.TRAIN_THROUGHPUT_PER_GPU_MAX),
             Chart("Checkpoint saves", "s in total", {m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL: self.saves.curve(1)}),
-        ]
+        ]  # fmt: skip
         for name, points in self.series.items():
             charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): points.curve(1)}, times=False))
         for chart in charts:
             chart.curves = {name: curve for name, curve in chart.curves.items() if curve}
         return [chart for chart in charts if any(len(curve) > 1 for curve in chart.curves.values())]
+
+    def _chart(self, title: str, unit: str, *names: str) -> Chart:
+        return Chart(title, unit, {name: self.curve(name) for name in names})
 
 
 def shown(name: str, value: Any) -> str:

@@ -6,7 +6,6 @@ A run goes where it was to go when it began, and a key from the environment to n
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from .._job.interpreter import VARIABLE, Interpreter
 from .._job.interpreter import find as find_interpreter
 from .._job.process import Exit
 from .._journal.destination import mode, settle
-from .._journal.files import is_own
+from .._journal.files import is_own, quoted
 from .._journal.records import Mark, RunRecord
 from .._worker import server
 from .._worker.children import locked
@@ -111,6 +110,7 @@ def _work(
     after, mark = look(left.folder), Mark.read(left.folder)
     left.state, left.stored, left.files = after.state, after.stored, after.files
     left.played, left.v2 = after.played, after.v2
+    yield from (shown(text, 1000) for text in mark.said)
     if code not in (Exit.DONE, Exit.GIVEN_UP):
         left.state = "failed"
         yield f"the W&B process ended with code {code}; see {left.folder / 'worker.log'}"
@@ -180,7 +180,7 @@ def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> Iter
 
 
 def _sync_words(left: Left) -> str:
-    return "wandb sync " + shlex.join(str(path.parent) for path in left.files)
+    return "wandb sync " + " ".join(quoted(path.parent) for path in left.files)
 
 
 def _mark(left: Left, state: str) -> None:

@@ -11,6 +11,7 @@ from . import _format as f
 from ._findings import ERROR, WARNING, Finding
 
 _MOST = 600  # characters
+_LONGEST = 10_000  # characters of advice: a command that is cut is none
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     worst = 0
     for finding in findings(chosen.offline):
         worst = max(worst, int(finding.level == ERROR))
-        advice = f" -> {f.clean(finding.advice, _MOST)}" if finding.advice else ""
+        advice = f" -> {f.clean(finding.advice, _LONGEST)}" if finding.advice else ""
         try:
             print(f"{finding.level:7}  {finding.what}: {f.clean(finding.detail, _MOST)}{advice}", flush=True)
         except BrokenPipeError:  # `| head`: the exit code is still worth having
@@ -46,6 +47,7 @@ def findings(offline: bool) -> Iterator[Finding]:
         packages.mode,
         environment.rank,
         environment.providers,
+        environment.variables,
         environment.exporters,
         lambda: wandb.destination(offline),
         wandb.disk,

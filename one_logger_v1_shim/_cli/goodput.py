@@ -133,7 +133,7 @@ def _write_page(trainings: list[Training], notes: list[str], path: Path) -> None
     try:
         save(page(report(trainings, notes)), path)
     except NoPlotlyError as error:
-        raise _Refused("--html needs plotly: python -m pip install 'one-logger-v1-shim[show]'") from error
+        raise _Refused(str(error)) from error
     except (OSError, ValueError) as error:
         raise _Refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})") from error
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
 from .._job.interpreter import VARIABLE, default_place
+from .._journal.files import quoted
 from . import _environment as environment
 
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         return _said(str(error), 2)
     except (environment.FailedError, OSError) as error:
         return _said(str(error), 1)
-    python = shlex.quote(str(folder / "bin" / "python"))
+    python = quoted(folder / "bin" / "python")
     if place == default_place(os.environ):
         print(f"jobs of this user find it without a variable; elsewhere: export {VARIABLE}={python}")
     else:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._goodput.training import add_up
+from .._journal.files import recover_command
 from . import _format as f
 from ._attempts import Attempts
 from ._collect import Collector
@@ -139,7 +140,7 @@ def _state(run: Run, mark: dict[str, Any], rows: int) -> str:
         return f"finished{ended}" if ended else "finished by the W&B process; the job ended without finish()"
     if left.busy:
         return f"{f.clean(left.busy)} ({said}){ended}"
-    return f"not finished ({said}){ended}; see: python -m one_logger_v1_shim recover --dry-run {f.clean(run.path, 500)}"
+    return f"not finished ({said}){ended}; see: {f.clean(recover_command(run.path, dry_run=True), 500)}"
 
 
 def _rows(run: Run, mark: dict[str, Any], rows: int) -> str:
@@ -154,8 +155,8 @@ def _page(report: Report, path: Path) -> int:
 
     try:
         save(page(report), path)
-    except NoPlotlyError:
-        return _refused("--html needs plotly: python -m pip install 'one-logger-v1-shim[show]'")
+    except NoPlotlyError as error:
+        return _refused(str(error))
     except (OSError, ValueError) as error:
         return _refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})")
     print(f"{f.clean(path, 1000)}: {len(report.charts)} charts")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Optional
 
 from .._v1 import metrics as m
+from .._v1.phases import PHASES
 from . import definitions as d
 from .progress import Point, Progress
 from .spans import Span
@@ -18,11 +19,11 @@ _MOST_SPANS = 512
 
 #: start, end -> part. Megatron from July 2025 on writes the optimizer's names with a misspelling.
 _PHASES = {
-    (m.APP_MODEL_INIT_START_TIME, m.APP_MODEL_INIT_FINISH_TIME): d.MODEL_INIT,
-    (m.APP_BUILD_DATAITERS_START_TIME, m.APP_BUILD_DATAITERS_FINISH_TIME): d.DATA_LOADER,
-    (m.APP_BUILD_OPTIMIZER_START_TIME, m.APP_BUILD_OPTIMIZER_FINISH_TIME): d.OPTIMIZER,
+    PHASES["model_init"].times: d.MODEL_INIT,
+    PHASES["dataloader_init"].times: d.DATA_LOADER,
+    PHASES["optimizer_init"].times: d.OPTIMIZER,
     ("app_build_optimzer_start_time", "app_build_optimzer_finish_time"): d.OPTIMIZER,
-    (m.LOAD_CHECKPOINT_START_TIME, m.LOAD_CHECKPOINT_FINISH_TIME): d.LOAD_CHECKPOINT,
+    PHASES["load_checkpoint"].times: d.LOAD_CHECKPOINT,
 }
 _STARTS = {start: part for (start, _), part in _PHASES.items()}
 _FINISHES = {finish: part for (_, finish), part in _PHASES.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pkgutil
 import sys
@@ -15,7 +16,7 @@ from .interpreter import Interpreter
 
 #: set for the worker and for all that it starts: there no worker is started
 INSIDE = "ONE_LOGGER_V1_WORKER"
-#: the job's ``sys.path``, for a worker that shares the job's packages
+#: the job's ``sys.path`` as JSON, for a worker that shares the job's packages
 PATH = "ONE_LOGGER_V1_WORKER_PATH"
 #: the server of the v1 configuration, if its address holds a password
 HOST = "ONE_LOGGER_V1_HOST"
@@ -55,13 +56,19 @@ def settings_command(interpreter: Interpreter) -> list[str]:
 def _start(interpreter: Interpreter) -> list[str]:
     # -I: no PYTHONPATH, no user site, and not the folder of start.py on sys.path
     flags = ["-I"] if interpreter.isolated else []
-    script = _PACKAGE / _START
-    if script.is_file():
-        run = [str(script)]
-    else:  # the package lies in a zip file (PEX, Spark's --py-files)
-        source = pkgutil.get_data(__package__.partition(".")[0], _START) or b""
-        run = ["-c", source.decode()]
-    return [interpreter.path, *flags, *run, str(_PACKAGE.parent)]
+    return [interpreter.path, *flags, *_script(), str(_PACKAGE.parent)]
+
+
+def _script() -> list[str]:
+    """What an interpreter is to run: our first lines, wherever this package lies."""
+    for script in (_PACKAGE / _START, _PACKAGE / f"{_START}c"):
+        if script.is_file():
+            return [str(script)]
+    package = __package__.partition(".")[0]
+    try:  # in a zip file (PEX, Spark's --py-files)
+        return ["-c", (pkgutil.get_data(package, _START) or b"").decode()]
+    except OSError:  # in a frozen program, without its source: the interpreter has to have the package
+        return ["-m", f"{package}._worker.start"]
 
 
 def environment(
@@ -84,7 +91,7 @@ def environment(
             if key.startswith(_OF_THE_JOBS_PYTHON) or (key == _LIBRARIES and not libraries):
                 del found[key]
         return found
-    found[PATH] = os.pathsep.join(job_path())
+    found[PATH] = json.dumps(job_path())  # a name may have os.pathsep in it
     return found
 
 

@@ -2,6 +2,7 @@
 
 The rule, first match wins (the README has it as a table):
 
+0. a test takes the run (:mod:`one_logger_v1_shim.testing`): ``job``, or ``none`` where it could not load v2;
 1. the application has imported v2 in this process: ``job``;
 2. ``ONE_LOGGER_V1_FORWARD`` says it;
 3. inline delivery: ``job``, as there is no worker;
@@ -17,6 +18,7 @@ import sys
 
 from .._log import warn_once
 from .._variables import choice
+from . import capture
 from .interpreter import find
 from .open import delivery
 
@@ -27,12 +29,14 @@ _V2 = ("nv_one_logger.api", "nv_one_logger.core", "nv_one_logger.training_teleme
 
 
 def where() -> str:
-    """``job`` or ``worker``."""
+    """``job`` or ``worker``; in a test ``job`` or ``none``."""
     return decide()[0]
 
 
 def decide() -> tuple[str, str]:
-    """``job`` or ``worker``, and why."""
+    """What :func:`where` gives, and why."""
+    if capture.active is not None:
+        return (JOB if capture.active.hears_v2 else NONE), "a test takes the run"
     if any(name in sys.modules for name in _V2):
         return JOB, "the application has imported v2"
     asked = choice(os.environ, "ONE_LOGGER_V1_FORWARD")

@@ -48,7 +48,9 @@ def find(environ: Mapping[str, str]) -> Optional[Interpreter]:
         if os.sep not in path:
             path = shutil.which(path) or path
         path = os.path.abspath(path)
-        return Interpreter(path, VARIABLE, isolated=path != os.path.abspath(sys.executable or os.devnull))
+        names_own = path == os.path.abspath(sys.executable or os.devnull)
+        if not names_own or next(_own(), None) == sys.executable:  # else it names the training
+            return Interpreter(path, VARIABLE, isolated=not names_own)
     made = default_place(environ)
     if made is not None and (made / MARKER).is_file():
         return Interpreter(str(made / "bin" / "python"), f"made by `isolate` in {made}", isolated=True)

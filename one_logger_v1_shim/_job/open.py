@@ -9,6 +9,7 @@ from typing import Any, Optional
 from .._journal.destination import RunSpec, mode
 from .._log import warn_once
 from .._variables import choice
+from . import capture
 from .environment import INSIDE
 from .interpreter import VARIABLE, find, is_frozen
 from .sink import Dropping, Sink
@@ -23,6 +24,12 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str = "", v2_values: Opt
         v2: where v2 hears v1's calls: ``job``, ``worker`` or ``none``.
         v2_values: v2's configuration for the worker, if it hears them there.
     """
+    if capture.active is not None:  # a test: nothing in the environment counts
+        return capture.active.open_sink(spec, asynchronous)
+    if os.environ.get(capture.STARTED_BY_TEST):
+        warn_once("delivery:test", "this process was started by a test that captures OneLogger rows; its own run "
+                  "is not logged")  # fmt: skip
+        return Dropping(asynchronous)
     if mode(os.environ) == "disabled" and v2 != "worker":
         return Dropping(asynchronous)
     if os.environ.get(INSIDE):

@@ -1,16 +1,18 @@
 """The worker as the job sees it: started, asked how far it is, left alone at the end. Runs in the job's process.
 
-The worker is a grandchild: its starter forks and goes. A launcher that kills the children of a process that ends (Ray
-does) leaves it alone, and it can go on sending rows.
+The worker is a grandchild from its first instruction: a shell starts it and goes. A launcher that kills the children of
+a process that ends (Ray does) leaves it alone, however short the job was, and it can go on sending rows.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Optional
@@ -32,6 +34,10 @@ _NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022  # macOS says it once for the socket; Python has no name for it
 
 _MESSAGE = 9  # bytes: a letter and a number
+
+# A shell gives what it starts in the background an empty standard input, unless it is told another one.
+_IN_THE_BACKGROUND = 'exec 3<&0; "$@" <&3 3<&- &'
+_SHELL_LIMIT = 2.0  # seconds; it takes one or two milliseconds
 
 
 class Exit(IntEnum):
@@ -71,19 +77,20 @@ class WorkerProcess:
         self._closed = False  # by the other side
         self._heard = b""
         self._inode: Optional[int] = None
-        self._descriptor = -1
-        ours, theirs = _socket.socketpair()
+        # One object for all questions: one that is made for each is closed, and the worker with it, when Ctrl-C comes
+        # right after it was made.
+        self._peer, theirs = _socket.socketpair()
         if sys.platform == "darwin":  # pragma: no cover
-            ours.setsockopt(_socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
-        self._descriptor = ours.detach()
+            self._peer.setsockopt(_socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
         log = -1
         try:
-            self._inode = os.fstat(self._descriptor).st_ino
+            self._inode = os.fstat(self._peer.fileno()).st_ino
             log = os.open(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o666)
-            self._starter = subprocess.Popen(
-                start_command(interpreter, folder),
+            self._starter = _detached(
+                interpreter,
+                folder,
                 stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
+                stdout=log,  # what a sitecustomize prints is no message to us
                 stderr=log,
                 cwd=folder,  # it must hold nothing to import
                 env=environ,
@@ -140,8 +147,7 @@ class WorkerProcess:
     def ring(self) -> bool:
         """Ask how far it is. False: it has gone."""
         try:
-            with self._socket() as peer:
-                peer.send(b"s", _socket.MSG_DONTWAIT | _NO_SIGNAL)
+            self._ours().send(b"s", _socket.MSG_DONTWAIT | _NO_SIGNAL)
         except BlockingIOError:  # it is not listening; there is room for many questions
             return True
         except OSError:
@@ -157,9 +163,9 @@ class WorkerProcess:
         if self._closed:
             return False
         try:
-            with self._socket() as peer:
-                peer.settimeout(limit)
-                data = peer.recv(65536)
+            peer = self._ours()
+            peer.settimeout(limit)
+            data = peer.recv(65536)
         except (BlockingIOError, TimeoutError):
             return False
         except OSError as error:
@@ -179,34 +185,31 @@ class WorkerProcess:
                 self._code = number
         return bool(data)
 
-    @contextmanager
-    def _socket(self) -> Any:
+    def _ours(self) -> Any:
+        """The socket. Raises ``OSError`` where the job has closed it."""
         if not self._is_ours():
             raise OSError(9, "the job has closed it")
-        peer = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, self._descriptor)
-        try:
-            yield peer
-        finally:
-            peer.detach()
+        return self._peer
 
     def hang_up(self) -> None:
         """End of file for the worker, also where a forked child holds the socket: nothing more is asked."""
-        with suppress(OSError), self._socket() as peer:
-            peer.shutdown(_socket.SHUT_WR)
+        with suppress(OSError):
+            self._ours().shutdown(_socket.SHUT_WR)
 
     def close(self) -> None:
         """Give the socket back."""
         if self._is_ours():
             with suppress(OSError):
-                os.close(self._descriptor)
-        self._descriptor = -1
+                self._peer.close()
+        else:
+            self._peer.detach()
         self._closed = True
 
     def leave(self, end: bool = False) -> None:
-        """Let it go on without us; it has limits of its own. ``end``: end its starter, our code never ran there."""
+        """Let it go on without us; it has limits of its own. ``end``: end it, our code never ran there."""
         if end:
             with suppress(OSError):
-                self._starter.kill()
+                os.killpg(self._starter.pid, signal.SIGKILL)  # a session of its own, and so a group
             with suppress(subprocess.TimeoutExpired):
                 self._starter.wait(1.0)
         self.close()
@@ -220,6 +223,34 @@ class WorkerProcess:
     def _is_ours(self) -> bool:
         """A program that closes all descriptors (a daemon) may have got the number for something of its own."""
         try:
-            return self._descriptor >= 0 and os.fstat(self._descriptor).st_ino == self._inode
+            return os.fstat(self._peer.fileno()).st_ino == self._inode
         except OSError:
             return False
+
+
+def _detached(interpreter: Interpreter, folder: Path, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a worker as a grandchild. Returns its starter: it has ended, or is about to fork where there is no shell.
+
+    Raises ``OSError`` as the worker's command itself would: the shell's own message would be lost.
+    """
+    _must_be_executable(interpreter.path)
+    command = start_command(interpreter, folder, "--attached")
+    try:
+        starter = subprocess.Popen(["/bin/sh", "-c", _IN_THE_BACKGROUND, "sh", *command], **options)
+    except OSError:  # a container without a shell
+        return subprocess.Popen(start_command(interpreter, folder), **options)
+    with suppress(subprocess.TimeoutExpired):
+        starter.wait(_SHELL_LIMIT)
+    return starter
+
+
+def _must_be_executable(path: str) -> None:
+    if not os.path.isabs(path):
+        return
+    os.stat(path)
+    if os.path.isdir(path) or not os.access(path, os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    with suppress(PermissionError), open(path, "rb") as file:
+        # a shell would take a text without "#!" for a script of its own
+        if sys.platform == "linux" and file.read(2) not in (b"#!", b"\x7fE"):
+            raise OSError(errno.ENOEXEC, os.strerror(errno.ENOEXEC), path)

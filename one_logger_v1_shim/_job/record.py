@@ -33,7 +33,7 @@ def new_record(
         default=public(spec.default),
         settled=settled(os.environ),
         cwd=_working_directory(),
-        program=sys.argv[0] if sys.argv else "",
+        program=next(iter(getattr(sys, "argv", ())), ""),
         keep=keep,
         python=python,
         v2=v2,

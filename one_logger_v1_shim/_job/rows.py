@@ -80,6 +80,13 @@ def offered() -> Optional[Rows]:
     return next((one for one in _offered if not one.finished), None)
 
 
+def exchange_offered(new: list[Rows]) -> list[Rows]:
+    """Put other runs in place of those that are offered, which are returned."""
+    before = list(_offered)
+    _offered[:] = new
+    return before
+
+
 def abandon_offered() -> None:
     """In a forked child: these runs are the parent's."""
     for one in _offered:

@@ -12,12 +12,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
 from .._journal.destination import RunSpec, mode
-from .._log import logger, warn_once
+from .._log import logger, renew, warn, warn_once
 from .._v1.bookkeeping import TagList
 from .._v1.config import as_number
+from .._variables import choice
 from . import forwarding
 from .calls import Deaf, Listener
 from .recorded import Recorded
@@ -50,6 +51,7 @@ class Telemetry:
         self.listener = listener
         self.described = described
         self.users = 0
+        self._tags = tags
         self._dead = False  # in a forked child
 
     # -- rows --------------------------------------------------------------------------------------------------
@@ -77,9 +79,9 @@ class Telemetry:
         if self._dead:
             return
         with self._lock:
-            if tags.add(tag) or not self._rows.tags_sent:
+            if self._tags.add(tag) or not self._rows.tags_sent:
                 self._rows.tags_sent = True
-                self.log_metrics(tags.row(), now)
+                self.log_metrics(self._tags.row(), now)
 
     # -- v1's calls --------------------------------------------------------------------------------------------
 
@@ -226,7 +228,8 @@ def attach(
 def _open(spec: RunSpec, asynchronous: bool, values: V2Values, read: Callable[[str], Any]) -> tuple[Rows, Listener]:
     """The run, and who hears v1's calls. Whatever is wrong with v2, the run is opened."""
     rows = offered() or Rows(spec, asynchronous)
-    if forwarding.where() == forwarding.JOB:
+    where = forwarding.where()
+    if where == forwarding.JOB:
         if _forked:
             # v2's provider and its exporters came with the fork; their files and connections are the parent's
             return _unheard_by_v2(rows)
@@ -238,7 +241,7 @@ def _open(spec: RunSpec, asynchronous: bool, values: V2Values, read: Callable[[s
             _without_v2(error)
         else:
             return _in_this_process(attach_v2, rows, values, read)
-    if _nobody_would_hear():
+    if where == forwarding.NONE or _nobody_would_hear():
         return _unheard_by_v2(rows)
     sink = rows.open(v2=forwarding.WORKER, v2_values=values.to_json())
     return rows, Recorded(sink, read, values.callables)
@@ -272,7 +275,27 @@ def _nobody_would_hear() -> bool:
     if delivery() == "inline":
         warn_once("v2:none", "v2 (nv_one_logger) can not be imported and hears nothing; v1 rows are not affected")
         return True
-    return mode(os.environ) == "disabled" and (interpreter is None or not interpreter.isolated)
+    if mode(os.environ) != "disabled":
+        return False
+    asked = choice(os.environ, "ONE_LOGGER_V1_FORWARD") == forwarding.WORKER
+    return interpreter is None or not (interpreter.isolated or asked)
+
+
+class State(NamedTuple):
+    """What this module knows about the process; a new one is that of a process that has logged nothing."""
+
+    current: Optional[Telemetry]
+    tags: TagList
+    forked: bool
+
+
+def exchange(new: State) -> State:
+    """Put another state in place of the process's own, which is returned. For :mod:`one_logger_v1_shim.testing`."""
+    global _current, tags, _forked
+    with _lock:
+        before = State(_current, tags, _forked)
+        _current, tags, _forked = new
+        return before
 
 
 def hook() -> None:
@@ -291,12 +314,13 @@ def _at_exit() -> None:
             # last_type is set by the interpreter when an exception ends the program
             _current.finish(1 if getattr(sys, "last_type", None) else 0)
         except Exception as error:
-            logger.warning("the run could not be finished at exit: %r", error)
+            warn(f"the run could not be finished at exit: {error!r}")
 
 
 def _in_child() -> None:
     """A forked child: the parent's run stays the parent's; the child may open one of its own."""
     global _current, _forked, _lock
+    renew()
     _lock = threading.RLock()  # another thread of the parent may have held it
     _forked = True
     if _current is not None:

@@ -14,7 +14,7 @@ from typing import Any, Optional
 from .._journal.destination import RunSpec, is_quietly_offline, mode
 from .._journal.files import recover_command
 from .._journal.records import Mark
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 from .._variables import seconds, switch
 from .environment import environment
 from .interpreter import Interpreter
@@ -126,7 +126,9 @@ class WorkerSink:
         if mark.notice and mark.notice != self._notice:
             self._notice = mark.notice
             if not (is_quietly_offline(os.environ) and mark.state in ("offline", "finished")):
-                logger.warning("%s", mark.notice)
+                warn(mark.notice)
+        for text in mark.said:
+            warn_once(f"worker:said:{text}", str(text))
         if mark.v2 and mark.v2 not in ("played", "unplayed"):
             warn_once("worker:v2", mark.v2)
 
@@ -142,18 +144,30 @@ class WorkerSink:
         """One row."""
         if self._abandoned:
             return
-        with self._lock:
-            if self._finished:
-                warn_once("put:finished", "a row came after the run was finished; it is dropped")
-                return
-            self._journal.append(before + b"\n" + row if before else row)
-            try:  # the row is in the journal: nothing that fails from here on may make the caller send it again
+        # A caller that hears of an exception may give the row again: v2 does. Where no memory or no stack is left each
+        # call may raise, the lock's and those of a handler too.
+        kept, written = False, self._journal.written
+        try:
+            with self._lock:
+                if self._finished:
+                    warn_once("put:finished", "a row came after the run was finished; it is dropped")
+                    return
+                self._journal.append(before + b"\n" + row if before else row)
+                kept = True
                 if not self.asynchronous and not self._journal.unwritten:
                     self._wait_for(self._journal.rows)
                 if time.monotonic() >= self._next_look:
                     self._look()
-            except Exception as error:
-                warn_once("worker:look", f"the W&B process could not be looked at: {error!r}; rows are not affected")
+        except Exception as error:
+            try:
+                if not kept:
+                    self._journal.missed(row, written, error)
+                else:
+                    warn_once(
+                        "worker:look", f"the W&B process could not be looked at: {error!r}; rows are not affected"
+                    )
+            except Exception:
+                return
 
     def call(self, line: bytes) -> None:
         """One line of calls for v2."""
@@ -229,7 +243,7 @@ class WorkerSink:
                 # wandb takes a second or two to come up; that alone is not worth a line
                 if not told and waited > (2.0 if mark.state else 5.0):
                     told = True
-                    logger.warning("waiting for W&B: %s of %s rows taken", mark.rows, self._journal.rows)
+                    warn(f"waiting for W&B: {mark.rows} of {self._journal.rows} rows taken")
             if code is None:
                 self._process = None
                 stuck = limit >= _SURELY and not process.came_up
@@ -243,8 +257,8 @@ class WorkerSink:
 
     def _tell_late(self, stuck: bool, limit: float) -> None:
         if not stuck:
-            logger.warning("W&B has not taken all rows within %g s; that goes on in the background; "
-                           "to see to it later: %s", limit, self._recover())  # fmt: skip
+            warn(f"W&B has not taken all rows within {limit:g} s; that goes on in the background; "
+                 f"to see to it later: {self._recover()}")  # fmt: skip
         else:
             warn_once("worker:interpreter", f"no W&B process: {self._who(f'no answer in {limit:g} s')}; {self._kept()}")
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional
 
-from .._journal.files import NO_FOLLOW, folder_name, is_own, overflow, segment
+from .._journal.files import NO_FOLLOW, above_standard, folder_name, is_own, overflow, segment, temporary
 from .._journal.lines import FINISH, FROM
 from .._journal.records import RunRecord
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 # Rows that no disk takes are kept in memory up to these limits, and offered again with each new row.
@@ -41,7 +41,7 @@ def begin(base: Path, record: RunRecord, followed: bool = True) -> Journal:
             return Journal(folder, followed)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
-                      f"{tempfile.gettempdir()}")  # fmt: skip
+                      f"{temporary()}")  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
     replace(record, base=str(folder if record.keep else base)).write(folder)
@@ -63,7 +63,8 @@ class Journal:
         self.folder = folder
         self._queue: deque[bytes] = deque()  # lines that are not in a file yet, the oldest first
         self._busy = False
-        self._written = 0  # rows
+        #: rows that are in a file
+        self.written = 0
         self._lost = 0
         self._retry = 0.0
         self._number = 0
@@ -72,12 +73,13 @@ class Journal:
         self._size = 0
         self._spilled = False
         self._opening: Optional[Path] = None
+        self._held: set[int] = set()  # numbers of files that stay
         self._next_segment(folder)
 
     @property
     def rows(self) -> int:
         """Rows so far, wherever they are."""
-        return self._written + self.unwritten
+        return self.written + self.unwritten
 
     @property
     def unwritten(self) -> int:
@@ -87,7 +89,8 @@ class Journal:
     def append(self, line: bytes) -> None:
         """Put a line (given without its end), or the calls before a row and the row, on disk in one step.
 
-        Raises nothing: trouble is logged once, and the line is offered again later.
+        Once the line is in the queue no ``Exception`` leaves: trouble is logged once, and the line is offered again
+        later. A caller that heard of an exception might give the row again.
         """
         if self._descriptor is None:
             return
@@ -101,8 +104,20 @@ class Journal:
             usual = len(queue) == 1 and self._opening is None and self._write(data)
             if not usual or queue or self._size >= SEGMENT_BYTES:
                 self._write_queue()
+        except Exception as error:  # the disk's own trouble is dealt with below
+            with suppress(Exception):
+                self._write_queue()
+            warn_once("journal:append", f"a row could not be written at once ({error!r}); the job goes on")
         finally:
             self._busy = False
+
+    def missed(self, line: bytes, before: int, error: Exception) -> None:
+        """:meth:`append` has raised, as no memory is left. ``before``: :attr:`written` before it was called."""
+        queue = self._queue
+        in_queue = bool(queue) and queue[-1].endswith(line + b"\n")
+        if not in_queue and (queue or self.written == before):
+            self._lost += _rows_in(line)
+        warn_once("journal:append", f"a row could not be kept ({error!r}); the job goes on")
 
     def _is_interrupted(self) -> bool:
         """Did a signal handler come into the middle of :meth:`append`?
@@ -177,10 +192,10 @@ class Journal:
                 self._cut(descriptor)
             return False
         if self._queue and self._queue[0] is data:  # else a signal handler has done the rest
-            # No call from here on but the last: the interpreter looks for signals at calls.
+            # No call from here on: the interpreter looks for signals at calls, and only calls raise.
             self._size += length
-            self._written += rows
-            self._queue.popleft()
+            self.written += rows
+            del self._queue[0]
         return True
 
     def _has_it(self, descriptor: int, end: int, data: bytes) -> bool:
@@ -218,10 +233,14 @@ class Journal:
             self._next_segment(usual if self._opening is None else self._opening.parent)
         except OSError:
             return False
-        if not self._followed and self._number > 2:
+        if not self._followed and self._number > 2 and self._number - 2 not in self._held:
             with suppress(OSError):
                 (self.folder / segment(self._number - 2)).unlink()
         return True
+
+    def hold(self) -> None:
+        """Keep the file of the last row, which W&B has not as it was; a new one may have been begun since."""
+        self._held.update((self._number - 1, self._number))
 
     def _go_elsewhere(self) -> None:
         """The disk takes no more: go on in the temp directory."""
@@ -236,7 +255,7 @@ class Journal:
             return
         if not self._spilled:
             self._spilled = True
-            logger.warning("the journal of %s goes on in %s", self.folder, more)
+            warn(f"the journal of {self.folder} goes on in {more}")
 
     def _next_segment(self, folder: Path) -> None:
         """Go on in a new file. Raises ``OSError``; the old file is in force then."""
@@ -246,8 +265,8 @@ class Journal:
         flags |= 0 if path == self._opening else os.O_EXCL
         self._opening = path
         try:
-            descriptor = os.open(path, flags, 0o666)
-            head = FROM + f" {self._written}\n".encode()
+            descriptor = above_standard(os.open(path, flags, 0o666))
+            head = FROM + f" {self.written}\n".encode()
             try:
                 if os.write(descriptor, head) != len(head):
                     raise OSError(0, "the disk is full")

@@ -12,7 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 PREFIX = "one-logger-"
@@ -29,9 +29,22 @@ def folder_name(run_id: str) -> str:
     return f"{PREFIX}{time.strftime('%Y%m%d_%H%M%S')}-{run_id}"
 
 
-def recover_command(folder: Path) -> str:
-    """The command that sends what is left of the journal in ``folder``, for a shell."""
-    return f"python -m one_logger_v1_shim recover {shlex.quote(str(folder))}"
+def recover_command(folder: Path, dry_run: bool = False) -> str:
+    """The command that sends what is left of the journal in ``folder`` (``dry_run``: that says so), for a shell."""
+    return f"python -m one_logger_v1_shim recover {'--dry-run ' if dry_run else ''}{quoted(folder)}"
+
+
+def quoted(path: Union[str, Path]) -> str:
+    """``path`` as one word for a shell, on one line, and never an option. What can't be printed is for Bash or Zsh."""
+    text = str(path)
+    text = f"./{text}" if text.startswith("-") else text
+    return shlex.quote(text) if text.isprintable() else f"$'{''.join(map(_escaped, text))}'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    return character if character.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(character))
 
 
 def segment(number: int) -> str:
@@ -41,7 +54,26 @@ def segment(number: int) -> str:
 
 def overflow(folder: Path) -> Path:
     """Where the journal in ``folder`` goes on when its disk takes no more. The run's id makes the name our own."""
-    return Path(tempfile.gettempdir()) / f"{folder.name}-more"
+    return temporary() / f"{folder.name}-more"
+
+
+def temporary() -> Path:
+    """The temp directory. Where no disk takes a file Python knows none, and raises: then where it would be."""
+    try:
+        return Path(tempfile.gettempdir())
+    except OSError:
+        return Path(os.environ.get("TMPDIR") or "/tmp")
+
+
+def above_standard(descriptor: int) -> int:
+    """``descriptor``, or another one for it: C code prints to 1 and 2, also where those streams are closed."""
+    if descriptor > 2:
+        return descriptor
+    import fcntl
+
+    higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
+    os.close(descriptor)
+    return higher
 
 
 def is_own(folder: Path) -> bool:

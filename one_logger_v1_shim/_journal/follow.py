@@ -22,6 +22,7 @@ class Follower:
         self._at = 0
         #: file -> how many rows there are up to its end
         self._ends: dict[Path, int] = {}
+        self._held: set[int] = set()
 
     def _first(self) -> int:
         numbers = [int(path.stem[5:]) for path in self.folder.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
@@ -76,11 +77,15 @@ class Follower:
     def _next(self, taken: int) -> None:
         assert self._descriptor is not None
         path = self._path(self._number)
-        if path is not None:
+        if path is not None and self._number not in self._held:
             self._ends[path] = taken
         os.close(self._descriptor)
         self._descriptor = None
         self._number += 1
+
+    def hold(self) -> None:
+        """Never remove the file that is read now: it has a row that W&B has not as it was."""
+        self._held.add(self._number)
 
     def waiting(self) -> bool:
         """Are there files that could be removed, once W&B has their rows?"""

@@ -10,18 +10,23 @@ from typing import Optional
 def started(pid: int) -> Optional[str]:
     """When the process began, as a text that only compares; None when it can't be told or there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError, ValueError):
+        return _words(pid)[19]
+    except (OSError, IndexError):
         return None
 
 
 def is_running(pid: int, began: Optional[str] = None) -> bool:
     """Is there a process ``pid`` that is no zombie, and that began at ``began`` (:func:`started`; None: any)?"""
     try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        words = _words(pid)
     except OSError:
         return not os.path.isdir("/proc/self") and _answers(pid)
     return words[0] != "Z" and (began is None or words[19] == began)
+
+
+def _words(pid: int) -> list[str]:
+    """What the system says about the process, from its state on. Its name before that may be any bytes."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii", "replace").split()
 
 
 def _answers(pid: int) -> bool:

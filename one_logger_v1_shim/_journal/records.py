@@ -101,6 +101,7 @@ class Mark:
         id: the run's id, if W&B gave it another one than ``run.json`` says.
         v2: ``played``: v2 has heard all of v1's calls; ``unplayed``: some are left; else why v2 hears none of them.
             Empty where the worker has nothing to do with it.
+        said: what the job is to log about single rows, each text once.
     """
 
     state: str = ""
@@ -114,6 +115,7 @@ class Mark:
     exit_code: Optional[int] = None
     id: str = ""
     v2: str = ""
+    said: list[str] = field(default_factory=list)
 
     @classmethod
     def read(cls, folder: Path) -> Mark:

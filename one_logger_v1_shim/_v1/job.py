@@ -14,6 +14,7 @@ from .._log import warn_once
 from . import metrics as m
 from .checkpoints import Checkpoints
 from .config import V1Config, bad_value
+from .phases import PHASES
 from .schema import CHECKPOINT_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, check
 from .timer import NamedTimer, Stopwatch
 from .training import Training
@@ -29,28 +30,9 @@ O_MINIMAL = 1
 O_THROUGHPUT = 2
 O_CKPT = 4
 
-# phase: timer, metric and argument of its start, metric and argument of its end
-_PHASES: dict[str, tuple[str, str, str, str]] = {
-    "model_init": (
-        m.APP_MODEL_INIT_START_TIME, "app_model_init_start_time",
-        m.APP_MODEL_INIT_FINISH_TIME, "app_model_init_finish_time",
-    ),
-    "optimizer_init": (
-        m.APP_BUILD_OPTIMIZER_START_TIME, "app_build_optimizer_start_time",
-        m.APP_BUILD_OPTIMIZER_FINISH_TIME, "app_build_optimizer_finish_time",
-    ),
-    # v1 accepted app_build_dataiters_start_time and looked for the misspelt "app_build_dataiter_start_time":
-    # the given start never counts, the given finish does.
-    "dataloader_init": (
-        m.APP_BUILD_DATAITERS_START_TIME, "app_build_dataiter_start_time",
-        m.APP_BUILD_DATAITERS_FINISH_TIME, "app_build_dataiters_finish_time",
-    ),
-    "app_run": (m.APP_START_TIME, "app_start_time", m.APP_FINISH_TIME, "app_finish_time"),
-    "load_checkpoint": (
-        m.LOAD_CHECKPOINT_START_TIME, "load_checkpoint_start_time",
-        m.LOAD_CHECKPOINT_FINISH_TIME, "load_checkpoint_finish_time",
-    ),
-}  # fmt: skip
+# v1 accepted app_build_dataiters_start_time and looked for a misspelt name: the given start never counts. All other
+# arguments of phases have the name of their metric.
+_LOOKED_FOR = {m.APP_BUILD_DATAITERS_START_TIME: "app_build_dataiter_start_time"}
 
 
 class Job:
@@ -128,9 +110,9 @@ class Job:
         """``on_<phase>_start``: the given instant (ms) if one was ever given, else the clock's."""
         watch = self._timer.start(phase, now)
         check(callback, kwargs)
-        metric, argument, _, _ = _PHASES[phase]
+        metric = PHASES[phase].start
         self._keep(kwargs)
-        return [(ROW, {metric: self._instant(argument, watch.start)})]
+        return [(ROW, {metric: self._instant(_LOOKED_FOR.get(metric, metric), watch.start)})]
 
     def phase_end(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
         """``on_<phase>_end``. Without a start it is logged once and sends its instant; a second one sends nothing."""
@@ -139,11 +121,11 @@ class Job:
         self._keep(kwargs)
         if watch is None:
             return []
-        _, _, metric, argument = _PHASES[phase]
-        row = {metric: self._instant(argument, watch.finish)}
+        metric = PHASES[phase].finish
+        row = {metric: self._instant(metric, watch.finish)}
         if phase == "load_checkpoint":
             # seconds, and over all loads of the job unless a start was given
-            start = self._given.get("load_checkpoint_start_time")
+            start = self._given.get(m.LOAD_CHECKPOINT_START_TIME)
             finish = row[metric]
             both = isinstance(start, (int, float)) and isinstance(finish, (int, float))
             row[m.LOAD_CHECKPOINT_TIME] = (finish - start) / 1000 if both else watch.total
@@ -255,7 +237,8 @@ class Job:
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
-    def _check_checkpoints(self) -> None:
+    def check_checkpoints(self) -> None:
+        """Raise v1's ``AssertionError`` where checkpoints are off. v1 asked before it called the barrier."""
         if not self.mode & O_CKPT:
             raise AssertionError(
                 "Checkpoint saving is not enabled. Please ensure that `is_save_checkpoint_enabled = True` "
@@ -264,14 +247,14 @@ class Job:
 
     def on_save_checkpoint_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         """Flushes the training progress first: v1's only way to send the tail of a job."""
-        self._check_checkpoints()
+        self.check_checkpoints()
         self._timer.start("save_checkpoint", now)
         check("on_save_checkpoint_start", kwargs)
         train = self.training.row()
         return [self.tag(), (ROW, train), (ROW, self._checkpoints.start(kwargs["global_step"], train))]
 
     def on_save_checkpoint_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
-        self._check_checkpoints()
+        self.check_checkpoints()
         if not self._timer.is_active("save_checkpoint"):
             check("on_save_checkpoint_end", kwargs)
             warn_once("unstarted:on_save_checkpoint_end", "on_save_checkpoint_end was called without its start")
@@ -281,7 +264,7 @@ class Job:
         return [(ROW, self._checkpoints.end(kwargs["global_step"]))]
 
     def on_save_checkpoint_success(self, kwargs: Kwargs) -> list[Emit]:
-        self._check_checkpoints()
+        self.check_checkpoints()
         check("on_save_checkpoint_success", kwargs)
         row = self._checkpoints.success(kwargs["global_step"])
         return [(ROW, row)] if row else []  # v1 called log_metrics({}), which sends nothing

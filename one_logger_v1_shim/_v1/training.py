@@ -23,6 +23,7 @@ class Training:
             warn_once("log_every_0", "log_every_n_train_iterations=0: training progress is logged at checkpoints only")
         self.iterations_start: Any = 0
         self.samples_start: Any = 0
+        self._started = False
         self._iterations = 0
         self._samples: Any = 0
         self._first_finish_ms: float = 0
@@ -38,19 +39,25 @@ class Training:
         start = _count(kwargs, "train_iterations_start")
         samples = _count(kwargs, "train_samples_start")
         per_iteration = self._batch_size()
-        if samples is None:
-            samples = start * per_iteration
+        # v1 had stored both before it missed flops_per_sample. Its store keeps the samples: a second start that gives
+        # none begins with those of the first.
+        self.iterations_start = start
+        if samples is not None:
+            self.samples_start = samples
+        elif not self._started:
+            self.samples_start = start * per_iteration
+        self._started = True
         if self._throughput_enabled:
             if not self._config.has("flops_per_sample"):
                 raise ValueError("Missing required key 'flops_per_sample' from store")
             self._flops_before = start * per_iteration * self._config.number("flops_per_sample", 0)
-        self.iterations_start = start
-        self.samples_start = samples
+            self._flops = 0  # the time of the iterations goes on
+            self._throughput = 0.0
         return {
             m.TRAIN_ITERATIONS_START: start,
             m.TRAIN_ITERATIONS_END: start,
-            m.TRAIN_SAMPLES_START: samples,
-            m.TRAIN_SAMPLES_END: samples,
+            m.TRAIN_SAMPLES_START: self.samples_start,
+            m.TRAIN_SAMPLES_END: self.samples_start,
             m.APP_TRAIN_LOOP_START_TIME: now * 1000,
         }
 

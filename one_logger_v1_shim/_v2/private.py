@@ -31,7 +31,7 @@ NAMES: dict[str, str] = {
     "_export_customization_mode": "the same",
     "_span_name_filter": "the same",
     "_config": "the same",
-    "core.internal": "a provider that could not be configured is not used: v2 hears nothing",
+    "core.internal": "a provider that could not be configured is not used: v2 hears nothing; tests get no spans",
     "_instances": "the same",
     "time": "core.time reads the worker's clock: events without a time of their own are later than in the job",
     "uuid": "core.span makes random ids: a worker that goes on for another one uses other ids for its open spans",
@@ -100,15 +100,32 @@ def set_training_config(config: Any) -> None:
 
 def forget_provider() -> bool:
     """Make v2 forget a provider that was configured by half. False: it can't be done."""
-    try:
-        from nv_one_logger.core.internal.singleton import SingletonMeta
-
-        instances = SingletonMeta._instances
-    except (ImportError, AttributeError):
+    instances = _singletons()
+    if instances is None:
         return False
     instances.pop(TrainingTelemetryProvider, None)
     instances.pop(OneLoggerProvider, None)
     return True
+
+
+def exchange_singletons(new: dict[Any, Any]) -> Optional[dict[Any, Any]]:
+    """Put other singletons (provider classes and instances) in place of v2's, which are returned. None: it can't."""
+    instances = _singletons()
+    if instances is None:
+        return None
+    before = dict(instances)
+    instances.clear()
+    instances.update(new)
+    return before
+
+
+def _singletons() -> Optional[dict[Any, Any]]:
+    try:
+        from nv_one_logger.core.internal.singleton import SingletonMeta
+
+        return SingletonMeta._instances
+    except (ImportError, AttributeError):
+        return None
 
 
 # What v2's own recorder counts at an iteration.

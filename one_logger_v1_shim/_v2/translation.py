@@ -16,6 +16,7 @@ from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanNa
 
 from .._v1 import metrics as m
 from .._v1.job import VERSION as UTILS_VERSION
+from .._v1.phases import PHASES
 
 Row = dict[str, Any]
 Attributes = dict[str, Any]
@@ -35,12 +36,12 @@ def _tflop(flops: float) -> float:
 
 #: span -> metric of its start, metric of its stop (ms since the epoch)
 SPANS: dict[Any, tuple[str, str]] = {
-    StandardSpanName.APPLICATION: (m.APP_START_TIME, m.APP_FINISH_TIME),
-    Name.MODEL_INIT: (m.APP_MODEL_INIT_START_TIME, m.APP_MODEL_INIT_FINISH_TIME),
-    Name.DATA_LOADER_INIT: (m.APP_BUILD_DATAITERS_START_TIME, m.APP_BUILD_DATAITERS_FINISH_TIME),
-    Name.OPTIMIZER_INIT: (m.APP_BUILD_OPTIMIZER_START_TIME, m.APP_BUILD_OPTIMIZER_FINISH_TIME),
-    Name.CHECKPOINT_LOAD: (m.LOAD_CHECKPOINT_START_TIME, m.LOAD_CHECKPOINT_FINISH_TIME),
-    Name.TRAINING_LOOP: (m.APP_TRAIN_LOOP_START_TIME, m.APP_TRAIN_LOOP_FINISH_TIME),
+    StandardSpanName.APPLICATION: PHASES["app_run"].times,
+    Name.MODEL_INIT: PHASES["model_init"].times,
+    Name.DATA_LOADER_INIT: PHASES["dataloader_init"].times,
+    Name.OPTIMIZER_INIT: PHASES["optimizer_init"].times,
+    Name.CHECKPOINT_LOAD: PHASES["load_checkpoint"].times,
+    Name.TRAINING_LOOP: PHASES["train"].times,
 }
 
 Field = tuple[str, str, Callable[[Any], Any]]

@@ -91,7 +91,7 @@ def children() -> list[int]:
     mine = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError, IndexError):
-            words = entry.read_text().rpartition(")")[2].split()
+            words = entry.read_bytes().rpartition(b")")[2].decode("ascii", "replace").split()
             if int(words[1]) == os.getpid() and words[0] != "Z":
                 mine.append(int(entry.parent.name))
     return mine

@@ -20,9 +20,10 @@ from .._job.writer import Journal, begin
 from .._journal.destination import FOREIGN, RunSpec, is_quietly_offline
 from .._journal.files import recover_command
 from .._journal.records import Mark, RunRecord
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 from .._variables import switch
 from . import server, settings, wandb_api
+from .too_long import TooLong
 
 
 def impossible(spec: RunSpec) -> Optional[str]:
@@ -66,6 +67,8 @@ class InlineSink:
         base = spec.folder(os.environ)
         if switch(os.environ, "ONE_LOGGER_V1_JOURNAL"):
             self._journal = _begin(base, record)
+        self._rows = 0
+        self._too_long = TooLong(self._journal.folder if self._journal is not None else None)
         home = base
         if self._journal is not None and self._journal.folder.parent != base / "wandb":
             home = self._journal.folder  # the base can't be written
@@ -88,7 +91,7 @@ class InlineSink:
         if reason is not None:
             self._mark("offline")
             if not is_quietly_offline(os.environ):
-                logger.warning(wandb_api.notice(spec, reason, [wandb_api.run_folder(self._run)]))
+                warn(wandb_api.notice(spec, reason, [wandb_api.run_folder(self._run)]))
 
     def _open(self, spec: RunSpec, run_id: str, home: str, offline: bool) -> Any:
         """Open our run and hide it: the user's ``wandb.init()`` would return it, their ``finish()`` end it."""
@@ -112,12 +115,22 @@ class InlineSink:
             if self._finished:
                 warn_once("put:finished", "a row came after the run was finished; it is dropped")
                 return
+            self._rows += 1
             if self._journal is not None:
-                self._journal.append(row)
+                written = self._journal.written
+                try:
+                    self._journal.append(row)
+                except Exception as error:
+                    self._journal.missed(row, written, error)
             if self._run is None:
                 return
             try:
-                said = wandb_api.log(self._run, json.loads(row))
+                fitting, changed, too_long = self._too_long.fit(self._rows, row, json.loads(row))
+                if changed and self._journal is not None:
+                    self._journal.hold()
+                if too_long:
+                    warn_once(f"wandb:{too_long}", too_long)
+                said = wandb_api.log(self._run, fitting)
                 if said:
                     warn_once("wandb:row", said)
             except Exception as error:

@@ -7,6 +7,7 @@ Started by :mod:`.start`. Standard input is the socket to the job, standard erro
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import shutil
@@ -42,6 +43,7 @@ _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine 
 _LOOK_EVERY = 0.5  # seconds between looks at wandb's process
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
+_MOST_SAID = 20  # texts about rows in a mark
 _V2_LIMIT = 20.0  # seconds that v2 may take after the last row is with W&B
 _V2_SEGMENTS = 16  # files (16 MiB each) that are kept for a v2 that has to be told from the beginning
 
@@ -60,6 +62,7 @@ class Worker:
         self.follower = Follower(folder)
         self.tries = tries
         self.taken = 0  # rows of the journal that are in W&B's hands
+        self._keep = False  # the journal has a row that W&B has not as it was
         self._passed = 0  # rows that neither the server nor the journal has: W&B's older files have them
         self._job = job
         self._began = self._marked = self._looked = time.monotonic()
@@ -137,6 +140,7 @@ class Worker:
             notice=self._where() if reason is None else wandb_api.notice(self.spec, reason, folders),
             id=self.run.id if self.run.id != self.record.id else "",
             v2=self.mark.v2,
+            said=self.mark.said,
         )
         if self.run.skip:
             say(f"going on after {self.run.skip} rows")
@@ -188,7 +192,7 @@ class Worker:
             command.append("--recover")
         else:
             self._job.hand_over()
-        os.environ[PATH] = os.pathsep.join(sys.path)
+        os.environ[PATH] = json.dumps(sys.path)
         tidy_up()
         os.chdir(self.folder)
         os.execv(sys.executable, command)
@@ -240,15 +244,24 @@ class Worker:
         """Give one row to W&B. A row that is not valid JSON is logged and skipped: nothing else can be done with it."""
         self.taken += 1
         try:
-            said = self.run.log(self.taken - 1, line)
-            if said:
-                say(f"row {self.taken}: {said}")
+            changed, said = self.run.log(self.taken - 1, line)
+            if changed:
+                self.follower.hold()
+                self._keep = True
+            for text in said:
+                self._tell(text)
         except ValueError as error:
-            say(f"row {self.taken}: {error!r}")
+            self._tell(f"row {self.taken} can not be read and is skipped ({error}): {self.folder}")
         except Exception as error:
             self.taken -= 1
             say(f"row {self.taken + 1}: {error!r}")
             self._fail("wandb's process has ended" if not self.run.alive() else f"run.log: {_first_line(error)}")
+
+    def _tell(self, text: str) -> None:
+        """Something about a row that the job is to log."""
+        say(text)
+        if text not in self.mark.said and len(self.mark.said) < _MOST_SAID:
+            self.mark.said = [*self.mark.said, text]
 
     def _fail(self, why: str, *options: str) -> NoReturn:
         """wandb's own process has gone (a scheduler's SIGTERM ends it, and not us): go on with another one."""
@@ -287,7 +300,7 @@ class Worker:
             self.mark.notice = f"{missing}; send it with: {self._how_to_send()}"
         unplayed = self._await_v2()
         self._write_mark(force=True)
-        if not self.record.keep and not missing and not unplayed:
+        if not self.record.keep and not missing and not unplayed and not self._keep:
             self.remove_journal()
 
     def _await_v2(self) -> bool:
@@ -334,7 +347,7 @@ class Worker:
         """Another worker would do no better: leave the reason in the mark."""
         say(why)
         self.mark.state = "failed"
-        before = f"{advice}, then " if advice else ""
+        before = f"{advice} && " if advice else ""
         self.mark.notice = (
             f"{why}; rows are kept in {self.folder}; send them with: {before}{recover_command(self.folder)}"
         )
@@ -395,8 +408,8 @@ def _work(worker: Worker, because: Optional[str]) -> None:
         worker.leave(Exit.GIVEN_UP)
     other = _foreign_shim()
     if other is not None:
-        worker.give_up(f"{sys.executable} has one-logger-v1-shim {other} and the job has {VERSION}",
-                       "python -m one_logger_v1_shim isolate (or install the same version there)")  # fmt: skip
+        worker.give_up(f"{sys.executable} has one-logger-v1-shim {other} and the job has {VERSION}; install that there "
+                       "or make an environment", "python -m one_logger_v1_shim isolate")  # fmt: skip
         worker.leave(Exit.GIVEN_UP)
     if worker.record.mode == "disabled":
         worker.play_only()

@@ -20,6 +20,7 @@ from .._journal.records import Mark, RunRecord
 from . import server, wandb_api
 from .children import children, end_children, say
 from .settings import Found
+from .too_long import LIMIT, TooLong
 from .wandb_file import FOLDERS, Scanner, run_files
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")  # ours have 8 characters; W&B may give a run another one
@@ -55,6 +56,8 @@ class Run:
         self._offline = True
         self._processes: list[int] = []
         self._scanners: dict[Path, Scanner] = {}
+        #: rows that W&B's server will not take as they are
+        self.too_long = TooLong(folder)
 
     def await_older(self, mark: Mark) -> None:
         """Wait until wandb's process of an earlier worker has gone: it may still be writing rows."""
@@ -90,14 +93,21 @@ class Run:
             # The server may have more than is on disk, and less: what it lacks is sent again.
             self.skip = max(0, int(getattr(self._run, "starting_step", 0) or 0))
 
-    def log(self, step: int, line: bytes) -> Optional[str]:
-        """Give W&B the row ``step`` (from 0), unless it has it. Returns what had to be repaired."""
-        if step < self.skip:
-            return None
+    def log(self, step: int, line: bytes) -> tuple[bool, list[str]]:
+        """Give W&B the row ``step`` (from 0), unless it has it.
+
+        Returns whether W&B gets less than the row, and what is to be logged about it.
+        """
+        if step < self.skip and len(line) < LIMIT:
+            return False, []
         row = json.loads(line)
         if not isinstance(row, dict):
             raise ValueError("no JSON object")
-        return wandb_api.log(self._run, row, **({"step": step, "commit": True} if self.skip else {}))
+        row, changed, too_long = self.too_long.fit(step + 1, line, row)
+        refused = None
+        if step >= self.skip:
+            refused = wandb_api.log(self._run, row, **({"step": step, "commit": True} if self.skip else {}))
+        return changed, [text for text in (too_long, refused) if text]
 
     def alive(self) -> bool:
         """Is wandb's own process there?"""

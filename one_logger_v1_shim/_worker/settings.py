@@ -100,6 +100,7 @@ def take_refused(environ: MutableMapping[str, str]) -> list[str]:
         if apply is None:
             break
         try:
+            environ[name].encode("utf-8")  # wandb.init refuses what is none
             apply({name: environ[name]})
         except _OTHER_WANDB:
             break
@@ -119,6 +120,7 @@ def refused_values(spec: RunSpec) -> dict[str, str]:
             continue
         values: dict[str, Any] = {setting: tuple(value) if name == "tags" else str(value)}
         try:
+            str(value).encode("utf-8")
             wandb.Settings(**values)
         except _OTHER_WANDB:
             break
@@ -204,4 +206,4 @@ def main() -> None:
         answer = {**asdict(found), "api_key": found.api_key is not None}
     except Exception as error:
         refused.append(mend(os.environ, error, Path(os.devnull).parent))
-    print(json.dumps({**answer, "refused": refused}), flush=True)
+    print("\n" + json.dumps({**answer, "refused": refused}), flush=True)

@@ -6,7 +6,9 @@ ROOT holds the package ``one_logger_v1_shim`` (this version of it, whatever the 
 Run as a file and never imported. Old Pythons have to be able to read it.
 """
 
+import json
 import os
+import struct
 import sys
 
 TOO_OLD = 86
@@ -15,12 +17,13 @@ TOO_OLD = 86
 def main():
     if sys.version_info < (3, 9):  # noqa: UP036
         sys.stderr.write("Python %s.%s is too old for the worker; expected 3.9\n" % sys.version_info[:2])  # noqa: UP031
+        os.write(0, b"x" + struct.pack(">q", TOO_OLD))  # to the job, which is not this process's parent
         sys.exit(TOO_OLD)
     if "--attached" not in sys.argv and os.fork():
         os._exit(0)
     root, arguments = sys.argv[1], sys.argv[2:]
     here = os.path.dirname(os.path.abspath(__file__)) if "__file__" in globals() else ""
-    path = [entry for entry in os.environ.pop("ONE_LOGGER_V1_WORKER_PATH", "").split(os.pathsep) if entry]
+    path = [entry for entry in json.loads(os.environ.pop("ONE_LOGGER_V1_WORKER_PATH", "[]")) if entry]
     own = [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
     sys.path[:] = path + [entry for entry in own if entry not in path]
     find(root)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .._journal.destination import RunSpec, without_user
+from .._journal.files import quoted
 from .._variables import seconds
 from .settings import resumes
 
@@ -22,8 +23,9 @@ _SETTINGS: dict[str, Any] = {
     "x_disable_stats": True,
     "_disable_stats": True,  # its name up to wandb 0.18
     "disable_job_creation": True,
+    # `wandb/latest-run` and `wandb/debug*.log` are the user's: `wandb sync wandb/latest-run` must not send ours.
+    "symlink": False,
     # A settings file may say otherwise; without them W&B's file, which tells what is stored, would not be there.
-    "use_dot_wandb": False,
     "x_primary": True,
     "x_skip_transaction_log": False,
     "x_update_finish_state": True,
@@ -147,11 +149,13 @@ def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
     """
     server = f"WANDB_BASE_URL={shlex.quote(without_user(spec.host))} " if spec.host else ""
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
+    # An environment of the worker's own is not the job's: there `wandb` is another one, or none.
+    wandb = server + (f"{quoted(sys.executable)} -m wandb" if sys.flags.isolated else "wandb")
     if len(folders) < 2 or not _sync_appends():
-        return f"{server}wandb sync{entity} {shlex.join(folders)}"
+        return f"{wandb} sync{entity} {' '.join(map(quoted, folders))}"
     first, *rest = folders
-    appended = [f"{server}wandb sync --append{entity} {shlex.quote(one)}" for one in rest]
-    return " && ".join([f"{server}wandb sync{entity} {shlex.quote(first)}", *appended])
+    appended = [f"{wandb} sync --append{entity} {quoted(one)}" for one in rest]
+    return " && ".join([f"{wandb} sync{entity} {quoted(first)}", *appended])
 
 
 def _sync_appends() -> bool:

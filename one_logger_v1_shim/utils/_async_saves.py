@@ -6,7 +6,7 @@ import importlib
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, Callable, Optional
 
-from .._log import logger
+from .._log import warn
 
 
 class AsyncSaves:
@@ -95,7 +95,7 @@ class AsyncSaves:
         """Raise the first error of a save, once; the others are logged, and all are while an exception is under way."""
         errors, self._errors = self._errors, []
         for error in errors if self.interrupted else errors[1:]:
-            logger.warning("an asynchronous checkpoint could not be saved: %r", error)
+            warn(f"an asynchronous checkpoint could not be saved: {error!r}")
         if errors and not self.interrupted:
             raise errors[0]
 

@@ -66,9 +66,15 @@ class Callbacks:
         run: Run,
         forward: Forward,
         v2_first: bool = False,
+        allowed: Optional[Callable[[], None]] = None,
     ) -> None:
-        """Barrier, clock, arithmetic, rows, v2. ``v2_first``: v2 before the rows, so that their span is open."""
+        """Barrier, clock, arithmetic, rows, v2.
+
+        ``v2_first``: v2 before the rows, so that their span is open. ``allowed``: raises before the barrier is called.
+        """
         try:
+            if allowed is not None:
+                allowed()
             if set_barrier:
                 self.timer.wait()
             now = time.time()

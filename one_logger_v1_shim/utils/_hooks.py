@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import copyreg
 import os
 import time
@@ -12,7 +11,8 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from .._log import logger, warn_once
+from .._job.capture import at_exit, not_at_exit
+from .._log import warn, warn_once
 from .core import OneLoggerUtils
 
 #: a wrapt wrapper: ``(wrapped, instance, args, kwargs)``
@@ -109,7 +109,7 @@ class JobCallback:
         self._app = ""  # "", "started", "ended", "finished"
         self._app_finish_ms: Optional[float] = None
         if self.enabled:
-            atexit.register(self._at_exit)
+            at_exit(self._at_exit)
 
     @property
     def enabled(self) -> bool:
@@ -144,7 +144,7 @@ class JobCallback:
         """
         if not self.enabled or self._app == "finished":
             return
-        atexit.unregister(self._at_exit)
+        not_at_exit(self._at_exit)
         try:
             if self._app == "started":
                 self._app = "ended"
@@ -166,7 +166,7 @@ class JobCallback:
                 self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or time.time() * 1000)
             # Telemetry finishes the run: its own exit handler runs after this one and knows the exit code.
         except Exception as error:
-            logger.warning("the end of the job could not be reported at exit: %r", error)
+            warn(f"the end of the job could not be reported at exit: {error!r}")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pid": -1}

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 from .._v1.config import as_number
 from ._hooks import JobCallback
 
@@ -254,4 +254,4 @@ def _quietly(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        logger.warning("%s could not be reported: %r", what, error)
+        warn(f"{what} could not be reported: {error!r}")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
-from .._log import logger, warn_once
+from .._log import warn, warn_once
 from .._v1.config import DEFAULTS, V1Config, bad_value
 from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Job
 from .._v1.schema import (
@@ -120,7 +120,7 @@ class OneLoggerUtils(Callbacks):
         except ValueError:
             raise
         except Exception as error:
-            logger.warning("OneLogger is off, it could not be set up: %r", error)
+            warn(f"OneLogger is off, it could not be set up: {error!r}")
 
     # -- the application ---------------------------------------------------------------------------------------
 
@@ -289,7 +289,7 @@ class OneLoggerUtils(Callbacks):
         if self._job is not None:
             self._call(
                 "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start,
-                lambda v2, now, _: v2.save_start(now, kwargs["global_step"]),
+                lambda v2, now, _: v2.save_start(now, kwargs["global_step"]), allowed=self._job.check_checkpoints,
             )  # fmt: skip
 
     def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
@@ -297,7 +297,7 @@ class OneLoggerUtils(Callbacks):
         if self._job is not None:
             self._call(
                 "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end,
-                lambda v2, now, _: v2.save_end(now, kwargs["global_step"]),
+                lambda v2, now, _: v2.save_end(now, kwargs["global_step"]), allowed=self._job.check_checkpoints,
             )  # fmt: skip
 
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:

@@ -70,6 +70,7 @@ def one(findings: Iterator[doctor.Finding], what: str) -> doctor.Finding:
     return found
 
 
+@pytest.mark.slow
 def test_the_whole_of_it(tmp_path: Path) -> None:
     env = {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path / "tmp")}
     before = sorted(tmp_path.rglob("*"))
@@ -103,6 +104,7 @@ def test_servers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.level == "error"
 
 
+@pytest.mark.slow
 def test_a_job_that_would_go_online(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +159,7 @@ PROVIDERS = (
 INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
 
 
+@pytest.mark.slow
 def test_providers(tmp_path: Path) -> None:
     assert "ok one_logger nobody" in run_python(PROVIDERS, tmp_path).stdout
     on = {"ONE_LOGGER_V1_SHIM": "1"}
@@ -214,6 +217,7 @@ def test_leftover_journals(tmp_path: Path) -> None:
     assert running.exists()
 
 
+@pytest.mark.slow
 def test_a_check_that_fails_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setattr(_checks_environment, "_RANK", None)

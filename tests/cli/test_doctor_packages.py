@@ -16,6 +16,8 @@ from one_logger_v1_shim._requirements import REQUIREMENTS
 from tests.isolated.places import distribution, script, thin
 from tests.support import ROOT, run_command
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "wandb": "wandb",
     "wrapt": "wrapt",

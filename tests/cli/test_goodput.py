@@ -93,6 +93,7 @@ def test_document(three: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert training["app_tag"] == ["tag"]
 
 
+@pytest.mark.slow
 def test_page(three: Path, tmp_path: Path) -> None:
     """Every part of the page is looked for in headless Chromium."""
     pytest.importorskip("plotly", reason="not run: plotly is not installed")
@@ -126,6 +127,7 @@ def test_page(three: Path, tmp_path: Path) -> None:
         assert label in text
 
 
+@pytest.mark.slow
 def test_show_has_the_time_line(three: Path, tmp_path: Path) -> None:
     pytest.importorskip("plotly", reason="not run: plotly is not installed")
     from one_logger_v1_shim._cli.show import main as show
@@ -255,6 +257,7 @@ on_app_end()
 """
 
 
+@pytest.mark.slow
 def test_v2_native_attempts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """An application on v2's own callbacks, the first attempt of which dies two iterations after its checkpoint."""
     environ = {"WANDB_MODE": "offline"}
@@ -271,6 +274,7 @@ def test_v2_native_attempts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert sum(training["parts"].values()) == pytest.approx(training["figures"]["wall_ms"], abs=0.01)
 
 
+@pytest.mark.slow
 def test_from_wandbs_files_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A run without its journal is read from the ``.wandb`` file; with both it counts once."""
     run_python(V2_NATIVE, tmp_path, "0", "10", env={"WANDB_MODE": "offline"})
@@ -282,6 +286,7 @@ def test_from_wandbs_files_the_same(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert alone[0]["attempts"][0]["ended"] == "finished"
 
 
+@pytest.mark.slow
 def test_watch_until_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as stopped:
         story = undisturbed(Clock(stopped, T0))

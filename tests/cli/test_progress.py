@@ -68,6 +68,7 @@ def test_no_bar_for_what_is_quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert said.getvalue() == ""
 
 
+@pytest.mark.slow
 def test_recover_says_how_far_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +96,7 @@ with open("/proc/self/status") as file:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="not run: the peak is read from /proc")
 @pytest.mark.parametrize("command", ["show", "goodput"])
 def test_memory_is_flat(tmp_path: Path, command: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from one_logger_v1_shim._cli import _format, _text
+from one_logger_v1_shim._cli import _collect, _format, _report, _text
 from one_logger_v1_shim._cli.show import main, read
 from one_logger_v1_shim._v1 import metrics as m
 from tests.cli.browser import CHROMIUM, dom
@@ -74,6 +74,28 @@ def test_a_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert re.search(r"between rows .*  ▁{8}█▁{10}$", text, re.MULTILINE)
 
 
+def sections(path: Path) -> dict[str, list[str]]:
+    """The labels of each section."""
+    return {section.title: [line.label for line in section.lines] for section in read(path).sections}
+
+
+# what the lines about tags, and about the times of the rows, say already
+@pytest.mark.parametrize("name", sorted(m.UNITS.keys() - {*_report._SAID}))
+def test_no_metric_is_hidden(name: str, tmp_path: Path) -> None:
+    """A run that has logged this metric alone, as the number and as the text that v1 never sent."""
+    for folder, value in (("number", 7), ("text", "seven")):
+        found = sections(journal(tmp_path / folder, [{name: value}]))
+        assert found.keys() - {"Run"}, value
+
+
+def test_a_metric_that_no_section_knows_is_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that gets a name and a unit, and is forgotten in the report."""
+    monkeypatch.setitem(m.UNITS, "train_brand_new_time_total", m.SECONDS)
+    monkeypatch.setattr(_collect, "_KNOWN", frozenset({*m.UNITS, _collect.STAMP}))
+    found = sections(journal(tmp_path, [*job_rows(), {"train_brand_new_time_total": 90.0}]))
+    assert "train_brand_new_time_total" in found["Other metrics"]
+
+
 def test_states(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mine = {"pid": os.getpid()}
     assert value(shown(journal(tmp_path / "a", [{}], state="finished"), capsys), "state").startswith("not finished")
@@ -120,6 +142,7 @@ def _same_lines(text: str) -> list[str]:
     return [" ".join(line.split()) for line in text.splitlines() if not line.strip().startswith(own)]
 
 
+@pytest.mark.slow
 def test_a_real_run_looks_the_same_from_every_side(
     real: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,6 +169,7 @@ def test_a_real_run_looks_the_same_from_every_side(
     assert sorted(_same_lines(from_wandb)) == sorted(line for line in _same_lines(text) if not line.startswith("v2 "))
 
 
+@pytest.mark.slow
 def test_what_was_rotated_away_comes_from_wandbs_file(
     real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -313,6 +337,7 @@ def test_page_that_can_not_be_written(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_the_page_has_its_curves_in_a_browser(tmp_path: Path) -> None:
     pytest.importorskip("plotly", reason="not run: plotly is not installed")
     if CHROMIUM is None:

@@ -63,6 +63,7 @@ def test_files_of_many_versions(path: Path) -> None:
     assert rows_at_end(path) == Scanner(path).advance() == len(quick(path))
 
 
+@pytest.mark.slow
 def test_a_long_run(long_run: Path) -> None:
     rows = quick(long_run)
     assert as_text(rows) == as_text([flat(row) for row in read(long_run).rows])
@@ -71,6 +72,7 @@ def test_a_long_run(long_run: Path) -> None:
     assert rows_at_end(long_run) == Scanner(long_run).advance() == 3000
 
 
+@pytest.mark.slow
 def test_torn_anywhere_near_its_end(long_run: Path, tmp_path: Path) -> None:
     data = long_run.read_bytes()
     torn = tmp_path / "torn.wandb"
@@ -79,6 +81,7 @@ def test_torn_anywhere_near_its_end(long_run: Path, tmp_path: Path) -> None:
         assert rows_at_end(torn) == Scanner(torn).advance(), cut
 
 
+@pytest.mark.slow
 def test_a_tail_without_rows_leads_further_back(
     long_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

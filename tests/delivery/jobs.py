@@ -74,16 +74,22 @@ class Job:
     """A job that runs; :meth:`end` waits for it, and for what it started."""
 
     def __init__(
-        self, code: str, home: Path, env: Optional[Mapping[str, Optional[str]]] = None, options: tuple[str, ...] = ()
+        self,
+        code: str,
+        home: Path,
+        env: Optional[Mapping[str, Optional[str]]] = None,
+        options: tuple[str, ...] = (),
+        begin: str = "",
+        command: Optional[list[str]] = None,
     ) -> None:
         self.home = home
         home.mkdir(parents=True, exist_ok=True)
-        (home / "job.py").write_text(BEGIN + code)
+        (home / "job.py").write_text(begin + BEGIN + code)
         self._out, self._err = (home / "job.out").open("w"), (home / "job.err").open("w")
         self._began = time.monotonic()
         wanted = {"WANDB_MODE": "offline", **LIMITS, **(env or {})}  # None: the variable is not set
         self.process = subprocess.Popen(
-            [sys.executable, *options, "job.py"],
+            command or [sys.executable, *options, "job.py"],
             cwd=home,
             env=clean_environment(home, {key: value for key, value in wanted.items() if value is not None}),
             stdin=subprocess.DEVNULL,
@@ -128,9 +134,15 @@ class Job:
 
 
 def run(
-    code: str, home: Path, env: Optional[Mapping[str, Optional[str]]] = None, options: tuple[str, ...] = ()
+    code: str,
+    home: Path,
+    env: Optional[Mapping[str, Optional[str]]] = None,
+    options: tuple[str, ...] = (),
+    begin: str = "",
+    command: Optional[list[str]] = None,
 ) -> Result:
-    return Job(code, home, env, options).end()
+    """Run a job. ``begin``: its very first lines; ``command``: in place of this interpreter and ``job.py``."""
+    return Job(code, home, env, options, begin, command).end()
 
 
 def until(asked: Callable[[], Any], what: str, limit: float = 60) -> Any:

@@ -15,6 +15,8 @@ import pytest
 from one_logger_v1_shim._journal.records import RunRecord
 from tests.delivery import jobs
 
+pytestmark = pytest.mark.ci
+
 JOB = """
 one = one_logger()
 log(one, 50)

@@ -12,6 +12,8 @@ from tests.delivery.test_values import ODD
 from tests.delivery.test_values import stored as as_stored
 from tests.support import CONFIG
 
+pytestmark = pytest.mark.ci
+
 JOB = """
 import logging
 import math

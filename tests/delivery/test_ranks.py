@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.delivery import jobs
 from tests.support import clean_environment
+
+pytestmark = pytest.mark.ci
 
 RANKS = 200
 ENABLED = RANKS - 1  # as Megatron-LM has it

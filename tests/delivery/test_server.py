@@ -16,6 +16,8 @@ from tests.delivery import jobs
 from tests.delivery.server import KEY, Server, closed_port
 from tests.support import clean_environment
 
+pytestmark = pytest.mark.ci
+
 ROWS = 20
 JOB = f"""
 one = one_logger()

@@ -1,7 +1,7 @@
 """The framework tests run real jobs on the real frameworks; each job is run once and looked at by several tests.
 
 Most of a job's time goes into imports, on one core. The jobs that a module names in its ``JOBS`` are therefore started
-ahead, two at a time.
+when its first test asks for one, two at a time.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ NEEDED = {
     "test_lightning": ("lightning", "lightning"),
     "test_huggingface": ("transformers", "huggingface"),
     "test_distributed": ("lightning", "lightning"),
+    "test_capture_lightning": ("lightning", "lightning"),
+    "test_capture_huggingface": ("transformers", "huggingface"),
     "test_programs": ("lightning", "lightning"),
 }
 
@@ -69,13 +71,11 @@ def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
     runner.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def job(runner: Runner, request: pytest.FixtureRequest) -> Callable[..., jobs.Result]:
     """See :class:`Runner`."""
-    run = [item for item in request.session.items if item.get_closest_marker("skip") is None]
-    using = [item for item in run if "job" in getattr(item, "fixturenames", ())]
-    if len(using) > 10:  # not when somebody looks at a few tests
-        for module in dict.fromkeys(item.module for item in using):  # type: ignore[attr-defined]
-            for kind, settings in getattr(module, "JOBS", ()):
-                runner.start(kind, **settings)
+    own = [item for item in request.session.items if getattr(item, "module", None) is request.module]
+    if len([item for item in own if "job" in getattr(item, "fixturenames", ())]) > 3:  # not for a few tests
+        for kind, settings in getattr(request.module, "JOBS", ()):
+            runner.start(kind, **settings)
     return runner

@@ -139,7 +139,10 @@ def run(kind: str, folder: Path, settings: dict[str, Any], torchrun: int = 0) ->
 
 def run_command(arguments: list[str], folder: Path, env: Optional[dict[str, str]] = None) -> Result:
     folder.mkdir(parents=True, exist_ok=True)
-    environment = clean_environment(folder, {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", **(env or {})})
+    temporary = folder.parent / "tmp"  # programs leave folders there; a longer path is too long for wandb's sockets
+    temporary.mkdir(exist_ok=True)
+    settings = {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
+    environment = clean_environment(folder, {**settings, **(env or {})})
     for name in ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK"):
         environment.pop(name, None)
     with (folder / "output.txt").open("w") as output:

@@ -17,6 +17,8 @@ from one_logger_v1_shim._v1 import metrics as m
 from tests.goodput.story import T0, Story, training
 from tests.support import Clock
 
+pytestmark = pytest.mark.ci
+
 # Eighths of a second: sums of them are exact, and whole ms, which v1's row times are rounded to.
 SECONDS = st.integers(0, 80).map(lambda eighths: eighths / 8)
 SOME = st.integers(1, 80).map(lambda eighths: eighths / 8)

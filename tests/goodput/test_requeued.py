@@ -17,6 +17,8 @@ from compat_matrix.jobs import PROGRAMS
 from tests.delivery.jobs import gone
 from tests.support import clean_environment, run_command
 
+pytestmark = pytest.mark.slow
+
 SECONDS = 0.15
 GOODPUT = [sys.executable, "-m", "one_logger_v1_shim", "goodput", "--json"]
 

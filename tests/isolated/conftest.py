@@ -38,7 +38,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     before = found.frozen()
     source = folder / "source"
     shutil.copytree(ROOT / "one_logger_v1_shim", source / "one_logger_v1_shim")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), "."]
     subprocess.run(wheel, cwd=source, check=True)

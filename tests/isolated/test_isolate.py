@@ -13,7 +13,7 @@ import pytest
 
 from one_logger_v1_shim._cli._environment import BEGUN
 from one_logger_v1_shim._job.interpreter import MARKER, default_place, find
-from one_logger_v1_shim._requirements import REQUIREMENTS, Requirement
+from one_logger_v1_shim._requirements import REQUIREMENTS
 from one_logger_v1_shim._version import VERSION
 from tests.delivery.jobs import until
 from tests.isolated.places import Job, script, uv
@@ -176,22 +176,3 @@ def test_doctor_in_the_jobs_environment(isolated: Path, python: str, job: Job, t
     assert f"ok       worker: {origin}" in lines
     assert any(line.startswith("ok       v2 hears v1's calls: in the worker's process: ") for line in lines)
     assert any("ONE_LOGGER_V1_SHIM is off" in line for line in lines)
-
-
-def test_the_table_is_that_of_the_project_file() -> None:
-    tomllib = pytest.importorskip("tomllib", reason="Python 3.11 reads TOML")
-    from packaging.requirements import Requirement as Parsed
-
-    from tests.support import ROOT
-
-    said = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    declared = {one.name: str(one.specifier) for one in map(Parsed, said)}
-    assert declared == {one.name: str(Parsed(one.specifier).specifier) for one in REQUIREMENTS}
-
-
-@pytest.mark.parametrize(
-    ("version", "fits"),
-    [("2.3.1", True), ("2.3.1rc1", True), ("2.3", False), ("2.10+cu1", True), ("3", False), ("", False)],
-)
-def test_versions(version: str, fits: bool) -> None:
-    assert Requirement("one", "one", "2.3.1", "3", worker=True).fits(version) is fits

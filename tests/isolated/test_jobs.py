@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -184,3 +186,41 @@ def test_exporters_that_somebody_else_may_write_are_not_loaded(tmp_path: Path, p
     assert not (home / "v2.jsonl").exists()
     steps = [step for run in jobs.stored(home) for step in run.steps]
     assert steps == list(range(len(list(jobs.journal_lines(home)))))
+
+
+def test_v2_hears_a_disabled_run_in_the_worker(tmp_path: Path) -> None:
+    """Nobody wants the rows; v2's exporters were asked for, and live with the worker."""
+    from tests.support import clean_environment
+
+    (tmp_path / "exporters.yaml").write_text(
+        "exporters:\n  - class_name: nv_one_logger.exporter.file_exporter.FileExporter\n"
+        f"    config:\n      file_path: {tmp_path / 'spans.json'}\n"
+    )
+    code = """
+from one_logger_v1_shim.utils import OneLoggerUtils
+one = OneLoggerUtils({"enable_for_current_rank": True, "one_logger_project": "p", "app_tag": "t", "world_size": 1,
+    "app_tag_run_name": "r", "global_batch_size": 1, "is_train_iterations_enabled": True,
+    "is_validation_iterations_enabled": True})
+one.on_app_start()
+one.on_app_end()
+one.finish()
+"""
+    environ = clean_environment(
+        tmp_path,
+        {
+            "WANDB_MODE": "disabled",
+            "ONE_LOGGER_V1_FORWARD": "worker",
+            "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(tmp_path / "exporters.yaml"),
+        },
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    limit = time.monotonic() + 60
+    while "application" not in read(tmp_path / "spans.json") and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert "application" in read(tmp_path / "spans.json")
+    assert not list(tmp_path.rglob("*.wandb"))
+
+
+def read(path: Path) -> str:
+    return path.read_text() if path.is_file() else ""

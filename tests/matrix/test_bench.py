@@ -26,6 +26,7 @@ def test_the_parts_are_those_of_the_table() -> None:
     assert list(bench.PARTS) == list(PARTS)
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("part", PARTS)
 def test_every_row_is_measured(part: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     figures = tmp_path / "figures.json"

@@ -19,12 +19,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "one_logger_v1_shim"
 
 
-def matrix(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd)}
+def matrix(*arguments: str, cwd: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(cwd), **more}
     command = [sys.executable, "-m", "compat_matrix", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 
+@pytest.mark.slow
 def test_try_shows_calls_rows_and_what_v1_would_have_refused(tmp_path: Path) -> None:
     done = matrix("try", str(PROGRAMS / "longlive" / "train.py"), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -35,6 +36,22 @@ def test_try_shows_calls_rows_and_what_v1_would_have_refused(tmp_path: Path) -> 
     assert "the same rows, in the same order" in done.stdout
 
 
+@pytest.mark.slow
+def test_try_leaves_nothing_unless_it_is_told_where(tmp_path: Path) -> None:
+    temporary, kept = tmp_path / "t", tmp_path / "kept"
+    temporary.mkdir()
+    program = str(PROGRAMS / "longlive" / "train.py")
+    done = matrix("try", "--keep", str(kept), program, cwd=tmp_path, TMPDIR=str(temporary))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list(kept.rglob("*.wandb"))) == 1
+    assert list(temporary.iterdir()) == []
+    again = matrix("try", "--keep", str(kept), program, cwd=tmp_path)
+    assert (again.returncode, again.stderr.strip()) == (2, f"--keep {kept}: expected a new or an empty folder")
+    assert matrix("try", program, cwd=tmp_path, TMPDIR=str(temporary)).returncode == 0
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.slow
 def test_try_passes_arguments_callables_and_errors_on(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(
@@ -67,6 +84,7 @@ except ValueError:
     assert not (tmp_path / "wandb").exists()
 
 
+@pytest.mark.slow
 def test_try_says_what_is_wrong_with_its_arguments(tmp_path: Path) -> None:
     assert matrix("try", cwd=tmp_path).returncode == 2
     done = matrix("try", "missing.py", cwd=tmp_path)
@@ -100,6 +118,7 @@ def test_there_are_ten_mutations_of_several_kinds() -> None:
     assert {"name", "off by one", "dropped row", "wrong order"} <= {mutation.kind for mutation in MUTATIONS}
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_a_report(tmp_path: Path) -> None:
     code = (  # tests in the background of a shell ignore Ctrl-C, and so would it
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"

@@ -18,6 +18,8 @@ from compat_matrix.reporting.results import FAILED, NOT_RUN, CellReport
 from compat_matrix.reporting.terminal import Progress, table
 from compat_matrix.runner.matrix import Matrix
 
+pytestmark = pytest.mark.ci
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -15,6 +15,8 @@ from compat_matrix.compare import Event, ExpectedRun, compare_run, events_of
 from compat_matrix.jobs import GOLDENS, HOME, PROGRAMS, golden
 from compat_matrix.wandb_file import StoredRun
 
+pytestmark = pytest.mark.slow
+
 REPLAY = """
 import json, sys
 sys.path[:0] = [{inside!r}, {oracle!r}]

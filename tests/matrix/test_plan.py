@@ -10,6 +10,7 @@ import pytest
 
 from compat_matrix.planner import plan
 from compat_matrix.runner import interpreters
+from one_logger_v1_shim._requirements import REQUIREMENTS
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
 
@@ -26,6 +27,16 @@ def test_every_python_meets_every_wandb_that_it_can_install() -> None:
     }
     assert offline == wanted
     assert ("3.9", "0.31.0") not in wanted
+
+
+def test_the_canary_has_the_newest_of_everything_in_each_mode() -> None:
+    axes = plan.load()
+    cells = plan.canary(axes)
+    assert {(cell.wandb, cell.wrapt) for cell in cells} == {("newest", "newest")}
+    assert {cell.python for cell in cells} == set(axes["python"][-2:])
+    assert set(axes["canary"]["forced"]) <= {one.name for one in REQUIREMENTS}
+    for axis in ("mode", "delivery", "imports", "wandb_mode"):
+        assert {getattr(cell, axis) for cell in cells} == set(axes[axis])
 
 
 def test_every_pair_of_values_occurs() -> None:
@@ -57,6 +68,7 @@ def test_the_diagonal_has_each_python_the_ends_of_wandb_and_each_value_of_the_ot
     assert all(plan.supports(axes["wandb"][cell.wandb], cell.python) for cell in cells)
 
 
+@pytest.mark.slow
 def test_this_interpreter_is_found_only_if_it_is_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))

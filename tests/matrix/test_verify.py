@@ -60,6 +60,7 @@ def test_ten_changes_are_named_at_their_row(change: Change, job: str, metric: st
         assert histories.is_named(change, named, first(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [histories.instant_in_seconds, histories.total_in_ms, histories.average_in_s, histories.another_name,
@@ -72,6 +73,7 @@ def test_in_every_row_of_every_job(change: Change) -> None:
     assert missed == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "share"),
     [(histories.off_by_one, 0.97), (histories.another_cadence, 0.9), (histories.another_type, 0.99),

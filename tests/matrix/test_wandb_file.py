@@ -47,6 +47,7 @@ def test_there_is_a_file_of_each_version_of_the_matrix() -> None:
     assert versions - {"newest"} == {path.stem for path in FILES.glob("*.wandb")}
 
 
+@pytest.mark.slow
 def test_a_file_of_the_wandb_that_is_installed(tmp_path: Path) -> None:
     environment = {**os.environ, "WANDB_MODE": "offline", "WANDB_SILENT": "true", "HOME": str(tmp_path)}
     subprocess.run([sys.executable, str(FILES / "write.py")], cwd=tmp_path, env=environment, check=True)

@@ -105,6 +105,7 @@ from one_logger_v1_shim.__main__ import main
 """
 
 
+@pytest.mark.slow
 def test_without_libcst(tmp_path: Path) -> None:
     path = plant(tmp_path, {"p.py": PROGRAM}) / "p.py"
     result = run_python(NO_LIBCST + "sys.exit(main(['swap', '--write', 'p.py']))", tmp_path, check=False)
@@ -120,6 +121,7 @@ def test_without_libcst(tmp_path: Path) -> None:
     assert path.read_text() == PROGRAM
 
 
+@pytest.mark.slow
 def test_scan_needs_the_standard_library_alone(tmp_path: Path) -> None:
     """Nothing but ours and the standard library is imported, not even what the package depends on."""
     plant(tmp_path, {"p.py": PROGRAM, "requirements.txt": "one-logger", "a.yaml": "x: one_logger.core.OneLogger"})

@@ -23,6 +23,8 @@ from tests.support import CONFIG, ROOT, CoreSpy, run_command, stored_rows
 
 from .programs import programs
 
+pytestmark = pytest.mark.ci
+
 
 def _forget() -> None:
     for name in [name for name in sys.modules if name.partition(".")[0] in ("one_logger", "one_logger_utils")]:

@@ -178,7 +178,9 @@ class OneLoggerUtils(Checkpoints):
         start = _arithmetic(self._given["train_iterations_start"])
         size = self._number("global_batch_size" if self._config.get("batch_size") is None else "batch_size")
         samples = _arithmetic(self._given.get("train_samples_start"))
-        self._start, self._samples_start = start, start * size if samples is None else samples
+        if samples is None:
+            samples = self._given["train_samples_start"] = start * size  # v1's store: a later start does not compute it
+        self._start, self._samples_start = start, samples
         row = {
             "train_iterations_start": start, "train_iterations_end": start,
             "train_samples_start": self._samples_start, "train_samples_end": self._samples_start,
@@ -191,6 +193,7 @@ class OneLoggerUtils(Checkpoints):
             if "flops_per_sample" not in self._config:
                 raise ValueError("Missing required key 'flops_per_sample' from store")
             self._flops_start = start * size * self._number("flops_per_sample")
+            self._flops, self._throughput_now = 0, 0.0  # counted anew; the time of the iterations goes on
             row["train_tflop_start"] = self._flops_start / 1e12
         self._log(row)
 

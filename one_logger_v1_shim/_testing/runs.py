@@ -1,0 +1,85 @@
+"""The runs of a test: where W&B's would be, and the rows that they take."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from .._journal.destination import RunSpec
+from .._log import warn_once
+
+
+@dataclass(eq=False)
+class Run:
+    """What would have been a W&B run.
+
+    Attributes:
+        project: W&B's project, as the program or v1's defaults name it; ``WANDB_*`` variables do not count.
+        name: W&B's name of the run; None where W&B would make one up.
+        entity: W&B's entity.
+        rows: the run's rows, in order.
+        finished: has the program finished it? (v1's ``finish()``; v2's ``on_app_end`` in a program on v2's callbacks.)
+    """
+
+    project: str
+    name: Optional[str]
+    entity: str
+    rows: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    finished: bool = False
+
+    @classmethod
+    def of(cls, spec: RunSpec) -> Run:
+        """The run that ``spec`` describes, in an environment without any variable."""
+        known = spec.arguments({})
+        return cls(known["project"], known.get("name"), known.get("entity", ""))
+
+
+class MemorySink:
+    """A sink (:class:`one_logger_v1_shim._job.sink.Sink`) that keeps rows in memory.
+
+    Args:
+        run: gets the rows.
+        everything: the list of all rows of the block, which gets them too.
+        asynchronous: what the configuration says. There is nothing to wait for.
+    """
+
+    def __init__(self, run: Run, everything: list[dict[str, Any]], asynchronous: bool) -> None:
+        self.asynchronous = asynchronous
+        self._run = run
+        self._everything = everything
+        self._closed = ""  # why no rows are taken any more
+        self._ending = False
+        self._silent = False
+
+    def put(self, row: bytes, before: bytes = b"") -> None:
+        """One row."""
+        if self._silent:
+            return
+        if self._closed:
+            warn_once(f"put:{self._closed}", f"a row came after {self._closed}; it is dropped")
+            return
+        decoded = json.loads(row)
+        self._run.rows.append(decoded)
+        self._everything.append(decoded)
+
+    def call(self, line: bytes) -> None:
+        """There is no worker that could play calls."""
+
+    def finish(self, exit_code: int = 0) -> None:
+        """The program has finished the run."""
+        if not self._closed and not self._ending and not self._silent:
+            self._run.finished = True
+            self._closed = "the run was finished"
+
+    def end(self) -> None:
+        """The block ends: who finishes the run from now on is not the program."""
+        self._ending = True
+
+    def close(self) -> None:
+        """The block has ended."""
+        self._closed = self._closed or "the test's block had ended (one_logger_v1_shim.testing)"
+
+    def abandon(self) -> None:
+        """In a forked child: the run is the parent's."""
+        self._silent = True

@@ -1,0 +1,51 @@
+"""A job that ended leaves nothing in the temp folder, and no process: wherever its rows went, and however it ended."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.delivery import jobs
+from tests.delivery.server import Server
+
+ENDS = {
+    "offline": "one = one_logger()\nlog(one, 3)\none.finish()\n",
+    "without finish": "log(one_logger(), 3)\n",
+    "killed": "log(one_logger(), 3)\nwhile not os.path.exists('taken'): time.sleep(0.02)\nos.kill(os.getpid(), 9)\n",
+    "a child that logs": "one = one_logger()\nlog(one, 3)\n"
+    "if not os.fork():\n    log(one_logger(), 2)\n    os._exit(0)\nos.wait()\none.finish()\n",
+}
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder with a short path: wandb makes sockets in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_offline(name: str, temporary: Path, tmp_path: Path) -> None:
+    job = jobs.Job(ENDS[name], tmp_path, {"TMPDIR": str(temporary)})
+    if name == "killed":
+        job.taken(3)
+        job.go_on("taken")
+    result = job.end()
+    assert result.values()[:3] == [0, 1, 2]
+    assert sorted(entry.name for entry in temporary.iterdir()) == []
+
+
+def test_online(temporary: Path, tmp_path: Path, server: Server) -> None:
+    environment = {**server.environment(), "WANDB_MODE": "online", "TMPDIR": str(temporary)}
+    jobs.Job(ENDS["offline"], tmp_path, environment).end()
+    assert sorted(entry.name for entry in temporary.iterdir()) == []
+
+
+def test_inline(temporary: Path, tmp_path: Path) -> None:
+    environment = {"ONE_LOGGER_V1_DELIVERY": "inline", "TMPDIR": str(temporary)}
+    result = jobs.Job(ENDS["offline"], tmp_path, environment).end()
+    assert result.values() == [0, 1, 2]
+    assert sorted(entry.name for entry in temporary.iterdir()) == []

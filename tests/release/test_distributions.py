@@ -1,0 +1,146 @@
+"""The wheel and the sdist: what is in them, that they are the same whenever they are built, and that each works."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import one_logger_v1_shim
+from tests.release.conftest import Distributions, build
+from tests.support import ROOT, clean_environment, stored_rows
+
+pytestmark = pytest.mark.ci
+
+PACKAGE = "one_logger_v1_shim"
+VERSION = one_logger_v1_shim.__version__
+#: force-include of pyproject.toml
+ELSEWHERE = {
+    f"{PACKAGE}/_namespace/v1_adapter/": "nv_one_logger/training_telemetry/v1_adapter/",
+    f"{PACKAGE}/_namespace/{PACKAGE}.pth": f"{PACKAGE}.pth",
+}
+
+
+def tracked() -> set[str]:
+    """The files of the repository."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("NOT RUN: no git checkout")
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return {line for line in listed.splitlines() if (ROOT / line).exists()}
+
+
+def test_the_names_have_the_version(distributions: Distributions) -> None:
+    assert distributions.wheel.name == f"{PACKAGE}-{VERSION}-py3-none-any.whl"
+    assert distributions.sdist.name == f"{PACKAGE}-{VERSION}.tar.gz"
+
+
+def test_the_index_takes_them(distributions: Distributions) -> None:
+    command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict"]
+    done = subprocess.run(
+        [*command, str(distributions.wheel), str(distributions.sdist)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("PASSED") == 2
+
+
+def test_the_wheel_has_the_package_and_nothing_else(distributions: Distributions) -> None:
+    expected = set()
+    for name in tracked():
+        if name.startswith(f"{PACKAGE}/"):
+            place = next((place for place in ELSEWHERE if name.startswith(place)), None)
+            expected.add(name if place is None else name.replace(place, ELSEWHERE[place]))
+    info = f"{PACKAGE}-{VERSION}.dist-info"
+    expected |= {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
+    with zipfile.ZipFile(distributions.wheel) as archive:
+        names = archive.namelist()
+    assert len(names) == len(set(names))
+    assert set(names) == expected
+
+
+def test_the_sdist_has_the_repository_and_nothing_else(distributions: Distributions) -> None:
+    with tarfile.open(distributions.sdist) as archive:
+        names = {member.name.partition("/")[2] for member in archive if member.isfile()}
+    assert names == {*tracked(), "PKG-INFO"}
+
+
+def test_built_again_elsewhere_they_have_the_same_bytes(distributions: Distributions, tmp_path: Path) -> None:
+    """From what the sdist has: other folder, other times of files; so the wheel of the sdist is the tree's, too."""
+    wheel, sdist = build(distributions.unpacked, tmp_path)
+    assert wheel.read_bytes() == distributions.wheel.read_bytes()
+    assert sdist.read_bytes() == distributions.sdist.read_bytes()
+
+
+_JOB = f"""
+import sys
+import {PACKAGE}
+from {PACKAGE} import OneLogger
+assert sys.argv[1] in {PACKAGE}.__file__, {PACKAGE}.__file__
+print({PACKAGE}.__version__)
+logger = OneLogger({{"project": "p", "async": False}})
+logger.log_metrics({{"loss": 0.5}})
+logger.finish()
+"""
+
+
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_each_works_in_an_empty_environment(kind: str, distributions: Distributions, tmp_path: Path) -> None:
+    """The job's process needs nothing but the standard library; wandb is the worker's, which has this interpreter."""
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    python = str(environment / "bin" / "python")
+    options = ["-q", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    wheel = distributions.wheel
+    if kind == "sdist":  # its build needs hatchling, which an empty environment has not
+        wheel, _ = build(distributions.unpacked, tmp_path / "dist")
+    subprocess.run([python, "-m", "pip", "install", *options, str(wheel)], check=True)
+    told = {"PYTHONPATH": "", "WANDB_MODE": "offline", "ONE_LOGGER_V1_PYTHON": sys.executable}
+    done = subprocess.run(
+        [python, "-c", _JOB, str(environment)], cwd=tmp_path, env=clean_environment(tmp_path, told),
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == VERSION
+    assert {"loss": 0.5} in stored_rows(tmp_path)
+    script = subprocess.run(
+        [str(environment / "bin" / "one-logger-v1-shim"), "--version"], capture_output=True, text=True, check=False
+    )
+    assert VERSION in script.stdout, script
+
+
+def test_the_sdists_own_tests_pass(distributions: Distributions, tmp_path: Path) -> None:
+    """The fast loop; the whole takes as long as this one's."""
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "fast", "-p", "no:cacheprovider", "-x"]
+    told = {"PYTHONPATH": str(distributions.unpacked), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=distributions.unpacked, env={**clean_environment(distributions.unpacked), **told},
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert int(done.stdout.split(" passed")[0].split()[-1]) > 1000
+
+
+def test_a_callers_mistakes_are_found_by_mypy(distributions: Distributions, tmp_path: Path) -> None:
+    """On the wheel's files, with no tree beside them; without ``py.typed`` every name would be ``Any``."""
+    installed = tmp_path / "installed"
+    with zipfile.ZipFile(distributions.wheel) as archive:
+        archive.extractall(installed)
+    consumer = tmp_path / "consumer.py"
+    consumer.write_bytes(Path(__file__).with_name("consumer.py").read_bytes())
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(consumer)]
+    environment = {**clean_environment(tmp_path), "PYTHONPATH": "", "MYPYPATH": ""}
+    # site-packages of an environment of its own: mypy treats what lies there as an installed package
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "environment")], check=True)
+    (site,) = (tmp_path / "environment").glob("lib/python*/site-packages")
+    installed.rename(site / "wheel")
+    for entry in (site / "wheel").iterdir():
+        entry.rename(site / entry.name)
+    python = str(tmp_path / "environment" / "bin" / "python")
+    done = subprocess.run(
+        [*command, "--python-executable", python], cwd=tmp_path, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout

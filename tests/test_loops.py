@@ -1,0 +1,109 @@
+"""The guards of the test suite itself: a test that is not fast, and a run that leaves something, are noticed."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import left_behind, loops
+from tests.support import ROOT, clean_environment
+
+
+def run(folder: Path, body: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """A run of pytest of its own, with this suite's hooks, on one test."""
+    (folder / "test_it.py").write_text(f"import os, subprocess, sys, tempfile\n\ndef test_it():\n    {body}\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", *options]
+    # patience: processes that end by themselves are waited for
+    shorter = "from tests import left_behind, loops; left_behind.PATIENCE, loops.LIMIT = 1.0, 0.5"
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    return subprocess.run(
+        [sys.executable, "-c", f"import pytest, sys; {shorter}; sys.exit(pytest.main({command[3:]!r}))"], cwd=folder,
+        env=clean_environment(folder, {"TMPDIR": str(temporary)}), capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("subprocess.run(['true'], check=True)", r"starts a process \(subprocess.Popen: \('true',\)\)"),
+        ("os.waitpid(os.fork() or os._exit(0), 0)", r"starts a process \(os.fork"),
+        ("os.system('true')", r"starts a process \(os.system"),
+        ("import wandb", "imports wandb"),
+        ("sum(range(10**8))", r"takes \d+\.\d s of CPU time"),
+    ],
+)
+def test_a_test_that_is_not_fast_is_noticed(body: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "wandb.py").touch()  # the name counts
+    done = run(tmp_path, body)
+    assert done.returncode == 1
+    assert re.search(f"a test of the fast loop {said}", done.stdout)
+    assert "mark it with pytest.mark.slow" in done.stdout
+    assert "1 passed, 1 error" in done.stdout
+
+
+@pytest.mark.ci
+def test_a_fast_test_may_use_threads_and_files(tmp_path: Path) -> None:
+    done = run(tmp_path, "open(tempfile.mkstemp(dir='.')[1]).close()")
+    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "two processes"])
+def test_a_run_that_leaves_something_has_failed(options: tuple[str, ...], tmp_path: Path) -> None:
+    body = "tempfile.mkdtemp(prefix='ours-'); subprocess.Popen(['sleep', '600'], start_new_session=True)"
+    done = run(tmp_path, f"{body}\n\ntest_it.pytestmark = [__import__('pytest').mark.slow]", *options)
+    assert done.returncode == 1
+    assert "1 passed" in done.stdout
+    said = [line for line in done.stdout.splitlines() if line.startswith("LEFT BEHIND: ")]
+    assert len(said) == 2
+    assert "is left: sleep 600" in said[0]
+    assert "/ours-" in said[1]
+    (kept,) = (tmp_path / "temporary").iterdir()
+    assert f"kept in {kept}" in done.stdout
+    assert any(entry.name.startswith("ours-") for entry in kept.iterdir())
+    pid = int(said[0].split("process ")[1].split()[0])
+    command = Path(f"/proc/{pid}/cmdline")
+    assert not command.exists() or command.read_bytes() == b""  # ended, and its parent has not heard of it yet
+
+
+@pytest.mark.ci
+def test_a_green_run_leaves_no_folder(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    (tmp_path / "test_it.py").write_text("def test_it(tmp_path):\n    (tmp_path / 'file').touch()\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider"], cwd=tmp_path,
+        env=clean_environment(tmp_path, {"TMPDIR": str(temporary)}), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_is_ours_in_a_temp_folder(tmp_path: Path) -> None:
+    for name in ("pytest-of-me", "wandb-12-34-567", "tmpab12wandb-media", "compat_matrix-x", "tmpab12", "one-logger-1"):
+        (tmp_path / name).mkdir()
+    assert left_behind.entries(tmp_path) == ["compat_matrix-x", "one-logger-1", "tmpab12"]
+
+
+def test_this_process_is_not_left_behind() -> None:
+    folder = Path(os.environ["TMPDIR"])
+    assert os.getpid() not in [process.pid for process in left_behind.processes(folder)]
+
+
+def test_the_folders_are_there() -> None:
+    for name, marker in loops.FOLDERS.items():
+        path = ROOT / "tests" / name / "test_x.py"
+        assert path.parent.is_dir()
+        assert loops.has_no_test(path, "fast")
+        assert loops.has_no_test(path, "not ci") == (marker == "ci")
+        assert not loops.has_no_test(path, "")
+    assert not loops.has_no_test(ROOT / "tests" / "test_core.py", "fast")
+    assert not loops.has_no_test(ROOT / "tests", "fast")

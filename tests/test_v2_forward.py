@@ -1,0 +1,413 @@
+"""v1's calls and rows into v2's recorder: whose application it is, who hears a row, and what no longer is told."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from nv_one_logger.api.one_logger_provider import OneLoggerProvider
+from nv_one_logger.core.span import StandardSpanName
+from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
+from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
+
+from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT, Forward
+from one_logger_v1_shim._v2.iterations import MOST_EVENTS
+from tests.support import Clock
+from tests.v2_room import T0, TRAINING, Heard, configured, no_provider, reading, stamp
+
+__all__ = ["no_provider"]
+
+pytestmark = pytest.mark.usefixtures("no_provider")
+
+APPLICATION = [("start", "application", None, 1.0)]
+
+
+class Ours:
+    """Stands for our exporter: is it muted while v2 is told?"""
+
+    def __init__(self, translates: bool = False) -> None:
+        self.translates = translates
+        self.muted: list[bool] = []
+
+    def mute(self, muted: bool) -> None:
+        self.muted.append(muted)
+
+
+def forward(recorder: Any, exporter: Any = None, owned: bool = True) -> Forward:
+    return Forward(recorder, exporter, owned, lambda key: None)
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [one.getMessage() for one in caplog.records if one.getMessage().startswith("v2 ")]
+
+
+def test_names_of_the_row_event() -> None:
+    """Other exporters read them."""
+    assert (ROW_EVENT, ROW_ATTRIBUTE) == ("one_logger_v1.log_metrics", "row")
+
+
+def test_row_is_an_event_of_the_application() -> None:
+    heard = Heard()
+    one = forward(configured(heard))
+    assert one.before_row(reading(0)) == b""
+    one.row(reading(1), b'{"a": 1, "b": null}')
+    one.row(reading(2), b'{"a": 2}')
+    told = heard.events(ROW_EVENT)
+    assert [json.loads(event[ROW_ATTRIBUTE]) for event in told] == [{"a": 1, "b": None}, {"a": 2}]
+    calls = heard.take()
+    assert calls[:1] == APPLICATION
+    assert calls[-2:] == [("event", ROW_EVENT, "application", 1.0), ("event", ROW_EVENT, "application", 2.0)]
+
+
+def test_row_opens_no_application_of_somebody_else() -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    one = forward(recorder, owned=False)
+    one.row(reading(1), b"{}")
+    one.open(reading(1))
+    assert heard.take() == []
+    recorder.on_app_start(stamp(2))
+    heard.take()
+    one.row(reading(3), b"{}")
+    assert heard.take() == [("event", ROW_EVENT, "application", 3.0)]
+
+
+def test_v1s_own_call_opens_the_application_where_nobody_did() -> None:
+    heard = Heard()
+    one = forward(configured(heard), owned=False)
+    one.app_start(reading(1))
+    assert heard.spans() == APPLICATION
+    one.app_start(reading(2))
+    assert heard.spans() == [], "once"
+    one.app_end(reading(3))
+    assert heard.spans() == [("stop", "application", 3.0)]
+
+
+def test_any_call_opens_the_application() -> None:
+    heard = Heard()
+    one = forward(configured(heard))
+    one.phase_start(reading(1), "model_init")
+    assert heard.spans() == [*APPLICATION, ("start", "model_initialization", "application", 1.0)]
+
+
+def test_application_that_was_given_by_hand() -> None:
+    heard = Heard()
+    one = forward(configured(heard))
+    one.app_start(reading(5), (reading(1)[0]) * 1000)
+    one.app_end(reading(6), (reading(4)[0]) * 1000)
+    assert heard.spans() == [*APPLICATION, ("stop", "application", 4.0)]
+
+
+def test_application_of_the_application_is_not_ended() -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    span = recorder.on_app_start(stamp(1))
+    one = forward(recorder)
+    one.app_start(reading(2))
+    one.phase_start(reading(3), "test")
+    heard.take()
+    one.app_end(reading(4))
+    assert heard.spans() == [("stop", "testing_loop", 4.0)], "only what we opened"
+    assert span.active
+    one.phase_start(reading(5), "test")
+    assert heard.spans() == [("start", "testing_loop", "application", 5.0)]
+    one.close(reading(6))
+    assert heard.spans() == [("stop", "testing_loop", 6.0)]
+    assert (span.active, heard.closings) == (True, 0)
+    one.phase_start(reading(7), "test")
+    one.row(reading(7), b"{}")
+    assert heard.spans() == []
+
+
+def test_row_after_the_application_has_stopped_its_own() -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    span = recorder.on_app_start(stamp(1))
+    one = forward(recorder)
+    one.row(reading(2), b"{}")
+    recorder.stop(span, stop_time=stamp(3))
+    heard.take()
+    one.row(reading(4), b"{}")
+    assert heard.take() == []
+
+
+def test_end_closes_v2_once_and_nothing_is_told_afterwards() -> None:
+    heard = Heard()
+    one = forward(configured(heard))
+    one.app_start(reading(1))
+    one.phase_start(reading(2), "validation")
+    heard.take()
+    one.app_end(reading(3))
+    assert heard.spans() == [("stop", "validation_loop", 3.0), ("stop", "application", 3.0)]
+    assert heard.closings == 1
+    one.app_end(reading(4))
+    one.app_start(reading(4))
+    one.open(reading(4))
+    one.phase_start(reading(4), "test")
+    one.row(reading(4), b"{}")
+    one.close(reading(4))
+    assert (heard.take(), heard.closings) == ([], 1)
+
+
+def test_recorder_that_is_closed_already() -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    recorder.on_app_start(stamp(1))
+    recorder.on_app_end(stamp(2))
+    heard.take()
+    one = forward(recorder)
+    one.app_start(reading(3))
+    one.row(reading(3), b"{}")
+    assert heard.take() == []
+
+
+def test_forked_child_tells_nothing() -> None:
+    heard = Heard()
+    one = forward(configured(heard, training=None))
+    one.app_start(reading(1))
+    heard.take()
+    one.abandon()
+    one.row(reading(2), b"{}")
+    one.phase_start(reading(2), "test")
+    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}})
+    one.app_end(reading(2))
+    assert (heard.take(), heard.closings) == ([], 0)
+
+
+def test_row_that_nobody_else_would_hear() -> None:
+    """v2 takes a millisecond to tell nobody."""
+    ours = Ours()
+    recorder = configured(Heard())
+    recorder._exporters[:] = [ours]
+    one = forward(recorder, ours)
+    one.open(reading(1))
+    span = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)[0]
+    before = len(span.events)
+    one.row(reading(2), b"{}")
+    assert len(span.events) == before
+    recorder._exporters[:] = []
+    one.row(reading(3), b"{}")
+    assert len(span.events) == before
+
+
+@pytest.mark.parametrize(
+    ("exporters", "translates"), [(1, False), (2, False), (0, True)], ids=["another", "two", "ours translates"]
+)
+def test_row_that_somebody_else_hears(exporters: int, translates: bool) -> None:
+    ours = Ours(translates)
+    recorder = configured(Heard())
+    one = forward(recorder, ours)
+    one.open(reading(1))
+    recorder._exporters[:] = [ours] if exporters == 0 else [Heard() for _ in range(exporters)]
+    span = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)[0]
+    before = len(span.events)
+    one.row(reading(2), b"{}")
+    assert len(span.events) == before + 1
+
+
+def test_row_where_the_exporters_can_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = Heard()
+    one = forward(configured(heard), Ours())
+    one.open(reading(1))
+    from one_logger_v1_shim._v2 import private
+
+    monkeypatch.setattr(private, "exporters", lambda recorder: None)
+    heard.take()
+    one.row(reading(2), b"{}")
+    assert heard.take() == [("event", ROW_EVENT, "application", 2.0)]
+
+
+def test_application_span_stays_small() -> None:
+    recorder = configured(Heard())
+    one = forward(recorder)
+    one.open(reading(1))
+    span = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)[0]
+    first = span.events[0]
+    for number in range(30):
+        one.row(reading(2 + number), b"%d" % number)
+        assert len(span.events) <= MOST_EVENTS == 8
+    assert span.events[0] is first
+    assert span.events[-1].attributes.to_json()[ROW_ATTRIBUTE] == "29"
+
+
+def test_row_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    one = forward(recorder)
+    one.open(reading(1))
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(recorder, "event", broken)
+    for second in range(3):
+        one.row(reading(2 + second), b"{}")
+    assert warnings(caplog) == ["v2 could not record a row (RuntimeError('broken')); rows go on without it"]
+
+
+def test_call_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    ours = Ours()
+    recorder = configured(Heard())
+    one = forward(recorder, ours)
+    one.app_start(reading(1))
+    assert ours.muted == [True, False]
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(TrainingRecorder, "on_testing_start", broken)
+    for second in (2, 3):
+        one.phase_start(reading(second), "test")
+    assert ours.muted == [True, False] * 3, "our exporter listens again"
+    assert warnings(caplog) == ["v2 could not record start (RuntimeError('broken')); v1 rows are not affected"]
+
+
+def test_v2_that_has_disabled_itself() -> None:
+    heard = Heard()
+    one = forward(configured(heard))
+    OneLoggerProvider.instance().force_disable_logging()
+    one.app_start(reading(1))
+    one.row(reading(1), b"{}")
+    one.phase_start(reading(1), "test")
+    assert heard.take() == []
+
+
+FIELDS = {**TRAINING, "save_checkpoint_strategy": "async"}
+
+
+def test_training_becomes_known_before_the_application() -> None:
+    heard = Heard()
+    one = forward(configured(heard, training=None))
+    one.training(reading(0), {"fields": FIELDS, "callables": []})
+    config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
+    assert (config.global_batch_size, str(config.save_checkpoint_strategy)) == (8, "async")
+    one.app_start(reading(1))
+    assert len(heard.events("update_training_telemetry_config")) == 1
+
+
+def test_training_becomes_known_inside_the_application() -> None:
+    heard = Heard()
+    one = forward(configured(heard, training=None))
+    one.app_start(reading(1))
+    assert heard.events("update_training_telemetry_config") == []
+    one.training(reading(2), {"fields": FIELDS})
+    (told,) = heard.events("update_training_telemetry_config")
+    assert told["global_batch_size"] == 8
+    one.training(reading(3), {"fields": {**FIELDS, "global_batch_size_or_fn": 9}})
+    assert len(heard.events("update_training_telemetry_config")) == 1, "the first one counts"
+    config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
+    assert config.global_batch_size == 8
+
+
+def test_training_reads_callables_as_v1_has_read_them() -> None:
+    heard = Heard()
+    recorder = configured(heard, training=None)
+    one = Forward(recorder, None, True, {"global_batch_size": 32}.__getitem__)
+    fields = {key: value for key, value in FIELDS.items() if key != "global_batch_size_or_fn"}
+    one.training(reading(0), {"fields": fields, "callables": ["global_batch_size"]})
+    config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
+    assert config.global_batch_size == 32
+
+
+def test_training_after_the_end() -> None:
+    one = forward(configured(Heard(), training=None))
+    one.app_start(reading(1))
+    one.app_end(reading(2))
+    one.training(reading(3), {"fields": FIELDS})
+    assert TrainingTelemetryProvider.instance().config.telemetry_config is None
+
+
+def test_every_call(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    Clock(monkeypatch, T0 + 5)  # v2 dates the start of a save by itself
+    heard = Heard()
+    one = forward(configured(heard))
+    one.app_start(reading(1))
+    one.train_start(reading(2), 3, 24)
+    one.batch_start(reading(3))
+    one.batch_end(reading(4))
+    one.save_start(reading(5), 4)
+    one.save_success(reading(6), 4)
+    one.save_end(reading(7), 4)
+    one.train_end(reading(8))
+    one.phase_start(reading(9), "load_checkpoint", reading(8.5)[0] * 1000)
+    one.phase_end(reading(10), "load_checkpoint", reading(9.5)[0] * 1000)
+    (progress,) = heard.events("training_metrics_update")
+    assert (progress["num_iterations"], progress["current_iteration"], progress["total_iteration_time_sec"]) == (
+        1,
+        3,
+        1,
+    )
+    (success,) = heard.events("save_checkpoint_success")
+    assert success["current_iteration"] == 4
+    starts = [found for call, found in zip(_with_attributes(heard), heard.attributes) if call[1] == "training_loop"]
+    assert (starts[0]["train_iterations_start"], starts[0]["train_samples_start"]) == (3, 24)
+    assert heard.spans() == [
+        *APPLICATION,
+        ("start", "training_loop", "application", 2.0),
+        ("start", "checkpoint_save_sync", "training_loop", 5.0),
+        ("stop", "checkpoint_save_sync", 7.0),
+        ("stop", "training_loop", 8.0),
+        ("start", "checkpoint_load", "application", 8.5),
+        ("stop", "checkpoint_load", 9.5),
+    ]
+    assert warnings(caplog) == []
+
+
+def _with_attributes(heard: Heard) -> list[tuple[Any, ...]]:
+    return [one for one in heard.told if one[0] in ("start", "event")]
+
+
+def test_nothing_is_logged_for_a_sound_job(caplog: pytest.LogCaptureFixture) -> None:
+    one = forward(configured(Heard()))
+    one.app_start(reading(1))
+    one.row(reading(2), b"{}")
+    one.close(reading(3))
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+    assert warnings(caplog) == []
+
+
+def test_save_that_has_succeeded_ends_at_once() -> None:
+    """A success may still follow an end; one that came before has nothing to wait for."""
+    heard = Heard()
+    one = forward(configured(heard))
+    one.train_start(reading(1), 0, 0)
+    one.save_start(reading(2), 1)
+    one.save_success(reading(3), 1)
+    heard.take()
+    one.save_end(reading(4), 1)
+    assert heard.spans() == [("stop", "checkpoint_save_sync", 4.0)]
+    one.save_start(reading(5), 2)
+    heard.take()
+    one.save_end(reading(6), 2)
+    assert heard.spans() == [], "the next save has not succeeded"
+    one.save_success(reading(7), 2)
+    assert heard.spans() == [("stop", "checkpoint_save_sync", 6.0)]
+
+
+def test_save_inside_an_iteration_ends_before_it() -> None:
+    """The end of the iteration is the first call that shows that no success follows."""
+    heard = Heard()
+    one = forward(configured(heard))
+    one.train_start(reading(1), 0, 0)
+    one.batch_start(reading(2))
+    one.save_start(reading(3), 1)
+    one.save_end(reading(4), 1)
+    heard.take()
+    one.batch_end(reading(5))
+    assert heard.spans() == [("stop", "checkpoint_save_sync", 4.0)]
+
+
+def test_save_that_somebody_else_has_ended(caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    one = forward(recorder)
+    one.train_start(reading(1), 0, 0)
+    one.save_start(reading(2), 1)
+    recorder.on_save_checkpoint_end(stamp(3))
+    heard.take()
+    one.save_end(reading(4), 1)
+    one.train_end(reading(5))
+    assert heard.spans() == [("stop", "training_loop", 5.0)]
+    assert warnings(caplog) == []
