@@ -102,9 +102,11 @@ class _Divider:
         return room
 
     def _without_loop(self, limit: Optional[float], redone: bool) -> None:
-        """No start of a training loop is logged: iterations, validation and saves as told, and no more."""
+        """No start of a training loop is logged, or at the very end: iterations, validation and saves as told."""
         room = length(self.free)
-        if self.rows.progress.last is None and not any(r.total for r in (self.rows.validation, self.rows.saves)):
+        last = self.rows.progress.last
+        begun_at_end = last is not None and bool(self.rows.loops) and not last.spent
+        if (last is None or begun_at_end) and not any(r.total for r in (self.rows.validation, self.rows.saves)):
             self.parts[d.STARTUP_REST] = room
             return
         room = self._take(self._take(self._take(room, BEFORE), LOOP), AFTER)

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from one_logger_v1_shim._goodput import definitions as d
@@ -118,6 +118,7 @@ def adds_up(told: Training) -> None:
 
 
 @settings(max_examples=500, deadline=None)
+@example([{"startup": (0, 0, 0, 0.125), "load": 0, "events": [("save", 0.0, False)], "before": 0, "back": 0}])
 @given(ATTEMPTS)
 def test_parts_are_what_happened(plan: list[dict[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as monkeypatch:

@@ -1,0 +1,93 @@
+"""``python -m compat_matrix documents``: write those tables of ``docs/`` that stand in the code. ``--check``: compare."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Optional
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+GOLDENS = ROOT / "compat_matrix" / "goldens"
+_MOST = 40  # characters of an example
+
+
+def metrics() -> str:
+    """Name, unit, callbacks, v2's source and an example of each metric."""
+    from one_logger_v1_shim._v1 import metrics as m
+
+    sources, examples = _sources(), dict(_examples())
+    lines = ["| metric | unit | sent by | v2 | example |", "|---|---|---|---|---|"]
+    for name, unit in m.UNITS.items():
+        sent = ", ".join(f"`{one}`" if " " not in one else one for one in m.SENT[name])
+        example = examples.get(name)
+        shown = "" if example is None else f"`{json.dumps(example, ensure_ascii=False)[:_MOST]}`"
+        lines.append(f"| `{name}` | {unit} | {sent} | {sources.get(name, '')} | {shown} |")
+    return "\n".join(lines)
+
+
+def _sources() -> dict[str, str]:
+    """From which span or event of v2 a metric comes, for programs that call v2 alone."""
+    from one_logger_v1_shim._v2 import translation as t
+
+    found: dict[str, str] = {}
+    for span, (start, stop) in t.SPANS.items():
+        found[start], found[stop] = f"start of span `{span.value}`", f"end of span `{span.value}`"
+    tables = [(f"span `{span.value}`", fields) for span, fields in t.SPAN_FIELDS.items()]
+    tables += [(f"event `{event.value}`", fields) for event, fields in t.EVENTS.items()]
+    tables += [("event `save_checkpoint_success`", t.FIRST_SUCCESS), ("event `save_checkpoint_success`", t.PRODUCTIVE)]
+    for where, fields in tables:
+        for metric, attribute, _ in fields:
+            found.setdefault(metric, f"{where}: `{attribute}`")
+    return found
+
+
+def _examples() -> Iterator[tuple[str, Any]]:
+    """A value of each metric that a recorded job has; the first in the order of their names."""
+    for path in sorted(GOLDENS.glob("*.json"), reverse=True):
+        for step in json.loads(path.read_text(encoding="utf-8"))["expect"]:
+            for kind, *content in step["emits"]:
+                if kind == "log_metrics":
+                    yield from content[0].items()
+
+
+def variables() -> str:
+    """Name, default and meaning of each environment variable."""
+    from one_logger_v1_shim._variables import VARIABLES
+
+    lines = ["| variable | kind | default | effect |", "|---|---|---|---|"]
+    for one in VARIABLES.values():
+        lines.append(f"| `{one.name}` | {one.kind} | {f'`{one.default}`' if one.default else ''} | {one.meaning} |")
+    return "\n".join(lines)
+
+
+TABLES = {"dictionary.md": ("metrics", metrics), "variables.md": ("variables", variables)}
+
+
+def written(file: str) -> tuple[str, str]:
+    """A document as it is, and as the code says it should be."""
+    text = (DOCS / file).read_text(encoding="utf-8")
+    name, table = TABLES[file]
+    pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end of table -->)"
+    wanted = re.sub(pattern, lambda found: f"{found[1]}\n{table()}\n\n{found[2]}", text, flags=re.DOTALL)
+    return text, wanted
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """0: the documents are as the code says; 1: with ``--check``, one was not."""
+    parser = argparse.ArgumentParser(prog="python -m compat_matrix documents", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 where a document differs")
+    options = parser.parse_args(arguments)
+    different = False
+    for file in TABLES:
+        text, wanted = written(file)
+        if text == wanted:
+            continue
+        different = True
+        print(f"docs/{file} {'differs from the code' if options.check else 'is written anew'}")
+        if not options.check:
+            (DOCS / file).write_text(wanted, encoding="utf-8")
+    return int(options.check and different)

@@ -1,0 +1,138 @@
+"""The documents say what the code says: tables, links, commands and samples."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+
+from compat_matrix.__main__ import COMMANDS
+from compat_matrix.commands import documents
+from one_logger_v1_shim._v1 import metrics as m
+from tests.documents.samples import DOCUMENTS, Sample, links, name, samples
+from tests.support import GOLDENS, ROOT, clean_environment
+
+#: blocks that say that they can't be run here: a scheduler, a cluster, an account
+SYNTAX_ONLY = 3
+
+#: tests/test_testing_plugin.py runs the samples of this one, which belong together
+ELSEWHERE = "testing-your-code.md"
+
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+
+
+@pytest.mark.parametrize("file", documents.TABLES)
+def test_tables_are_those_of_the_code(file: str) -> None:
+    text, wanted = documents.written(file)
+    assert text == wanted, "run `python -m compat_matrix documents`"
+
+
+def test_a_metric_names_the_callbacks_that_send_it() -> None:
+    """Held against the recorded jobs, in which the core's `log_metrics` sends what the program likes."""
+    seen: dict[str, set[str]] = {}
+    for path in sorted(GOLDENS.glob("*.json")):
+        for step in json.loads(path.read_text())["expect"]:
+            for kind, *content in step["emits"]:
+                if kind == "log_metrics" and step["call"] != "log_metrics":
+                    for metric in content[0]:
+                        seen.setdefault(metric, set()).add(step["call"])
+    ours = {metric: set(m.SENT[metric]) for metric in m.UNITS}
+    assert {metric: calls for metric, calls in seen.items() if metric in ours and not calls <= ours[metric]} == {}
+    calls = {metric for metric, sent in ours.items() if not sent & {m.FIRST_ROW, m.EVERY_ROW, m.TAG}}
+    assert {
+        metric: ours[metric] - seen.get(metric, set()) for metric in calls if ours[metric] != seen.get(metric)
+    } == {}
+
+
+def test_documents_are_short() -> None:
+    lengths = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in DOCUMENTS}
+    assert lengths["README.md"] <= 120
+    assert {path: length for path, length in lengths.items() if length >= 300} == {}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for link in links(document):
+        target, _, anchor = link.partition("#")
+        path = document.parent / target if target else document
+        assert path.exists(), link
+        if anchor:
+            heads = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}, link
+
+
+def test_every_document_is_in_the_navigation() -> None:
+    text = (ROOT / "mkdocs.yml").read_text()
+    assert [path.name for path in DOCS.glob("*.md") if path.name not in text] == []
+
+
+def test_what_can_not_be_run_is_counted() -> None:
+    assert sum(one.syntax_only for one in samples("sh", "yaml", "python")) == SYNTAX_ONLY
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", [one for one in samples("python") if one.document.name != ELSEWHERE], ids=name)
+def test_python_samples_run(sample: Sample, tmp_path: Path) -> None:
+    (tmp_path / "sample.py").write_text(sample.text)
+    environ = clean_environment(tmp_path, {"WANDB_MODE": "offline", "WANDB_SILENT": "true"})
+    done = subprocess.run([sys.executable, "sample.py"], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    said = [line for line in done.stderr.splitlines() if not line.startswith("waiting for W&B")]
+    assert (done.returncode, said) == (0, [])
+
+
+@pytest.mark.parametrize("sample", samples("yaml"), ids=name)
+def test_yaml_samples_are_yaml(sample: Sample) -> None:
+    assert yaml.safe_load(sample.text)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sample", samples("sh"), ids=name)
+def test_shell_samples(sample: Sample) -> None:
+    """The shell takes each; each command of ours exists and has the options that stand there."""
+    bash = shutil.which("bash")
+    assert bash is not None
+    text = re.sub(r"[\[\]|]", " ", sample.text) if "[" in sample.text else sample.text
+    text = re.sub(r"\$'.*?'", "x", text)
+    done = subprocess.run([bash, "-n"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for line in re.split(r"\n|&&", text):
+        words = shlex.split(line, comments=True)
+        if words[:2] != ["python", "-m"] or words[2] not in ("one_logger_v1_shim", "compat_matrix"):
+            continue
+        command = words[3] if len(words) > 3 and not words[3].startswith("-") else ""
+        ours = words[3:]
+        for stop in ("--", "run"):
+            ours = ours[: ours.index(stop)] if stop in ours else ours
+        told = help_of(words[2], command)
+        assert [one for one in ours if one.startswith("--") and one not in told] == [], line
+
+
+@cache
+def help_of(module: str, command: str) -> str:
+    words = [sys.executable, "-m", module, *([command] if command else []), "--help"]
+    if module == "compat_matrix" and command in ("clean",):
+        assert command in COMMANDS
+        return ""
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, env={**os.environ, "COLUMNS": "200"})
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_site_is_built_strictly(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    page = (tmp_path / "site" / "dictionary" / "index.html").read_text()
+    assert "train_iterations_end" in page
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//(?!www\.mkdocs\.org)[^"]*\.(?:js|css)', page)
