@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Optional
 
 import pytest
 
@@ -246,3 +246,19 @@ def test_callables_are_read_once_at_construction(monkeypatch: pytest.MonkeyPatch
     OneLoggerUtils(config)
     assert set(calls.values()) == {1}
     assert len(calls) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "slurm", "session"),
+    [("run", "slurm", "run"), ("run", None, "run"), (None, "slurm", "slurm"), (None, None, "p")],
+)
+def test_session_that_v2_is_told(
+    name: Optional[str], slurm: Optional[str], session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """v1's core had no word for v2's session: the run's name, the SLURM job's, the project."""
+    told: list[Any] = []
+    monkeypatch.setattr(core, "_attach", lambda settings, values, *more: told.append(values))
+    if slurm is not None:
+        monkeypatch.setenv("SLURM_JOB_NAME", slurm)
+    OneLogger({"project": "p", "name": name})
+    assert [values.base["session_tag_or_fn"] for values in told] == [session]

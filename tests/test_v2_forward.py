@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.core.span import StandardSpanName
+from nv_one_logger.recorder.default_recorder import ExportCustomizationMode
+from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
@@ -410,4 +412,34 @@ def test_save_that_somebody_else_has_ended(caplog: pytest.LogCaptureFixture) -> 
     one.save_end(reading(4), 1)
     one.train_end(reading(5))
     assert heard.spans() == [("stop", "training_loop", 5.0)]
+    assert warnings(caplog) == []
+
+
+def test_iteration_that_the_end_of_the_training_cuts_short(caplog: pytest.LogCaptureFixture) -> None:
+    recorder = configured(Heard())
+    one = forward(recorder)
+    one.train_start(reading(1), 0, 0)
+    one.batch_start(reading(2))
+    one.phase_start(reading(3), "validation")
+    one.phase_end(reading(4), "validation")
+    timer = recorder._training_state.multi_iteration_timers[Name.TRAINING_SINGLE_ITERATION]
+    assert timer.is_active, "a validation inside of it ends no iteration"
+    one.train_end(reading(5))
+    assert not timer.is_active
+    one.batch_end(reading(6))
+    assert recorder._training_state.completed_training_iterations_overall == 0
+    assert warnings(caplog) == []
+
+
+def test_iterations_that_an_exporter_wants_to_hear_of(caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    one = forward(configured(heard, customization=(ExportCustomizationMode.BLACKLIST_SPANS, [Name.MODEL_FORWARD])))
+    one.train_start(reading(1), 0, 0)
+    heard.take()
+    one.batch_start(reading(2))
+    one.batch_end(reading(3))
+    assert heard.spans() == [
+        ("start", "training_single_iteration", "training_loop", 2.0),
+        ("stop", "training_single_iteration", 3.0),
+    ]
     assert warnings(caplog) == []
