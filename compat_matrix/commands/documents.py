@@ -1,4 +1,4 @@
-"""``python -m compat_matrix documents``: write those tables of ``docs/`` that stand in the code. ``--check``: compare."""
+"""``python -m compat_matrix documents``: write the tables of ``docs/`` from the code; ``--check``: only compare."""
 
 from __future__ import annotations
 
