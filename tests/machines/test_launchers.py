@@ -32,7 +32,7 @@ def children_of(pid):
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
-                words = open(f"/proc/{entry}/stat").read().rpartition(")")[2].split()
+                words = open(f"/proc/{entry}/stat", errors="replace").read().rpartition(")")[2].split()
             except OSError:
                 continue
             if int(words[1]) == pid:

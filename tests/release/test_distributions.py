@@ -22,6 +22,7 @@ VERSION = one_logger_v1_shim.__version__
 ELSEWHERE = {
     f"{PACKAGE}/_namespace/v1_adapter/": "nv_one_logger/training_telemetry/v1_adapter/",
     f"{PACKAGE}/_namespace/{PACKAGE}.pth": f"{PACKAGE}.pth",
+    f"{PACKAGE}/_namespace/_{PACKAGE}_pytest.py": f"_{PACKAGE}_pytest.py",
 }
 
 
