@@ -18,6 +18,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from one_logger_v1_shim._journal.process_table import stat
+
 #: names the folder of the run where a test has set another ``TMPDIR``
 VARIABLE = "LEFT_BEHIND_BY"
 
@@ -67,7 +69,7 @@ def _ancestors() -> set[int]:
     while pid > 0:
         family.add(pid)
         try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            pid = int(stat(pid)[1])
         except OSError:
             break
     return family

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from .._job.environment import environment, settings_command
 from .._job.interpreter import find as find_interpreter
-from .._journal.destination import RunSpec, mode, why_not_online, without_user
+from .._journal.destination import DEFAULT_ENTITY, RunSpec, mode, why_not_online, without_user
 from .._journal.files import recover_command
 from .._journal.settings_files import setting
 from .._worker.server import credentials, malformed, unreachable
@@ -113,14 +113,13 @@ def _origin(variable: str, name: str) -> str:
 
 
 def _entity(asked: str) -> Finding:
-    for variable, name in (("WANDB_ENTITY", "entity"),):
-        entity = os.environ.get(variable) or setting(os.environ, name)[0]
-        if entity:
-            return Finding(OK, "W&B entity", f"{entity} ({_origin(variable, name)})")
+    entity = os.environ.get("WANDB_ENTITY") or setting(os.environ, "entity")[0]
+    if entity:
+        return Finding(OK, "W&B entity", f"{entity} ({_origin('WANDB_ENTITY', 'entity')})")
     return Finding(
         OK,
         "W&B entity",
-        "hwinf_dcm, v1's default; the account's own where it may not write there",
+        f"{DEFAULT_ENTITY}, v1's default; the account's own where it may not write there",
         "set WANDB_ENTITY to choose one" if asked in ("", "online") else "",
     )
 

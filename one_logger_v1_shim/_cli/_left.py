@@ -6,7 +6,6 @@ What a journal's files say is data: paths in them lead nowhere, names are checke
 from __future__ import annotations
 
 import os
-import re
 import socket
 import time
 from dataclasses import dataclass, field
@@ -17,13 +16,11 @@ from .._journal.files import is_own, overflow, temporary
 from .._journal.follow import Follower
 from .._journal.lines import FINISH, FROM, is_call, is_row, number
 from .._journal.process_table import is_running
-from .._journal.records import Mark, RunRecord
+from .._journal.records import Mark, RunRecord, run_id
 from .._worker.children import locked
 from .._worker.player import UNPLAYED, read_played
 from .._worker.wandb_file import FOLDERS, Scanner, rows_at_end, run_files
 
-_ID = re.compile(r"[a-z0-9]{8}")
-_GIVEN_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0
 
@@ -90,19 +87,20 @@ def look(folder: Path, rows: Optional[int] = None) -> Left:
     folder = Path(os.path.abspath(folder))
     record, mark = RunRecord.read(folder), Mark.read(folder)
     left = Left(folder, state=mark.state, v2=mark.v2)
-    if not _ID.fullmatch(record.id):
+    known = run_id(record, mark)
+    if known is None:
         left.busy = "its run.json is damaged: no run id"
         return left
     if not record.readable:
         left.busy = f"its journal has format {record.format}, which this version can not read"
         return left
-    run_id = left.run_id = mark.id if _GIVEN_ID.fullmatch(mark.id) else record.id
+    left.run_id = known
     left.rows, calls = _count(folder) if rows is None else (rows, 0)
     if record.v2 == "worker":
         left.calls, left.played = calls, read_played(folder)
     bases = [*record.elsewhere, folder.parent.parent, folder, overflow(folder)]
     homes = dict.fromkeys([base / name for base in bases for name in FOLDERS] + [folder.parent])
-    left.files = [path for home in homes for path in run_files(home, run_id)]
+    left.files = [path for home in homes for path in run_files(home, known)]
     left.stored = max((_stored(path, quick=rows is not None) for path in left.files), default=0)
     left.busy = "its W&B process is at work" if locked(folder) else job_runs(folder, record)
     return left

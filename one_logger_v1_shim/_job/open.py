@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from .._journal.destination import RunSpec, mode
 from .._log import warn_once
-from .._variables import choice
+from .._variables import VARIABLES, choice
 from . import capture
 from .environment import INSIDE
 from .interpreter import VARIABLE, find, is_frozen
@@ -48,8 +48,9 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str = "", v2_values: Opt
 def delivery() -> str:
     """``worker`` or ``inline``, as ``ONE_LOGGER_V1_DELIVERY`` says."""
     how = choice(os.environ, "ONE_LOGGER_V1_DELIVERY")
-    if how not in ("worker", "inline"):
-        warn_once("delivery", f"ONE_LOGGER_V1_DELIVERY={how!r}; expected worker or inline; worker is used")
+    words = VARIABLES["ONE_LOGGER_V1_DELIVERY"].words
+    if how not in words:
+        warn_once("delivery", f"ONE_LOGGER_V1_DELIVERY={how!r}; expected {' or '.join(words)}; worker is used")
         return "worker"
     return how
 

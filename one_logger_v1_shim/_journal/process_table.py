@@ -10,7 +10,7 @@ from typing import Optional
 def started(pid: int) -> Optional[str]:
     """When the process began, as a text that only compares; None when it can't be told or there is none."""
     try:
-        return _words(pid)[19]
+        return stat(pid)[19]
     except (OSError, IndexError):
         return None
 
@@ -18,14 +18,17 @@ def started(pid: int) -> Optional[str]:
 def is_running(pid: int, began: Optional[str] = None) -> bool:
     """Is there a process ``pid`` that is no zombie, and that began at ``began`` (:func:`started`; None: any)?"""
     try:
-        words = _words(pid)
+        words = stat(pid)
     except OSError:
         return not os.path.isdir("/proc/self") and _answers(pid)
     return words[0] != "Z" and (began is None or words[19] == began)
 
 
-def _words(pid: int) -> list[str]:
-    """What the system says about the process, from its state on. Its name before that may be any bytes."""
+def stat(pid: int) -> list[str]:
+    """What the system says about the process, from its state on. Its name before that may be any bytes.
+
+    Raises ``OSError``: there is no such process, or no ``/proc``.
+    """
     return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii", "replace").split()
 
 

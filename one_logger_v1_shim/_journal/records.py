@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -13,6 +14,9 @@ from .files import is_own, overflow, read_json, write_json
 #: The version of the journal's format. 1 was that of release 0.1.0: rows only.
 FORMAT = 2
 _READABLE = (1, FORMAT)
+
+_OWN_ID = re.compile(r"[a-z0-9]{8}")
+_ANY_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 _Record = TypeVar("_Record", bound="Union[RunRecord, Mark]")
 
@@ -140,6 +144,18 @@ class Mark:
             if is_own(more):
                 with suppress(OSError):
                     (more / "mark.json").unlink()
+
+
+def run_id(record: RunRecord, mark: Mark) -> Optional[str]:
+    """The id that W&B knows the run by. None: ``run.json`` is damaged."""
+    if not _OWN_ID.fullmatch(record.id):
+        return None
+    return mark.id if is_run_id(mark.id) else record.id
+
+
+def is_run_id(text: str) -> bool:
+    """Can that be a W&B run id, also one that is not ours? It becomes a part of file names."""
+    return _ANY_ID.fullmatch(text) is not None
 
 
 def _read(cls: type[_Record], content: dict[str, Any]) -> _Record:

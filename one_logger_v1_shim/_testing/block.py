@@ -14,7 +14,7 @@ from .._job import capture, rows, telemetry
 from .._job.calls import Deaf, Listener
 from .._job.recorded import Recorded
 from .._journal.destination import RunSpec
-from .._log import exchange_said, logger
+from .._log import exchange_said, warn
 from .._v1.bookkeeping import TagList
 from .runs import MemorySink, Run
 from .spans import Span
@@ -153,7 +153,7 @@ class Block:
             try:
                 function()
             except Exception as error:
-                logger.warning("the end of the job could not be reported: %r", error)
+                warn(f"the end of the job could not be reported: {error!r}")
         if current is not None:
             current.finish(0)
         for sink in self._sinks:

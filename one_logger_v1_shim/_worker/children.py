@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .._journal.files import NO_FOLLOW
-from .._journal.process_table import is_running
+from .._journal.process_table import is_running, stat
 
 _held: list[int] = []
 
@@ -89,11 +89,12 @@ def locked(folder: Path) -> bool:
 def children() -> list[int]:
     """The processes that this one has started."""
     mine = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for entry in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError, IndexError):
-            words = entry.read_bytes().rpartition(b")")[2].decode("ascii", "replace").split()
+            pid = int(entry.name)
+            words = stat(pid)
             if int(words[1]) == os.getpid() and words[0] != "Z":
-                mine.append(int(entry.parent.name))
+                mine.append(pid)
     return mine
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import signal
 import threading
@@ -16,14 +15,13 @@ from typing import Any, Optional
 from .._journal.destination import RunSpec
 from .._journal.files import overflow
 from .._journal.process_table import is_running
-from .._journal.records import Mark, RunRecord
+from .._journal.records import Mark, RunRecord, is_run_id, run_id
 from . import server, wandb_api
 from .children import children, end_children, say
 from .settings import Found
 from .too_long import LIMIT, TooLong
 from .wandb_file import FOLDERS, Scanner, run_files
 
-_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")  # ours have 8 characters; W&B may give a run another one
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
 
 
@@ -38,9 +36,10 @@ class Run:
 
     def __init__(self, spec: RunSpec, folder: Path, record: RunRecord, mark: Mark, recovering: bool) -> None:
         self.spec = spec
-        self.id = mark.id or record.id
-        if not _ID.fullmatch(self.id):
+        known = run_id(record, mark)
+        if known is None:
             raise ValueError(f"{folder}: run.json has no run id")
+        self.id = known
         self._record = record
         self._overflow = overflow(folder)
         #: the folder that holds ``wandb/``
@@ -86,7 +85,7 @@ class Run:
         self._run = wandb_api.init(self.spec, self.id, str(self.home), offline, **more)
         self.url = getattr(self._run, "url", None)
         given = str(getattr(self._run, "id", "") or self.id)
-        if _ID.fullmatch(given):
+        if is_run_id(given):
             self.id = given
         self._processes = children()
         if again and not offline:

@@ -27,6 +27,18 @@ _DETOURS = ("http_proxy", "https_proxy", "x_proxies", "_proxies", "x_extra_http_
 _FIELDS = {"project": "project", "entity": "entity", "run_name": "run_name", "tags": "run_tags", "host": "base_url"}
 
 
+# Where the run goes, who may write there, and what the worker itself has set.
+_NEVER_LEFT_OUT = (
+    *DESTINATION,
+    "WANDB_API_KEY",
+    "WANDB_CONFIG_DIR",
+    "WANDB_DIR",
+    "WANDB_MODE",
+    "WANDB_RUN_ID",
+    "WANDB_SERVICE",
+)
+
+
 # Not a refusal, but a wandb that is built in another way
 _OTHER_WANDB = (AttributeError, ImportError, NameError, TypeError)
 
@@ -179,16 +191,7 @@ def leave_out(environ: MutableMapping[str, str], error: Exception) -> str:
 
     wandb takes each of them alone, and can't be set up with all of them: a package may be missing that one asks for.
     """
-    kept = (
-        *DESTINATION,
-        "WANDB_API_KEY",
-        "WANDB_CONFIG_DIR",
-        "WANDB_DIR",
-        "WANDB_MODE",
-        "WANDB_RUN_ID",
-        "WANDB_SERVICE",
-    )
-    names = sorted(name for name in environ if name.startswith(_VARIABLE) and name not in kept)
+    names = sorted(name for name in environ if name.startswith(_VARIABLE) and name not in _NEVER_LEFT_OUT)
     for name in names:
         del environ[name]
     return f"wandb raises {reason(error)!r} with {' or '.join(names)}; unset it" if names else ""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from compat_matrix.wandb_file import StoredRun, read
+from one_logger_v1_shim._journal.process_table import stat
 from tests.support import clean_environment
 
 #: what every job begins with; ``wait_for`` and ``say_so`` let a test step in at a known place
@@ -170,13 +171,13 @@ def processes(home: Path, word: str) -> list[int]:
 
 def children(pid: int) -> list[int]:
     found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
-            words = entry.read_text().rpartition(")")[2].split()
+            words = stat(int(entry.name))
         except OSError:
             continue
         if int(words[1]) == pid and words[0] != "Z":
-            found.append(int(entry.parent.name))
+            found.append(int(entry.name))
     return found
 
 
@@ -191,7 +192,7 @@ def gone(home: Path, limit: float = 60) -> None:
 
 def alive(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return stat(pid)[0] != "Z"
     except OSError:
         return False
 

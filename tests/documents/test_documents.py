@@ -27,7 +27,7 @@ SYNTAX_ONLY = 3
 #: tests/test_testing_plugin.py runs the samples of this one, which belong together
 ELSEWHERE = "testing-your-code.md"
 
-README, DOCS = ROOT / "README.md", ROOT / "docs"
+DOCS = ROOT / "docs"
 
 
 @pytest.mark.parametrize("file", documents.TABLES)
