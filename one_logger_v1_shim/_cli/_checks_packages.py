@@ -53,8 +53,11 @@ if sys.version_info >= (3, 9):
         said = installed or "it"
         say(name, said + " ends the interpreter when it is imported")
         try:
-            importlib.import_module(module)
-            say(name, installed or "0 (no version is known)")
+            found = importlib.import_module(module)
+            if installed or getattr(found, "__file__", None):
+                say(name, installed or "0 (no version is known)")
+            else:  # a folder of that name, W&B's own run folder for example
+                say(name, "not installed (%s is something else)" % list(found.__path__)[0])
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and not installed:
                 say(name, "not installed")

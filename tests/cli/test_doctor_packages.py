@@ -85,6 +85,15 @@ def test_all_of_them_absent(tmp_path: Path) -> None:
     assert "in the worker's process: v2 is not installed here" in lines["v2 hears v1's calls"]
 
 
+def test_a_folder_of_that_name_is_no_package(tmp_path: Path) -> None:
+    """W&B's run folder, in a folder of PYTHONPATH: a checkout in which a job has run."""
+    folder = tmp_path / "checkout" / "wandb"
+    folder.mkdir(parents=True)
+    returned, lines = doctor(tmp_path, thin(tmp_path / "venv"), [str(folder.parent)])
+    assert returned == 1
+    assert lines["wandb"].startswith(f"error    wandb: not installed ({folder} is something else)")
+
+
 def test_all_of_them_too_old_or_too_new(tmp_path: Path) -> None:
     for version in ("0.1", "9999", "none"):
         fake = tmp_path / version
