@@ -37,6 +37,8 @@ def words(tree: ast.AST) -> Iterator[str]:
         if isinstance(node, ast.Attribute):
             if not (isinstance(node.value, ast.Name) and node.value.id == "self"):
                 yield node.attr
+        elif isinstance(node, ast.ImportFrom) and node.level:
+            continue  # a name of ours, whatever wandb's settings are called
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
             yield from (part for alias in node.names for part in alias.name.split("."))
         elif isinstance(node, ast.keyword) and node.arg:
