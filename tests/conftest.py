@@ -27,11 +27,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """The whole run has one temp folder, with everything in it, so that it can be seen what is left."""
     for marker in loops.MARKERS:
         config.addinivalue_line("markers", marker)
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)  # a tool that runs pytest again in this process would look for the folder
     if not hasattr(config, "workerinput"):  # a process of pytest-xdist inherits it
         folder = Path(tempfile.mkdtemp(prefix="shim-"))
         config.stash[_FOLDER] = folder
-        os.environ.update({"TMPDIR": str(folder), left_behind.VARIABLE: str(folder)})
-    tempfile.tempdir = os.environ["TMPDIR"]
+        for name in ("TMPDIR", left_behind.VARIABLE):
+            patch.setenv(name, str(folder))
+    patch.setattr(tempfile, "tempdir", os.environ["TMPDIR"])
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # a shell's background: jobs that a test interrupts would inherit that
         signal.signal(signal.SIGINT, signal.default_int_handler)
