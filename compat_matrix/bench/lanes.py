@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from .meters import interruptions, p999, rss
+from .meters import cpu, interruptions, p999, rss, with_argument
 
+_IDLE = 0.2  # s of CPU time in 1.2 s: a worker that looks for rows and finds none
 _CHUNK = 10  # pairs between two readings of the clock
 
 
@@ -170,16 +171,29 @@ class Journalled(Lane):
             return mark
         return {}
 
+    def workers(self) -> list[int]:
+        """The worker's process: one, or none where it has ended or there is no /proc."""
+        return [pid for folder in Path().glob("wandb/one-logger-*") for pid in with_argument(str(folder.absolute()))]
+
     def settle(self) -> None:
-        """Until the worker's mark does not move any more."""
-        limit, before = time.monotonic() + 180, -1
+        """Until the worker's mark does not move any more, and it plays nothing to v2."""
+        limit, before, busy_before = time.monotonic() + 300, -1, 0.0
         while time.monotonic() < limit:
             time.sleep(1.2)
             mark = self.state()
             rows = int(mark.get("rows", 0)) if mark.get("state") else -2
-            if rows == before:
+            busy = sum(cpu(pid) for pid in self.workers())
+            if rows == before and busy - busy_before < _IDLE:
                 return
-            before = rows
+            before, busy_before = rows, busy
+
+    def processes(self) -> dict[str, dict[str, float]]:
+        """MiB and seconds of CPU time of the job, its worker, and wandb's own processes."""
+        kinds = {"job": [os.getpid()], "worker": self.workers(), "wandb": [one[0] for one in self.state()["processes"]]}
+        return {
+            kind: {"mib": sum(map(rss, pids)), "cpu_s": sum(map(cpu, pids)), "count": len(pids)}
+            for kind, pids in kinds.items()
+        }
 
     def close(self) -> None:
         """Finish, and wait for the worker: the folder is about to be removed."""

@@ -19,6 +19,8 @@ from typing import Any, Optional
 
 TREE = Path(__file__).resolve().parent.parent.parent
 PACKAGE = TREE / "one_logger_v1_shim"
+#: the environment of isolated mode: the worker, and v2 with it, on an interpreter that was named for it
+ISOLATED = {"ONE_LOGGER_V1_PYTHON": sys.executable}
 _OWN = ("WANDB_", "ONE_LOGGER_", "SLURM_", "RANKPULSE_")
 
 
@@ -46,10 +48,16 @@ _DROPPED = {"PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME", "RANK", "WORLD
 
 
 class Lane:
-    """``python -m compat_matrix.bench.lanes KIND``, and its answers. A context manager: its process ends with it."""
+    """``python -m compat_matrix.bench.lanes KIND``, and its answers. A context manager: its process ends with it.
 
-    def __init__(self, kind: str, base: Path, options: Optional[Mapping[str, Any]] = None, **more: str) -> None:
+    ``settles``: what it leaves to other processes is done at some time (not: its server hangs).
+    """
+
+    def __init__(
+        self, kind: str, base: Path, options: Optional[Mapping[str, Any]] = None, settles: bool = True, **more: str
+    ) -> None:
         self.kind = kind
+        self.settles = settles
         self.folder = base / f"{kind}-{len(list(base.iterdir()))}"
         self.folder.mkdir(parents=True)
         self._log = self.folder / "stderr.txt"

@@ -13,12 +13,16 @@ from typing import Any, Optional
 
 @dataclass
 class Row:
-    """One line. ``met`` is None where it was not measured, and then ``note`` says why."""
+    """One line; ``isolated``: the same in isolated mode. ``met`` is for both.
+
+    It is None where it was not measured (``note`` says why), and where there is no target.
+    """
 
     what: str
     target: str
     measured: str = ""
     compared: str = ""
+    isolated: str = ""
     peers: str = ""
     met: Optional[bool] = None
     note: str = ""
@@ -26,7 +30,9 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """``met``, ``not met`` or ``not measured``."""
+        """``met``, ``not met``, ``not measured``, or ``-`` where there is no target."""
+        if self.measured and not self.target:
+            return "-"
         return {True: "met", False: "not met", None: "not measured"}[self.met]
 
 
@@ -82,12 +88,13 @@ def _version(distribution: str) -> str:
         return "none"
 
 
-_TITLES = ("what", "measured", "compared with", "must reach", "verdict", "peers in the same run")
+_TITLES = ("what", "measured", "compared with", "isolated mode", "must reach", "verdict", "peers in the same run")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     peers = "; ".join(filter(None, [row.peers, row.note]))
-    return (row.what, row.measured or "-", row.compared or "-", row.target, row.verdict, peers)
+    middle = (row.measured, row.compared, row.isolated, row.target)
+    return (row.what, *(cell or "-" for cell in middle), row.verdict, peers)
 
 
 def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
@@ -102,8 +109,9 @@ def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
 
 def text(row: Row) -> str:
     """One row for a terminal, as soon as it is measured."""
-    what, measured, compared, target, verdict, peers = _cells(row)
-    return f"{verdict:>12}  {what}\n{'':14}{measured} ({compared}); must reach: {target}\n{'':14}{peers}"
+    what, measured, compared, isolated, target, verdict, peers = _cells(row)
+    lines = (what, f"{measured} ({compared})", f"isolated: {isolated}", f"must reach: {target}", peers)
+    return f"{verdict:>12}  " + f"\n{'':14}".join(lines)
 
 
 def as_json(rows: Sequence[Row], facts: dict[str, Any]) -> dict[str, Any]:
