@@ -162,8 +162,10 @@ def _fill(folder: Path) -> dict[str, str]:
     _run([sys.executable, "-I", "-m", "venv", *(["--without-pip"] if uv else []), str(folder)], folder, "venv")
     print(f"installing {', '.join(wanted)}", flush=True)
     if uv:
-        # in the folder: settings of a project in the working directory are not meant for us
-        _run([uv, "pip", "install", "--python", python, *wanted], folder, "a package can not be had")
+        # In the folder: settings of a project in the working directory are not meant for us. Compiled, as pip does it:
+        # on a read-only image each worker would have to compile wandb again.
+        install = [uv, "pip", "install", "--compile-bytecode", "--python", python, *wanted]
+        _run(install, folder, "a package can not be had")
     else:
         pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *wanted]
         _run(pip, Path.cwd(), "a package can not be had")

@@ -38,6 +38,10 @@ def wait_for(name):
         time.sleep(0.02)
 """
 
+#: TESTS_ISOLATED=1: all jobs of the run have the worker, and v2 with it, on an interpreter that was named for it
+ISOLATED = {"ONE_LOGGER_V1_PYTHON": sys.executable}
+MODE = ISOLATED if os.environ.get("TESTS_ISOLATED") else {}
+
 # Short, and long enough for a slow machine to bring wandb up.
 LIMITS = {
     "ONE_LOGGER_V1_CONNECT_TIMEOUT": "2",
@@ -88,7 +92,7 @@ class Job:
         (home / "job.py").write_text(begin + BEGIN + code)
         self._out, self._err = (home / "job.out").open("w"), (home / "job.err").open("w")
         self._began = time.monotonic()
-        wanted = {"WANDB_MODE": "offline", **LIMITS, **(env or {})}  # None: the variable is not set
+        wanted = {"WANDB_MODE": "offline", **LIMITS, **MODE, **(env or {})}  # None: the variable is not set
         self.process = subprocess.Popen(
             command or [sys.executable, *options, "job.py"],
             cwd=home,

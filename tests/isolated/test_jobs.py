@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
 
@@ -57,6 +58,26 @@ def test_every_row_from_an_environment_with_our_package_alone(name: str, tmp_pat
     (run,) = jobs.stored(tmp_path)
     assert run.steps == list(range(len(run.rows)))
     assert job.frozen() == before
+
+
+@pytest.fixture
+def read_only(isolated: Path) -> Iterator[Callable[[], set[Any]]]:
+    """The environment as in a finished image (root may write all the same); the function says what is in it."""
+    folders = [path for path in (isolated, *isolated.rglob("*")) if path.is_dir() and not path.is_symlink()]
+    for folder in folders:
+        folder.chmod(0o555)
+    yield lambda: {(str(path), path.lstat().st_mtime_ns, path.lstat().st_size) for path in isolated.rglob("*")}
+    for folder in folders:
+        folder.chmod(0o755)
+
+
+def test_a_read_only_environment(tmp_path: Path, python: str, read_only: Callable[[], set[Any]]) -> None:
+    """All is compiled that the worker imports: nothing is written where it lies."""
+    before = read_only()
+    play(tmp_path, sys.executable, "quickstart", ONE_LOGGER_V1_PYTHON=python)
+    assert stored_rows(tmp_path) == expected("quickstart")
+    assert len(v2_lines(tmp_path)) > 10
+    assert read_only() == before
 
 
 def v2_lines(home: Path) -> list[Any]:
