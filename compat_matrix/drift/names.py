@@ -73,8 +73,19 @@ WANDB_NAMES: dict[str, tuple[Name, str]] = {
 }
 
 
+_SETTINGS = "sdk/wandb_settings.py"
+
+#: what wandb calls its folders and files on disk
+LAYOUT = (
+    Name(WANDB, "offline-run", TEXT, _SETTINGS),
+    Name(WANDB, "run-{self.run_id}", TEXT, _SETTINGS),
+    Name(WANDB, 'else "wandb', TEXT, _SETTINGS),  # the folder itself
+)
+
+
 def all_names() -> list[Name]:
     """v2's and wandb's."""
     from one_logger_v1_shim._v2.private import NAMES
 
-    return [*(_V2_OTHERWISE.get(name, Name(V2, name)) for name in NAMES), *(name for name, _ in WANDB_NAMES.values())]
+    of_v2 = (_V2_OTHERWISE.get(name, Name(V2, name)) for name in NAMES)
+    return [*of_v2, *(name for name, _ in WANDB_NAMES.values()), *LAYOUT]

@@ -115,7 +115,12 @@ class Run:
     def _files(self, all_of_them: bool = True) -> list[Path]:
         more = self._elsewhere if all_of_them else []
         homes = dict.fromkeys([*more, self._began_in, self.home, self._overflow])
-        return [path for home in homes for folder in FOLDERS for path in run_files(home / folder, self.id)]
+        found = [path for home in homes for folder in FOLDERS for path in run_files(home / folder, self.id)]
+        if self._run is not None:  # wandb itself knows where it writes, should it name folders and files otherwise
+            known = {path.resolve() for path in found}
+            own = Path(wandb_api.run_folder(self._run)).glob("*.wandb")
+            found.extend(path for path in own if path.resolve() not in known)
+        return found
 
     def began_offline(self) -> bool:
         """Are there rows in an offline folder? Then the rest follows there: all of it is synced together."""

@@ -70,7 +70,7 @@ FOLDERS = ("wandb", ".wandb")
 
 def run_files(folder: Path, run_id: str) -> list[Path]:
     """The ``.wandb`` files of a run below ``folder`` (which holds ``offline-run-<date>-<id>`` ...), oldest first."""
-    found = [path for path in folder.glob(f"*run-*-{run_id}/run-{run_id}.wandb") if not path.parent.is_symlink()]
+    found = [path for path in folder.glob(f"*/run-{run_id}.wandb") if not path.parent.is_symlink()]
     return sorted(found, key=lambda path: path.parent.name.rpartition("run-")[2])
 
 
