@@ -9,7 +9,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import pytest
 import wandb
@@ -50,7 +50,8 @@ def bare(home: Path, begin: str, code: str = JOB, **environ: str) -> jobs.Result
     """The job on an interpreter that has no package, not even ours, but for what ``begin`` does."""
     home.mkdir(parents=True, exist_ok=True)
     python = thin(home / "bare")
-    wanted = {"PYTHONPATH": "", **environ}
+    # the worker too is to have nothing but that, also when all jobs of the run are isolated
+    wanted: dict[str, Optional[str]] = {"PYTHONPATH": "", "ONE_LOGGER_V1_PYTHON": None, **environ}
     return jobs.run(code, home, wanted, begin=begin, command=[python, "job.py"])
 
 
