@@ -7,34 +7,32 @@ Started by :mod:`.start`. Standard input is the socket to the job, standard erro
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import shutil
 import sys
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Callable, NoReturn, Optional
+from typing import NoReturn, Optional
 
-from .._job.environment import HOST, PATH, start_command
-from .._job.interpreter import Interpreter
+from .._job.environment import HOST
 from .._job.process import Exit
-from .._journal.destination import FOREIGN
 from .._journal.files import has_room, is_own, overflow, recover_command
 from .._journal.follow import Follower
 from .._journal.lines import FINISH, FROM, is_row, number
 from .._journal.process_table import started
 from .._journal.records import Mark, RunRecord
 from .._version import VERSION
-from . import server, settings, wandb_api
+from . import wandb_api
 from .children import Log, block_signals, children, end_children, lock, say, tidy_up
 from .job import JobEnd
+from .opening import Opening, first_line
 from .player import UNPLAYED, Player
 from .run import Run
+from .settings import Found
+from .successor import Successor
 
 _POLL = 0.1  # seconds between looks at the journal
 _POLL_IDLE = 1.0  # after a while without rows
@@ -67,77 +65,32 @@ class Worker:
         self._job = job
         self._began = self._marked = self._looked = time.monotonic()
         self._reason: Optional[str] = None  # why it is offline
-        self.spec = self.record.spec.changed(host=os.environ.get(HOST))
-        self._own_entity = own_entity
-        if own_entity:
-            self.spec = self.spec.without("entity")
-        self._settings: Optional[settings.Found] = None
-        self.run = Run(self.spec, folder, self.record, self.mark, recovering=job is None)
+        self._settings: Optional[Found] = None
+        spec = self.record.spec.changed(host=os.environ.get(HOST))
+        self.run = Run(
+            spec.without("entity") if own_entity else spec, folder, self.record, self.mark, recovering=job is None
+        )
         wanted = self.record.v2 == "worker" and self.mark.v2 in ("", UNPLAYED)
         self.player = Player(folder, self.record) if wanted else None
+        self._successor = Successor(folder, self.run, job, self.player, own_entity)
 
     # -- opening -----------------------------------------------------------------------------------------------
 
-    def _ask_settings(self) -> Optional[str]:
-        """Learn what W&B's settings say. Returns why the run must be offline, None if it can be online."""
-        for name in FOREIGN:
-            os.environ.pop(name, None)
-        # A sweep, Launch and SageMaker give a run another id than the one that `wandb.init` is told, but not than this.
-        os.environ["WANDB_RUN_ID"] = self.run.id
-        refused = settings.take_refused(os.environ)
-        values = settings.refused_values(self.spec)
-        self.spec = self.run.spec = self.spec.without(*values)
-        refused.extend(values.values())
-        try:
-            self._settings = settings.read(os.environ)
-        except Exception as error:
-            say(f"wandb's settings: {error!r}")
-            refused.append(settings.mend(os.environ, error, self.folder))
-            self._again_offline("; ".join(refused))
-        why = wandb_api.cannot_be_told(self.spec)
-        return "; ".join([*refused, why] if why else refused) or None
-
     def open(self, offline_because: Optional[str]) -> None:
         """Open the run: online if W&B can, else offline, with the one line that says so."""
-        with _otherwise(3 * wandb_api.init_limit(), self._stuck):  # older ones start a process for that
-            reason = self._ask_settings()
-        reason = "; ".join(filter(None, (offline_because, reason))) or None
-        if reason is None and self._settings is not None:
-            reason = server.why_offline(self.spec, self._settings, os.environ)
-        self.run.await_older(self.mark)
-        if reason is None and self.run.began_offline():
-            reason = "it began offline"
-        self._reason = reason
-        if reason is None:
-            with _otherwise(wandb_api.init_limit() + 5.0, self._again_offline, "no answer from W&B in time"):
-                try:
-                    self.run.open(offline=False)
-                except Exception as error:
-                    say(f"wandb.init online: {error!r}")
-                    self._refused(_first_line(error))
-        else:
-            # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
-            with _otherwise(3 * wandb_api.init_limit(), self._stuck):
-                try:
-                    self.run.open(offline=True)
-                except Exception as error:
-                    say(f"wandb.init offline in {self.run.home}: {error!r}")
-                    left_out = settings.leave_out(os.environ, error) if has_room(self.run.home) else ""
-                    if left_out:
-                        self._again_offline(f"{reason}; {left_out}")
-                    if self.run.home == overflow(self.folder):
-                        raise
-                    self._again_offline(f"{reason}; {_first_line(error)}", "--overflow")
+        opening = Opening(self.folder, self.record, self.run, self._successor, self._stuck)
+        opening.open(offline_because, self.mark)
+        self._reason, self._settings = opening.reason, opening.settings
         folders = self.run.folders()
         self.mark = Mark(
-            state="online" if reason is None else "offline",
+            state="online" if self._reason is None else "offline",
             dir=folders[-1],
             dirs=folders,
-            url=self.run.url if reason is None else None,
+            url=self.run.url if self._reason is None else None,
             rows=self.run.skip,
             processes=[[one, started(one)] for one in children()],
             event=self.mark.event,
-            notice=self._where() if reason is None else wandb_api.notice(self.spec, reason, folders),
+            notice=opening.notice(folders),
             id=self.run.id if self.run.id != self.record.id else "",
             v2=self.mark.v2,
             said=self.mark.said,
@@ -148,54 +101,11 @@ class Worker:
         if self.player is not None:
             self.player.start()
 
-    def _where(self) -> Optional[str]:
-        """That the run is not where the documented default says."""
-        if not self._own_entity:
-            return None
-        entity = self.record.default.get("entity")
-        return (
-            f"the account may not write to {entity}, v1's default entity; the run goes to its own: {self.run.url}; "
-            "set WANDB_ENTITY to choose one"
-        )
-
-    def _refused(self, why: str) -> NoReturn:
-        """The server does not take the run. If nobody chose its entity, the account's own is tried next."""
-        if self._own_entity or not self.spec.entity_is_documented_default(os.environ) or "timed out" in why:
-            self._again_offline(why)
-        say(f"starting over with the account's own entity: {why}")
-        end_children()
-        self.run.forget_attempts(online_only=True)
-        self._again("--own-entity")
-
     def _stuck(self) -> NoReturn:
         """``wandb.init`` does not return, and nothing else can be tried in this process."""
         self.give_up("wandb.init does not return")
         end_children()
         self.leave(Exit.GIVEN_UP)
-
-    def _again_offline(self, reason: str, *options: str) -> NoReturn:
-        """wandb can't be asked twice in one process: after a failed ``init`` it hangs. Start over, offline."""
-        say(f"starting over offline: {reason}")
-        end_children()
-        self.run.forget_attempts(online_only=True)
-        self._again("--offline", reason, *options)
-
-    def _again(self, *options: str) -> NoReturn:
-        """Become a new process that is still the job's worker and has its socket."""
-        if self.player is not None:
-            self.player.stop()
-        own = Interpreter(sys.executable, "", isolated=bool(sys.flags.isolated))
-        if self._own_entity and "--own-entity" not in options:
-            options = (*options, "--own-entity")
-        command = start_command(own, self.folder, "--attached", *options)
-        if self._job is None:
-            command.append("--recover")
-        else:
-            self._job.hand_over()
-        os.environ[PATH] = json.dumps(sys.path)
-        tidy_up()
-        os.chdir(self.folder)
-        os.execv(sys.executable, command)
 
     # -- rows --------------------------------------------------------------------------------------------------
 
@@ -255,7 +165,7 @@ class Worker:
         except Exception as error:
             self.taken -= 1
             say(f"row {self.taken + 1}: {error!r}")
-            self._fail("wandb's process has ended" if not self.run.alive() else f"run.log: {_first_line(error)}")
+            self._fail("wandb's process has ended" if not self.run.alive() else f"run.log: {first_line(error)}")
 
     def _tell(self, text: str) -> None:
         """Something about a row that the job is to log."""
@@ -276,7 +186,7 @@ class Worker:
             because = ["--offline", self._reason] if self._reason is not None else []
             if self.run.home == overflow(self.folder) and "--overflow" not in options:
                 options = (*options, "--overflow")
-            self._again(*because, *options, "--tries", str(tries))
+            self._successor.start(*because, *options, "--tries", str(tries))
         self.leave(Exit.LOST_WANDB)
 
     # -- the end -----------------------------------------------------------------------------------------------
@@ -327,7 +237,7 @@ class Worker:
 
     def _how_to_send(self) -> str:
         if self.run.rows_on_disk() >= self.taken:
-            return wandb_api.sync_command(self.spec, self.run.folders())
+            return wandb_api.sync_command(self.run.spec, self.run.folders())
         return recover_command(self.folder)
 
     def _write_mark(self, force: bool = False) -> None:
@@ -371,23 +281,6 @@ class Worker:
         if self._job is not None:
             self._job.goodbye(code)
         os._exit(code)
-
-
-@contextmanager
-def _otherwise(limit: float, do: Callable[..., object], *arguments: object) -> Iterator[None]:
-    """Call ``do``, in a thread of its own, if the block takes longer than ``limit`` seconds."""
-    timer = threading.Timer(limit, do, arguments)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__
 
 
 def _foreign_shim() -> Optional[str]:

@@ -227,5 +227,13 @@ def journal_values(home: Path) -> list[int]:
 
 def stored(home: Path) -> list[StoredRun]:
     """All W&B runs of ours below ``home``, in the order in which they were begun."""
-    paths = sorted(home.rglob("*.wandb"), key=lambda path: path.parent.name.partition("run-")[2])
+    created = {
+        run["id"]: run["created"] for run in (json.loads((one / "run.json").read_text()) for one in journals(home))
+    }
+
+    def begun(path: Path) -> tuple[str, float]:
+        second, _, known = path.parent.name.partition("run-")[2].rpartition("-")
+        return second, created.get(known, 0.0)
+
+    paths = sorted(home.rglob("*.wandb"), key=begun)
     return [read(path) for path in paths if path.is_file() and not path.parent.is_symlink()]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from one_logger_v1_shim._worker.wandb_file import run_files
 from tests.delivery import jobs
 from tests.delivery.server import KEY, Server
 from tests.support import run_command
@@ -256,3 +257,13 @@ def test_an_interpreter_that_hangs(
     assert f"{hangs} (ONE_LOGGER_V1_PYTHON) has not run our code within 0.2 s" in capsys.readouterr().out
     assert jobs.journal_values(result.home) == [0, 1, 2]
     assert not [one for one in jobs.processes(tmp_path, "start.py") if jobs.alive(one)]
+
+
+def test_two_folders_of_one_second(tmp_path: Path) -> None:
+    """Where a second process opens the run within the same second, wandb adds a number to the folder's name."""
+    names = ["offline-run-20261125_154825-abcdefgh", "offline-run-20261125_154825-abcdefgh-1"]
+    for name in (*names, "offline-run-20261125_154825-abcdefgi"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"run-{name[28:36]}.wandb").touch()
+    (tmp_path / "latest-run").symlink_to(names[1])
+    assert [path.parent.name for path in run_files(tmp_path, "abcdefgh")] == names

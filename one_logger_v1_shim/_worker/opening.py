@@ -1,0 +1,139 @@
+"""From a journal to an open W&B run: what the settings say, whether the server can be reached, ``wandb.init``.
+
+Whatever is in the way, the run is opened offline at the end, and one line says why.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Callable, NoReturn, Optional
+
+from .._journal.destination import FOREIGN
+from .._journal.files import has_room, overflow
+from .._journal.records import Mark, RunRecord
+from . import server, settings, wandb_api
+from .children import say
+from .run import Run
+from .successor import Successor
+
+
+class Opening:
+    """Opens ``run``. Where that fails, ``successor`` tries what comes next, in a new process.
+
+    ``stuck`` is called, in another thread, when ``wandb.init`` does not return and nothing else can be tried.
+
+    Attributes:
+        reason: why the run is offline; None: it is online.
+        settings: what W&B's settings say; None where wandb can't tell.
+    """
+
+    def __init__(
+        self, folder: Path, record: RunRecord, run: Run, successor: Successor, stuck: Callable[[], NoReturn]
+    ) -> None:
+        self.reason: Optional[str] = None
+        self.settings: Optional[settings.Found] = None
+        self._folder = folder
+        self._record = record
+        self._run = run
+        self._successor = successor
+        self._stuck = stuck
+
+    def open(self, offline_because: Optional[str], mark: Mark) -> None:
+        """Open the run: online if W&B can, else offline. ``mark``: what an earlier worker has written."""
+        with _otherwise(3 * wandb_api.init_limit(), self._stuck):  # older ones start a process for that
+            reason = self._ask_settings()
+        reason = "; ".join(filter(None, (offline_because, reason))) or None
+        if reason is None and self.settings is not None:
+            reason = server.why_offline(self._run.spec, self.settings, os.environ)
+        self._run.await_older(mark)
+        if reason is None and self._run.began_offline():
+            reason = "it began offline"
+        self.reason = reason
+        if reason is None:
+            self._open_online()
+        else:
+            self._open_offline(reason)
+
+    def _ask_settings(self) -> Optional[str]:
+        """Learn what W&B's settings say. Returns why the run must be offline, None if it can be online."""
+        run = self._run
+        for name in FOREIGN:
+            os.environ.pop(name, None)
+        # A sweep, Launch and SageMaker give a run another id than the one that `wandb.init` is told, but not than this.
+        os.environ["WANDB_RUN_ID"] = run.id
+        refused = settings.take_refused(os.environ)
+        values = settings.refused_values(run.spec)
+        run.spec = run.spec.without(*values)
+        refused.extend(values.values())
+        try:
+            self.settings = settings.read(os.environ)
+        except Exception as error:
+            say(f"wandb's settings: {error!r}")
+            refused.append(settings.mend(os.environ, error, self._folder))
+            self._successor.offline("; ".join(refused))
+        why = wandb_api.cannot_be_told(run.spec)
+        return "; ".join([*refused, why] if why else refused) or None
+
+    def _open_online(self) -> None:
+        limit = wandb_api.init_limit() + 5.0
+        with _otherwise(limit, self._successor.offline, "no answer from W&B in time"):
+            try:
+                self._run.open(offline=False)
+            except Exception as error:
+                say(f"wandb.init online: {error!r}")
+                self._refused(first_line(error))
+
+    def _refused(self, why: str) -> NoReturn:
+        """The server does not take the run. If nobody chose its entity, the account's own is tried next."""
+        nobody_chose = self._run.spec.entity_is_documented_default(os.environ)
+        if self._successor.own_entity or not nobody_chose or "timed out" in why:
+            self._successor.offline(why)
+        self._successor.with_own_entity(why)
+
+    def _open_offline(self, reason: str) -> None:
+        run = self._run
+        # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
+        with _otherwise(3 * wandb_api.init_limit(), self._stuck):
+            try:
+                run.open(offline=True)
+            except Exception as error:
+                say(f"wandb.init offline in {run.home}: {error!r}")
+                left_out = settings.leave_out(os.environ, error) if has_room(run.home) else ""
+                if left_out:
+                    self._successor.offline(f"{reason}; {left_out}")
+                if run.home == overflow(self._folder):
+                    raise
+                self._successor.offline(f"{reason}; {first_line(error)}", "--overflow")
+
+    def notice(self, folders: Sequence[str]) -> Optional[str]:
+        """What whoever looks at the run has to know: it is offline, or not where the documented default says."""
+        if self.reason is not None:
+            return wandb_api.notice(self._run.spec, self.reason, folders)
+        if not self._successor.own_entity:
+            return None
+        return (
+            f"the account may not write to {self._record.default.get('entity')}, v1's default entity; the run goes to "
+            f"its own: {self._run.url}; set WANDB_ENTITY to choose one"
+        )
+
+
+@contextmanager
+def _otherwise(limit: float, do: Callable[..., object], *arguments: object) -> Iterator[None]:
+    """Call ``do``, in a thread of its own, if the block takes longer than ``limit`` seconds."""
+    timer = threading.Timer(limit, do, arguments)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def first_line(error: BaseException) -> str:
+    """An error for a log line: its type, and the first line of its text."""
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__

@@ -1,0 +1,69 @@
+"""The worker becomes a new process: it is the same process to the job, and wandb knows nothing of what was before.
+
+wandb can't be asked twice in one process: after a failed ``init`` it hangs, and it reads its settings once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn, Optional
+
+from .._job.environment import PATH, start_command
+from .._job.interpreter import Interpreter
+from .children import end_children, say, tidy_up
+from .job import JobEnd
+from .player import Player
+from .run import Run
+
+
+class Successor:
+    """How the worker of the journal in ``folder`` starts over.
+
+    ``own_entity``: this worker tries the account's own entity, and those after it do, too.
+    """
+
+    def __init__(
+        self, folder: Path, run: Run, job: Optional[JobEnd], player: Optional[Player], own_entity: bool
+    ) -> None:
+        self._folder = folder
+        self._run = run
+        self._job = job
+        self._player = player
+        self.own_entity = own_entity
+
+    def offline(self, reason: str, *options: str) -> NoReturn:
+        """Nothing is asked of the server again."""
+        say(f"starting over offline: {reason}")
+        self._forget()
+        self.start("--offline", reason, *options)
+
+    def with_own_entity(self, why: str) -> NoReturn:
+        """``why``: what the server has said about the entity that was asked for."""
+        say(f"starting over with the account's own entity: {why}")
+        self._forget()
+        self.own_entity = True
+        self.start()
+
+    def _forget(self) -> None:
+        end_children()
+        self._run.forget_attempts(online_only=True)
+
+    def start(self, *options: str) -> NoReturn:
+        """Become a new process that is still the job's worker and has its socket."""
+        if self._player is not None:
+            self._player.stop()
+        own = Interpreter(sys.executable, "", isolated=bool(sys.flags.isolated))
+        command = start_command(own, self._folder, "--attached", *options)
+        if self.own_entity:
+            command.append("--own-entity")
+        if self._job is None:
+            command.append("--recover")
+        else:
+            self._job.hand_over()
+        os.environ[PATH] = json.dumps(sys.path)
+        tidy_up()
+        os.chdir(self._folder)
+        os.execv(sys.executable, command)
