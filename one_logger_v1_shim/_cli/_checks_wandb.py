@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from .._job.environment import environment, settings_command
+from .._job.environment import environment
 from .._job.interpreter import find as find_interpreter
 from .._journal.destination import DEFAULT_ENTITY, RunSpec, mode, why_not_online, without_user
 from .._journal.files import recover_command
 from .._journal.settings_files import setting
 from .._worker.server import credentials, malformed, unreachable
+from ._ask_wandb import ask
 from ._findings import ERROR, OK, WARNING, Finding
 from ._left import find, look
 
 _NOBODY = RunSpec(chosen={}, default={})
 _REACH_LIMIT = 5.0  # seconds
-_IMPORT_LIMIT = 60.0  # seconds; wandb on a slow network file system
 _MOST_JOURNALS = 10
 _LITTLE, _TOO_LITTLE = 1024**3, 50 * 1024**2  # bytes free
 
 
 def destination(offline: bool) -> Iterator[Finding]:
     """Mode, server, entity, key, reachability, and the settings that wandb would refuse."""
-    found, trouble = _ask_wandb()
+    found, trouble = _ask()
     for text in found.get("refused", []):
         yield Finding(ERROR, "W&B setting", f"{text}; until then runs are offline")
     asked = mode(os.environ)
@@ -61,6 +59,13 @@ def destination(offline: bool) -> Iterator[Finding]:
         yield _reachable(server, key, bool(where))
 
 
+def _ask() -> tuple[dict[str, Any], str]:
+    interpreter = find_interpreter(os.environ)
+    if interpreter is None:
+        return {}, "there is no interpreter for it"
+    return ask(interpreter, environment(_NOBODY, interpreter))
+
+
 def _mode(asked: str) -> Finding:
     where = why_not_online(os.environ)
     if asked == "disabled":
@@ -71,37 +76,6 @@ def _mode(asked: str) -> Finding:
     if asked in ("", "online"):
         return Finding(OK, "W&B mode", "online" + (f" ({where})" if asked else ""))
     return Finding(WARNING, "W&B mode", f"{asked!r} ({where})", "expected online, offline or disabled")
-
-
-def _ask_wandb() -> tuple[dict[str, Any], str]:
-    """What wandb's settings are where the worker will run (:mod:`one_logger_v1_shim._worker.settings`).
-
-    In a process of its own: importing wandb is slow, may fail in many ways, and sets things up that a doctor must not.
-    Returns an empty dict, and why, where it can't be told.
-    """
-    interpreter = find_interpreter(os.environ)
-    if interpreter is None:
-        return {}, "there is no interpreter for it"
-    try:
-        said = subprocess.run(
-            settings_command(interpreter),
-            env=environment(_NOBODY, interpreter),
-            capture_output=True,
-            text=True,
-            timeout=_IMPORT_LIMIT,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {}, f"no end within {_IMPORT_LIMIT:g} s"
-    except OSError as error:
-        return {}, str(error)
-    try:
-        answer = json.loads(said.stdout.splitlines()[-1])
-    except (ValueError, IndexError):
-        lines = said.stderr.strip().splitlines()
-        return {}, lines[-1] if lines else f"exit code {said.returncode}"
-    return (answer, "its settings are refused") if isinstance(answer, dict) else ({}, "no answer")
 
 
 def _origin(variable: str, name: str) -> str:

@@ -19,7 +19,7 @@ from .._journal.process_table import is_running
 from .._journal.records import Mark, RunRecord, run_id
 from .._worker.children import locked
 from .._worker.player import UNPLAYED, read_played
-from .._worker.wandb_file import FOLDERS, Scanner, rows_at_end, run_files
+from .._worker.wandb_file import FOLDERS, Scanner, is_offline, rows_at_end, run_files
 
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0
@@ -53,7 +53,7 @@ class Left:
     @property
     def on_disk_only(self) -> bool:
         """Has W&B all rows in its files, but a server that did not take them?"""
-        return self.rows > 0 and self.stored >= self.rows and any(one.parent.name[:4] == "run-" for one in self.files)
+        return self.rows > 0 and self.stored >= self.rows and not all(is_offline(one.parent) for one in self.files)
 
 
 def find(where: Optional[Path]) -> list[Path]:

@@ -17,12 +17,16 @@ from .._job.environment import environment, start_command
 from .._job.interpreter import VARIABLE, Interpreter
 from .._job.interpreter import find as find_interpreter
 from .._job.process import Exit
-from .._journal.destination import mode, settle
+from .._journal.destination import mode, settle, without_user
 from .._journal.files import is_own, quoted
 from .._journal.records import Mark, RunRecord
+from .._journal.settings_files import setting
+from .._variables import seconds
 from .._worker import server
 from .._worker.children import locked
 from .._worker.player import UNPLAYED
+from .._worker.wandb_file import sync_options
+from ._ask_wandb import ask
 from ._left import Left, look, shown
 
 _SYNC_LIMIT = 1800.0
@@ -51,12 +55,15 @@ def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterat
         yield refused
         return
     if left.on_disk_only and not left.unplayed and mode(environ) != "offline":
+        if spec.host:  # the worker tells wandb.init; `wandb sync` has the environment only
+            environ["WANDB_BASE_URL"] = spec.host
         yield from _sync(left, interpreter, environ)
         return
     if left.stored >= left.rows and not left.unplayed:
         # All rows lie in W&B's files: a further file with none would add nothing.
         _mark(left, "finished")
-        yield f"W&B's files have all {left.rows} rows; sync them with: {_sync_words(left)}"
+        words = _shell(_sync_commands(left, interpreter, environ), environ)
+        yield f"W&B's files have all {left.rows} rows; sync them with: {words}"
         return
     if record.mode == "offline" and not mode(environ):
         environ["WANDB_MODE"] = "offline"
@@ -161,26 +168,71 @@ def _credentials(host: str, environ: dict[str, str]) -> Optional[str]:
 
 
 def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> Iterator[str]:
+    commands = _sync_commands(left, interpreter, environ)
+    words = _shell(commands, environ)
+    why = _out_of_reach(interpreter, environ)
+    if why:
+        yield f"{shown(why)}; sync W&B's files later with: {words}"
+        return
     yield f"all rows are on disk; syncing {len(left.files)} folder(s) with the server"
-    for path in left.files:
-        command = [interpreter.path, "-m", "wandb", "sync", str(path.parent)]
+    for path, command in zip(left.files, commands):
         try:
             done = subprocess.run(
                 command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_SYNC_LIMIT, check=False
             )
         except subprocess.TimeoutExpired:
-            yield f"no end within {_SYNC_LIMIT:g} s: {_sync_words(left)}"
+            yield f"no end within {_SYNC_LIMIT:g} s: {words}"
             return
         if done.returncode != 0:
             last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-            yield f"wandb sync failed: {shown(''.join(last))}; try: {_sync_words(left)}"
+            yield f"wandb sync failed: {shown(''.join(last))}; try: {words}"
+            return
+        if not _has_sent(path, done.stdout + done.stderr):
+            yield f"wandb sync does not say that it has sent {shown(path)}; try: {words}"
             return
     _mark(left, "finished")
     yield "synced"
 
 
-def _sync_words(left: Left) -> str:
-    return "wandb sync " + " ".join(quoted(path.parent) for path in left.files)
+def _out_of_reach(interpreter: Interpreter, environ: dict[str, str]) -> Optional[str]:
+    """Why the server won't take anything now; None: it may. ``wandb sync`` would try for ever, and say nothing."""
+    answer, _ = ask(interpreter, environ)
+    if not answer.get("base_url") or not answer.get("direct"):
+        return None  # the settings are refused, or a proxy is between: wandb itself will know
+    base_url = environ.get("WANDB_BASE_URL") or answer["base_url"]
+    key, known = server.credentials(setting(environ, "api_key")[0], environ, base_url)
+    if not known:
+        return "no API key"
+    return server.malformed(key) or server.unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
+
+
+def _has_sent(path: Path, said: bytes) -> bool:
+    """Does ``wandb sync`` say that it has sent the file? It passes over some, and its exit code is 0 all the same.
+
+    The marker is there if the run was finished; else the last line of newer, or of older versions.
+    """
+    return path.with_name(f"{path.name}.synced").exists() or b"Finished syncing" in said or b"done." in said
+
+
+def _sync_commands(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> list[list[str]]:
+    """What sends W&B's files, in their order."""
+    folders = [path.parent for path in left.files]
+    sync = [interpreter.path, "-m", "wandb", "sync"]
+    options = sync_options(folders)
+    later: list[str] = []
+    if len(folders) > 1:  # must it be told that a folder goes on with the run of another one?
+        asked = subprocess.run(
+            [*sync, "--help"], stdin=subprocess.DEVNULL, capture_output=True, env=environ, check=False
+        )
+        later = ["--append"] if b"--append" in asked.stdout else []
+    return [[*sync, *options, *(later if number else []), str(folder)] for number, folder in enumerate(folders)]
+
+
+def _shell(commands: list[list[str]], environ: dict[str, str]) -> str:
+    """The commands for a shell that has the user's environment."""
+    host = environ.get("WANDB_BASE_URL", "")
+    prefix = "" if host == os.environ.get("WANDB_BASE_URL", "") else f"WANDB_BASE_URL={quoted(without_user(host))} "
+    return " && ".join(prefix + " ".join(map(quoted, command)) for command in commands)
 
 
 def _mark(left: Left, state: str) -> None:

@@ -20,7 +20,7 @@ from . import server, wandb_api
 from .children import children, end_children, say
 from .settings import Found
 from .too_long import LIMIT, TooLong
-from .wandb_file import FOLDERS, Scanner, run_files
+from .wandb_file import FOLDERS, Scanner, is_offline, run_files
 
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
 
@@ -124,13 +124,13 @@ class Run:
 
     def began_offline(self) -> bool:
         """Are there rows in an offline folder? Then the rest follows there: all of it is synced together."""
-        return any(path.parent.name.startswith("offline-") for path in self._files())
+        return any(is_offline(path.parent) for path in self._files())
 
     def forget_attempts(self, online_only: bool = False) -> None:
         """Remove folders of this run that hold no row: of an online run that never came to be, or of a process that
         was killed before it wrote (wandb writes 32 KiB at a time). The journal has their rows."""
         for path in self._files(all_of_them=False):
-            if (path.parent.name.startswith("run-") or not online_only) and Scanner(path).advance() == 0:
+            if not (online_only and is_offline(path.parent)) and Scanner(path).advance() == 0:
                 shutil.rmtree(path.parent, ignore_errors=True)
 
     def folders(self) -> list[str]:

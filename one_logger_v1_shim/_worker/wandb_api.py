@@ -14,6 +14,7 @@ from .._journal.destination import RunSpec, without_user
 from .._journal.files import quoted
 from .._variables import seconds
 from .settings import resumes
+from .wandb_file import sync_options
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
@@ -151,11 +152,12 @@ def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
     # An environment of the worker's own is not the job's: there `wandb` is another one, or none.
     wandb = server + (f"{quoted(sys.executable)} -m wandb" if sys.flags.isolated else "wandb")
+    options = "".join(f" {option}" for option in sync_options(map(Path, folders))) + entity
     if len(folders) < 2 or not _sync_appends():
-        return f"{wandb} sync{entity} {' '.join(map(quoted, folders))}"
+        return f"{wandb} sync{options} {' '.join(map(quoted, folders))}"
     first, *rest = folders
-    appended = [f"{wandb} sync --append{entity} {quoted(one)}" for one in rest]
-    return " && ".join([f"{wandb} sync{entity} {quoted(first)}", *appended])
+    appended = [f"{wandb} sync --append{options} {quoted(one)}" for one in rest]
+    return " && ".join([f"{wandb} sync{options} {quoted(first)}", *appended])
 
 
 def _sync_appends() -> bool:

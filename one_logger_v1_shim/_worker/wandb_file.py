@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Optional, Union
 
@@ -72,6 +72,16 @@ def run_files(folder: Path, run_id: str) -> list[Path]:
     """The ``.wandb`` files of a run below ``folder`` (which holds ``offline-run-<date>-<id>`` ...), oldest first."""
     found = [path for path in folder.glob(f"*/run-{run_id}.wandb") if not path.parent.is_symlink()]
     return sorted(found, key=lambda path: path.parent.name.rpartition("run-")[2])
+
+
+def is_offline(folder: Path) -> bool:
+    """Is ``folder`` that of an offline run?"""
+    return folder.name.startswith("offline-")
+
+
+def sync_options(folders: Iterable[Path]) -> list[str]:
+    """What ``wandb sync`` must be told to send all of ``folders``: newer versions pass over those of online runs."""
+    return [] if all(map(is_offline, folders)) else ["--include-online"]
 
 
 def records_from(data: bytes, began: int) -> Iterator[tuple[bytes, int]]:

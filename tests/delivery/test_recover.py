@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,49 @@ def test_two_folders_of_one_second(tmp_path: Path) -> None:
         (tmp_path / name / f"run-{name[28:36]}.wandb").touch()
     (tmp_path / "latest-run").symlink_to(names[1])
     assert [path.parent.name for path in run_files(tmp_path, "abcdefgh")] == names
+
+
+HALF = """
+one = OneLogger({"project": "delivery", "name": "job", "async": False, **json.loads(os.environ["CONFIG"])})
+log(one, 10)
+say_so("half")
+wait_for("go on")
+log(one, 10, start=10)
+one.finish()
+"""
+
+
+@pytest.mark.parametrize("told_by", ["the environment", "the v1 configuration"])
+def test_all_rows_are_in_wandbs_files(told_by: str, tmp_path: Path, server: Server) -> None:
+    """The server went away in mid-run and is back: `recover` lets ``wandb sync`` send the files, to that server."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine {server.url[7:]} login user password {KEY}\n"
+                     f"machine 127.0.0.1 login user password {KEY}\n")  # fmt: skip
+    netrc.chmod(0o600)
+    told = {"WANDB_BASE_URL": server.url} if told_by == "the environment" else {}
+    environ = {"NETRC": str(netrc), "WANDB_ENTITY": "team", **told}
+    config = {} if told else {"host": server.url}
+    job = jobs.Job(HALF, tmp_path, {**environ, "WANDB_MODE": None, "CONFIG": json.dumps(config)})
+    job.wait_for("half")
+    server.mode = "drop"
+    job.go_on("go on")
+    result = job.end()
+    assert result.values() == list(range(20))
+    # wandb before 0.27 does not write its last rows down when it is given up: all go into an offline run
+    goes_offline = tuple(map(int, metadata.version("wandb").split(".")[:2])) < (0, 27)
+    assert jobs.mark(tmp_path)["state"] == ("finished" if goes_offline else "unfinished")
+    if goes_offline:
+        return
+    command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
+    done = run_command(command, tmp_path, env=environ, check=False)
+    said = f"{server.url} can not be reached"
+    assert (done.returncode, said in done.stdout, "Traceback" in done.stderr) == (1, True, False), done.stdout
+
+    server.mode = "ok"
+    done = run_command(command, tmp_path, env=environ)
+    assert done.stdout.endswith("  synced\n")
+    (rows,) = server.runs.values()
+    assert [row["i"] for _, row in sorted(rows.items())] == list(range(20))
+    before = len(server.requests)
+    assert "nothing to send" in run_command(command, tmp_path, env=environ).stdout
+    assert len(server.requests) == before

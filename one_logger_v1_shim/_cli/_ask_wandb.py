@@ -1,0 +1,44 @@
+"""What wandb's settings are where a worker will run, for commands whose own process may have no wandb."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from .._job.environment import settings_command
+from .._job.interpreter import Interpreter
+
+_LIMIT = 60.0  # seconds; wandb on a slow network file system
+
+
+def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+    """What :mod:`one_logger_v1_shim._worker.settings` prints; an empty dict, and why, where wandb can't tell.
+
+    In a process of its own: importing wandb is slow, may fail in many ways, and sets things up in its process.
+
+    Args:
+        interpreter: where the worker will run.
+        environ: with which environment.
+    """
+    try:
+        said = subprocess.run(
+            settings_command(interpreter),
+            env=dict(environ),
+            capture_output=True,
+            text=True,
+            timeout=_LIMIT,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {}, f"no end within {_LIMIT:g} s"
+    except OSError as error:
+        return {}, str(error)
+    try:
+        answer = json.loads(said.stdout.splitlines()[-1])
+    except (ValueError, IndexError):
+        lines = said.stderr.strip().splitlines()
+        return {}, lines[-1] if lines else f"exit code {said.returncode}"
+    return (answer, "its settings are refused") if isinstance(answer, dict) else ({}, "no answer")
