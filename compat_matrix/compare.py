@@ -1,4 +1,4 @@
-"""Is what W&B stored what v1 sent? Tolerances and rules are those of the CONTRACT."""
+"""Whether what W&B stored is what v1 sent. Tolerances and rules are those of the CONTRACT."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def plausible(metric: str, v1: Any, ours: Any, life_ms: tuple[float, float]) -> 
 
 
 def is_clock(metric: str) -> bool:
-    """Does this metric depend on the clock? v1 names them so."""
+    """Whether this metric depends on the clock. v1 names them so."""
     return "time" in metric or "throughput" in metric
 
 

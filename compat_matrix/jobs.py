@@ -40,7 +40,7 @@ class Job:
 
     @property
     def is_golden(self) -> bool:
-        """A recorded job?"""
+        """Whether it is a recorded job."""
         return self.name.startswith("golden/")
 
 

@@ -1,4 +1,4 @@
-"""``python -m compat_matrix.survivors``: is every mutant that mutmut left alive listed, with its reason?
+"""``python -m compat_matrix.survivors``: whether every mutant that mutmut left alive is listed, with its reason.
 
 Reads the results of the last ``mutmut run`` in the working directory, and ``tests/mutants.toml``. An entry of that
 file is one mutant (``line`` became ``mutant``), or a kind of mutants (``pattern``, a regular expression that matches
@@ -69,7 +69,7 @@ def _mutmut(*arguments: str) -> str:
 
 
 def explains(entry: dict[str, Any], survivor: Survivor) -> bool:
-    """Is this the entry of this survivor?"""
+    """Whether this is the entry of this survivor."""
     if entry["in"] not in survivor.name:
         return False
     if "pattern" in entry:

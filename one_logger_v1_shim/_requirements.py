@@ -26,7 +26,7 @@ class Requirement(NamedTuple):
         return f"{self.name}>={self.least}" + (f",<{self.below}" if self.below else "")
 
     def fits(self, version: str) -> bool:
-        """Is that a version we can use?"""
+        """Whether that is a version that we can use."""
         found = release(version)
         return found >= release(self.least) and (self.below is None or found < release(self.below))
 

@@ -109,7 +109,7 @@ def seconds(environ: Mapping[str, str], name: str, default: float = -1.0) -> flo
 
 
 def is_seconds(value: str) -> bool:
-    """Is that a number of seconds? Neither text, nor less than nothing, nor NaN."""
+    """Whether that is a number of seconds: neither text, nor less than nothing, nor NaN."""
     try:
         return float(value) >= 0
     except ValueError:
@@ -117,7 +117,7 @@ def is_seconds(value: str) -> bool:
 
 
 def switch(environ: Mapping[str, str], name: str) -> bool:
-    """Is the switch ``name`` on?"""
+    """Whether the switch ``name`` is on."""
     return environ.get(name, VARIABLES[name].default).strip().lower() not in OFF
 
 

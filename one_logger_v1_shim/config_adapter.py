@@ -234,7 +234,7 @@ def convert(config: V1Config) -> V2Values:
 
 
 def is_called(row: Row) -> bool:
-    """May v2 be given a callable for the key of ``row``? (Else it is read once.)"""
+    """Whether v2 may be given a callable for the key of ``row``. (Otherwise it is read once.)"""
     return row.where in (BASE, TRAINING) and row.field not in _NEVER_CALLABLE
 
 

@@ -110,7 +110,7 @@ class OneLogger:
         return self._store[key]
 
     def store_has_key(self, key: Any) -> bool:
-        """Is there a value under ``key``?"""
+        """Whether there is a value under ``key``."""
         return key in self._store
 
     def store_pop(self, key: Any) -> Any:

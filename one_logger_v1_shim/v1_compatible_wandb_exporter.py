@@ -88,7 +88,7 @@ class V1CompatibleExporter(Exporter):
 
     @property
     def is_async(self) -> bool:
-        """Is delivery async?"""
+        """Whether delivery is asynchronous."""
         return self._exporter.asynchronous
 
     @override

@@ -96,6 +96,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _isolated(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """``TESTS_ISOLATED=1``: jobs in processes of their own are in isolated mode, with this environment's packages."""
+    if os.environ.get("TESTS_ISOLATED"):
+        from compat_matrix.bench.process import isolated_mode
+        from tests.delivery import jobs
+
+        jobs.MODE.update(isolated_mode(tmp_path_factory.mktemp("mode") / "jobs"))
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):

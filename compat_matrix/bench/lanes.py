@@ -15,7 +15,8 @@ from typing import Any, Callable, Optional
 
 from .meters import cpu, interruptions, p999, rss, with_argument
 
-_IDLE = 0.2  # s of CPU time in 1.2 s: a worker that looks for rows and finds none
+_LOOK = 0.8  # s between two looks at a worker, which writes its mark twice a second
+_IDLE = 0.15  # s of CPU time between them: it looks for rows and finds none
 _CHUNK = 10  # pairs between two readings of the clock
 
 
@@ -179,7 +180,7 @@ class Journalled(Lane):
         """Until the worker's mark does not move any more, and it plays nothing to v2."""
         limit, before, busy_before = time.monotonic() + 300, -1, 0.0
         while time.monotonic() < limit:
-            time.sleep(1.2)
+            time.sleep(_LOOK)
             mark = self.state()
             rows = int(mark.get("rows", 0)) if mark.get("state") else -2
             busy = sum(cpu(pid) for pid in self.workers())

@@ -19,7 +19,7 @@ from typing import Any, Callable, Optional
 
 from . import starts
 from . import table as table_of
-from .process import ISOLATED, BenchError, HangingServer, Lane, together
+from .process import BenchError, HangingServer, Lane, isolated_mode, together
 from .table import Row, us
 
 
@@ -52,10 +52,6 @@ def ratios(ours: Sequence[float], theirs: Sequence[float]) -> float:
     return statistics.median(one / other for one, other in zip(ours, theirs))
 
 
-#: the two modes: the environment of each
-MODES: tuple[dict[str, str], ...] = ({}, ISOLATED)
-
-
 def turns(lanes: Sequence[Lane], size: Size, measure: Callable[[Lane], Any]) -> dict[Lane, list[Any]]:
     """What ``measure`` finds for each lane in each turn.
 
@@ -73,16 +69,18 @@ def turns(lanes: Sequence[Lane], size: Size, measure: Callable[[Lane], Any]) -> 
 def callbacks(base: Path, size: Size) -> list[Row]:
     """The pair of batch callbacks: without a row due, and with one due every iteration; young and old."""
     row_due = {"every": 1}
+    modes: tuple[dict[str, str], ...] = ({}, isolated_mode(base))
     with ExitStack() as stack:
 
-        def lane(kind: str, options: Optional[dict[str, Any]] = None, **more: str) -> Lane:
-            return stack.enter_context(Lane(kind, base, options, **more))
+        def lane(kind: str, options: Optional[dict[str, Any]] = None, settles: bool = True, **more: str) -> Lane:
+            return stack.enter_context(Lane(kind, base, options, settles, **more))
 
         empty, v2, v2_rows, v2_old = lane("empty"), lane("v2"), lane("v2", row_due), lane("v2", row_due)
-        young, young_isolated = (lane("shim", **mode) for mode in MODES)
-        old, old_isolated = (lane("shim", **mode) for mode in MODES)
-        rows_young, rows_young_isolated = (lane("shim", row_due, **mode) for mode in MODES)
-        rows_old, rows_old_isolated = (lane("shim", row_due, **mode) for mode in MODES)
+        # in the job nothing waits after a pair without a row
+        young, old = lane("shim", settles=False), lane("shim", settles=False)
+        young_isolated, old_isolated = lane("shim", **modes[1]), lane("shim", **modes[1])
+        rows_young, rows_young_isolated = (lane("shim", row_due, **mode) for mode in modes)
+        rows_old, rows_old_isolated = (lane("shim", row_due, **mode) for mode in modes)
         ours = (young, young_isolated, old, old_isolated, rows_young, rows_young_isolated, rows_old, rows_old_isolated)
         for a, b in ((old, rows_old), (old_isolated, rows_old_isolated)):
             together((a, "advance", {"n": size.iterations}), (b, "advance", {"n": size.rows}))
@@ -159,7 +157,7 @@ def memory(base: Path, size: Size) -> list[Row]:
     given = {"every": every}
     with (
         Lane("shim", base, given) as shim,
-        Lane("shim", base, given, **ISOLATED) as isolated,
+        Lane("shim", base, given, **isolated_mode(base)) as apart,
         Lane("v2", base, given) as v2,
     ):
         long = {"n": size.iterations, "after": size.memory_after}
@@ -167,9 +165,9 @@ def memory(base: Path, size: Size) -> list[Row]:
             (shim, "memory", long),
             (v2, "memory", {"n": size.iterations, "after": min(2000, size.memory_after), "limit": 20}),
         )
-        ours_isolated = isolated.do("memory", **long)
-        together((shim, "settle", {}), (isolated, "settle", {}))
-        taken = [one.do("processes") for one in (shim, isolated)]
+        ours_isolated = apart.do("memory", **long)
+        together((shim, "settle", {}), (apart, "settle", {}))
+        taken = [one.do("processes") for one in (shim, apart)]
     grown, grown_isolated, v2_rows = ours["mib"], ours_isolated["mib"], theirs["units"] / every
 
     def described(processes: dict[str, dict[str, float]]) -> str:
@@ -200,9 +198,9 @@ def disabled(base: Path, size: Size) -> list[Row]:
         Lane("empty", base) as empty,
         Lane("v2", base, off) as v2,
         Lane("shim", base, off) as shim,
-        Lane("shim", base, off, **ISOLATED) as isolated,
+        Lane("shim", base, off, **isolated_mode(base)) as apart,
     ):
-        found = turns((empty, v2, shim, isolated), size, lambda lane: lane.do("turn", n=size.pairs) / 2)
+        found = turns((empty, v2, shim, apart), size, lambda lane: lane.do("turn", n=size.pairs) / 2)
     nothing, direct, ours, ours_isolated = (statistics.median(times) for times in found.values())
     return [
         Row(
@@ -216,12 +214,13 @@ def disabled(base: Path, size: Size) -> list[Row]:
 
 def rows(base: Path, size: Size) -> list[Row]:
     """``OneLogger.log_metrics`` beside ``wandb.Run.log``; also while the server hangs."""
+    modes: tuple[dict[str, str], ...] = ({}, isolated_mode(base))
     with ExitStack() as stack:
         server = stack.enter_context(HangingServer())
         theirs = stack.enter_context(Lane("wandb", base))
-        ours, isolated = (stack.enter_context(Lane("core", base, None, **mode)) for mode in MODES)
+        ours, isolated = (stack.enter_context(Lane("core", base, None, **mode)) for mode in modes)
         hanging, hanging_isolated = (
-            stack.enter_context(Lane("core", base, None, settles=False, **server.environment, **mode)) for mode in MODES
+            stack.enter_context(Lane("core", base, None, settles=False, **server.environment, **mode)) for mode in modes
         )
         lanes = (theirs, ours, isolated, hanging, hanging_isolated)
         for lane in lanes:

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import venv
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,6 @@ from typing import Any, Optional
 
 TREE = Path(__file__).resolve().parent.parent.parent
 PACKAGE = TREE / "one_logger_v1_shim"
-#: the environment of isolated mode: the worker, and v2 with it, on an interpreter that was named for it
-ISOLATED = {"ONE_LOGGER_V1_PYTHON": sys.executable}
 _OWN = ("WANDB_", "ONE_LOGGER_", "SLURM_", "RANKPULSE_")
 
 
@@ -42,6 +41,20 @@ def environment(folder: Path, more: Optional[Mapping[str, str]] = None) -> dict[
         "WANDB_SILENT": "true",
         **(more or {}),
     }
+
+
+def isolated_mode(base: Path) -> dict[str, str]:
+    """What isolated mode has in its environment: an interpreter for the worker and v2. It is made beside ``base``.
+
+    It is a virtual environment that sees the packages of this one; the job's own interpreter would not count.
+    """
+    home = base.parent / "isolated"
+    if not home.exists():
+        venv.EnvBuilder(symlinks=True).create(home)
+        (site,) = home.glob("lib/python*/site-packages")
+        packages = [entry for entry in sys.path if entry.endswith("-packages")]
+        (site / "packages.pth").write_text("".join(f"{entry}\n" for entry in packages))
+    return {"ONE_LOGGER_V1_PYTHON": str(home / "bin" / "python")}
 
 
 _DROPPED = {"PYTHONDONTWRITEBYTECODE", "PYTHONPROFILEIMPORTTIME", "RANK", "WORLD_SIZE", "NETRC"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .lanes import CONFIG
-from .process import ISOLATED, HangingServer, Lane, timed
+from .process import HangingServer, Lane, isolated_mode, timed
 from .table import Row
 
 _TIMED = """
@@ -42,9 +42,10 @@ def imports(base: Path, size: Any) -> list[Row]:
     measures the neighbours.
     """
     found: dict[str, list[dict[str, Any]]] = {}
+    modes: list[tuple[str, dict[str, str]]] = [("", {}), ("_isolated", isolated_mode(base))]
     for turn in range(size.starts + 1):
         for name, code in _IMPORTS.items():
-            for suffix, mode in (("", {}), ("_isolated", ISOLATED)) if name in ("import", "used") else (("", {}),):
+            for suffix, mode in modes if name in ("import", "used") else modes[:1]:
                 answer = timed(_TIMED.format(code=code), base / name, **mode)
                 if turn or not size.starts:  # the first one compiles
                     found.setdefault(name + suffix, []).append(answer)
@@ -111,16 +112,17 @@ def construction(base: Path, size: Any) -> list[Row]:
     hanging: list[dict[str, Any]] = []
     hanging_isolated: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
+    mode = isolated_mode(base)
     with HangingServer() as server:
         more = {**server.environment, **_SHORT}
         for turn in range(size.starts + 1):
             # The job's process of the hanging server waits for the worker at its end, which takes its time.
             for collected, name, code, environ in (
                 (ours, "ours", _CONSTRUCTION, {}),
-                (isolated, "isolated", _CONSTRUCTION, ISOLATED),
+                (isolated, "isolated", _CONSTRUCTION, mode),
                 (theirs, "theirs", _WANDB, {}),
                 *([(hanging, "hanging", _CONSTRUCTION, more)] if turn <= 3 else []),
-                *([(hanging_isolated, "hanging-isolated", _CONSTRUCTION, {**more, **ISOLATED})] if turn <= 3 else []),
+                *([(hanging_isolated, "hanging-isolated", _CONSTRUCTION, {**more, **mode})] if turn <= 3 else []),
             ):
                 answer = timed(code, base / f"{name}-{turn}", **environ)  # compiled modules lie in base
                 if turn or not size.starts:  # the first one compiles
@@ -182,10 +184,11 @@ class _Drains:
 def finish(base: Path, size: Any) -> list[Row]:
     """``finish()`` right after many rows; and with a time limit that is too short, while the server hangs."""
     limit, short = 30.0, 2.0
+    apart = isolated_mode(base)
     ours, isolated, theirs = _Drains(), _Drains(), _Drains()
     for _ in range(max(1, size.starts // 3)):
         ours.add(base, size.queued, limit, {})
-        isolated.add(base, size.queued, limit, ISOLATED)
+        isolated.add(base, size.queued, limit, apart)
         with Lane("wandb", base) as lane:
             direct = lane.do("ending", n=size.queued)
         theirs.seconds.append(direct["s"])
@@ -195,7 +198,7 @@ def finish(base: Path, size: Any) -> list[Row]:
     least = min(ours.stored + isolated.stored)
     bounded, left = [], []
     with HangingServer() as server:
-        for mode in ({}, ISOLATED):
+        for mode in ({}, apart):
             more = {**server.environment, **_SHORT, **mode, "ONE_LOGGER_V1_FINISH_TIMEOUT": str(short)}
             with Lane("core", base, None, **more) as lane:
                 bounded.append(lane.do("ending", n=size.queued)["s"])

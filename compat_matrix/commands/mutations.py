@@ -1,4 +1,4 @@
-"""``python -m compat_matrix mutations``: break one metric in a copy of the wheel; does the suite notice?
+"""``python -m compat_matrix mutations``: whether the suite notices one metric that is broken in a copy of the wheel.
 
 A mutation is a piece of text of the package and what it becomes. When the package no longer has that text, the
 mutation is out of date and the command fails: it must be written anew, not skipped.

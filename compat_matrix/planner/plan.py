@@ -76,7 +76,7 @@ def load() -> dict[str, Any]:
 
 
 def supports(bound: str, python: str) -> bool:
-    """Is this Python one of ``bound``, for example ``>=3.9,<3.14``?"""
+    """Whether this Python is one of ``bound``, for example ``>=3.9,<3.14``."""
     from packaging.specifiers import SpecifierSet
 
     return SpecifierSet(bound).contains(python)

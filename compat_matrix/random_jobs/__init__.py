@@ -1,4 +1,4 @@
-"""Jobs that nobody wrote: what does v1 send for them, what do we send, and is it the same?
+"""Jobs that nobody wrote: what v1 sends for them, what we send, and whether it is the same.
 
 ``configurations`` and ``sequences`` make a job from a seed and a number; the oracle (``oracle/record_jobs.py``) says
 what v1 sends for it; ``trial`` runs it through the real worker and W&B offline (``inside/many.py``: each in its

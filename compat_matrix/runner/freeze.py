@@ -1,4 +1,4 @@
-"""Did an installation change anything else? What ``pip freeze`` says before and after, and the files themselves."""
+"""What else an installation has changed: what ``pip freeze`` says before and after, and the files themselves."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ def requirement(package: str, version: str) -> str:
 
 
 def has_wheels_at_hand() -> bool:
-    """Is uv told of a folder of wheels? Then it takes a CPU build of torch from there, as pip does."""
+    """Whether uv is told of a folder of wheels: then it takes a CPU build of torch from there, as pip does."""
     return any(os.environ.get(name) for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"))
 
 

@@ -1,4 +1,4 @@
-"""Which Pythons are on this machine? Looked for, never assumed: COMPAT_MATRIX_PYTHONS, pyenv, PATH, uv.
+"""The Pythons of this machine. Looked for, never assumed: COMPAT_MATRIX_PYTHONS, pyenv, PATH, uv.
 
 ``COMPAT_MATRIX_PYTHONS`` is a list like PATH, of interpreters and of folders that have some: for those that lie in no
 usual place.

@@ -92,7 +92,7 @@ class Metric:
 
     @property
     def of_the_clock(self) -> bool:
-        """Does its value depend on when, and how fast, the job ran?"""
+        """Whether its value depends on when, and how fast, the job ran."""
         return self.unit in (EPOCH_MS, SECONDS, MSECS, TFLOPS_PER_GPU)
 
 
@@ -108,7 +108,7 @@ METRICS = {name: _metric(name, unit) for name, unit in {**UNITS, **MEGATRON_UNIT
 
 
 def as_configured(name: str) -> bool:
-    """Was the value sent as the configuration had it? Then the text of a number will do."""
+    """Whether the value was sent as the configuration had it: then the text of a number will do."""
     return name in _AS_CONFIGURED
 
 

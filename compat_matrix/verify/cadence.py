@@ -1,4 +1,4 @@
-"""When are progress rows sent? At each multiple of a number of iterations, which no row names, and at saves."""
+"""When progress rows are sent: at each multiple of a number of iterations, which no row names, and at saves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row for itself: are its metrics known, of the right type and unit, and do they belong together?"""
+"""One row for itself: whether its metrics are known, of the right type and unit, and belong together."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def sender_of(history: History) -> Sender:
 
 
 def lightning(history: History) -> bool:
-    """Are the instants of the application all in seconds? The Lightning callback of 1.0.0 passed ``time.time()``."""
+    """Whether the instants of the application are in seconds. Lightning callback 1.0.0 passed ``time.time()``."""
     values = [row.values[name] for row in history.rows for name in APPLICATION if name in row.values]
     return all(isinstance(value, float) and value < _EPOCH_S[1] for value in values)
 

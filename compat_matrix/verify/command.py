@@ -1,4 +1,4 @@
-"""``python -m compat_matrix verify OLD [NEW]``: is what I get what I got?"""
+"""``python -m compat_matrix verify OLD [NEW]``: whether one gets what one got."""
 
 from __future__ import annotations
 

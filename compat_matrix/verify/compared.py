@@ -47,7 +47,7 @@ class Mismatch:
 
     @property
     def breaks(self) -> bool:
-        """Does a chart of this metric find no data, or data of another kind? Other values make another picture only."""
+        """Whether a chart of this metric finds no data, or other kinds of data. Other values: another picture only."""
         return self.kind in ("row", "metric", "type", "unit") and self.old is not None
 
 

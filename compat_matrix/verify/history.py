@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class History:
-    """A run's rows in order. ``exact``: do its values have the types that were logged? (A CSV file's have not.)"""
+    """A run's rows in order. ``exact``: its values have the types that were logged. (A CSV file's have not.)"""
 
     source: str
     rows: tuple[Row, ...]

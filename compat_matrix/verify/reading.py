@@ -1,4 +1,4 @@
-"""Which kind of source is it? A run on a server, a run folder, a ``.wandb`` file, or an export."""
+"""The kinds of sources: a run on a server, a run folder, a ``.wandb`` file, or an export."""
 
 from __future__ import annotations
 

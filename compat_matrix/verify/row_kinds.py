@@ -32,7 +32,7 @@ class RowKind:
         return self.always.union(*self.parts)
 
     def fits(self, names: Iterable[str]) -> bool:
-        """Is a row with exactly these metrics of this kind?"""
+        """Whether a row with exactly these metrics is of this kind."""
         given = frozenset(names)
         if not given or not self.always <= given or not (self.open or given <= self.names):
             return False

@@ -51,7 +51,7 @@ class Attempts:
         self._now.take(row)
 
     def has_none_of_v1(self, after: int = 0) -> bool:
-        """Have at least ``after`` rows come, and none of v1's?"""
+        """Whether at least ``after`` rows have come, and none of v1's."""
         return self._now.rows >= after and not any(one.v1_rows for one in self._all)
 
     def found(self, run: Run) -> list[t.Attempt]:

@@ -122,7 +122,7 @@ def _reachable(server: str, key: Optional[str], have_key: bool) -> Finding:
 
 
 def disk() -> Iterator[Finding]:
-    """Can the W&B folder be written, and is there room?"""
+    """Whether the W&B folder can be written, and how much room there is."""
     base = _NOBODY.folder(os.environ)
     origin = "WANDB_DIR" if os.environ.get("WANDB_DIR") else "the working directory"
     folder = base / "wandb"

@@ -72,7 +72,7 @@ class Made:
 
 
 def is_whole(folder: Path) -> bool:
-    """Has ``isolate`` finished an environment there?"""
+    """Whether ``isolate`` has finished an environment there."""
     return (folder / MARKER).is_file()
 
 
@@ -125,7 +125,7 @@ def make(folder: Path) -> Made:
 
 
 def _is_free(folder: Path) -> bool:
-    """May the environment be made there? An empty folder, or what an ``isolate`` that was killed has left."""
+    """Whether the environment may be made there: an empty folder, or what an ``isolate`` that was killed has left."""
     return folder.is_dir() and ((folder / BEGUN).is_file() or not any(folder.iterdir()))
 
 

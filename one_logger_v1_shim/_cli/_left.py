@@ -42,7 +42,7 @@ class Left:
 
     @property
     def finished(self) -> bool:
-        """Is there nothing to do?"""
+        """Whether there is nothing to do."""
         return self.state == "finished" and self.stored >= self.rows and not self.unplayed
 
     @property
@@ -52,7 +52,7 @@ class Left:
 
     @property
     def on_disk_only(self) -> bool:
-        """Has W&B all rows in its files, but a server that did not take them?"""
+        """Whether W&B has all rows in its files, but the server did not take them."""
         return self.rows > 0 and self.stored >= self.rows and not all(is_offline(one.parent) for one in self.files)
 
 

@@ -207,7 +207,7 @@ def _out_of_reach(interpreter: Interpreter, environ: dict[str, str]) -> Optional
 
 
 def _has_sent(path: Path, said: bytes) -> bool:
-    """Does ``wandb sync`` say that it has sent the file? It passes over some, and its exit code is 0 all the same.
+    """Whether ``wandb sync`` says that it has sent the file. It passes over some, and its exit code is 0 all the same.
 
     The marker is there if the run was finished; else the last line of newer, or of older versions.
     """

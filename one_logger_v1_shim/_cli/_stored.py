@@ -124,7 +124,7 @@ def _row(message: bytes, names: _Names) -> dict[str, Any]:
 
 
 def _says_what_the_run_is(record: bytes) -> bool:
-    """Could it be a record of the run, its configuration or its end? Most records are summaries and say nothing new."""
+    """Whether it can be a record of the run, its configuration or its end. Most are summaries and say nothing new."""
     at = 1
     while record[at] & 0x80:
         at += 1

@@ -1,4 +1,4 @@
-"""``doctor``: will a job that runs here log, and where to? One line a finding, with what to do about it."""
+"""``doctor``: whether a job that runs here will log, and where to. A line for each finding, and what to do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``goodput``: of the time that a training has cost, over all its attempts, how much became progress that was kept?"""
+"""``goodput``: how much of the time that a training has cost, over all its attempts, became progress that was kept."""
 
 from __future__ import annotations
 

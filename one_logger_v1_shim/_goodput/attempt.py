@@ -124,7 +124,7 @@ class _Divider:
             self.parts[d.IDLE] += tail
 
     def _tail(self) -> int:
-        """Loop time after the newest progress row that is neither validation nor saves: what happened in it?"""
+        """What the loop time after the newest progress row was, as far as it was neither validation nor saves."""
         horizon = self.rows.horizon
         if horizon is None:
             horizon = self.loops[0][0]
@@ -133,7 +133,7 @@ class _Divider:
         return max(0, time - known)
 
     def _all_told(self, tail: int) -> bool:
-        """Can no further iteration have been finished in ``tail``?"""
+        """Whether no further iteration can have been finished in ``tail``."""
         rows = self.rows
         if rows.progress.last is not None and rows.target is not None and rows.progress.last.iterations >= rows.target:
             return True

@@ -118,7 +118,7 @@ class AttemptRows:
         return _later(max((one for one in found if one is not None), default=None), self.last)
 
     def is_new_attempt(self, row: dict[str, Any]) -> bool:
-        """Does ``row`` begin a further attempt of the same run: v1's constructor once more, after training?"""
+        """Whether ``row`` begins a further attempt of the same run: v1's constructor once more, after training."""
         if m.ONE_LOGGER_UTILS_VERSION not in row or self.end is None:
             return False
         at = from_ms(row.get(m.APP_LAST_LOG_TIME))

@@ -1,4 +1,4 @@
-"""Which runs are attempts of one training?"""
+"""Groups runs: those that are attempts of one training."""
 
 from __future__ import annotations
 

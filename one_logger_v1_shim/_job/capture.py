@@ -1,4 +1,4 @@
-"""Does a test take this process's runs (:mod:`one_logger_v1_shim.testing`)? Runs in the job's process.
+"""Whether a test takes this process's runs (:mod:`one_logger_v1_shim.testing`). Runs in the job's process.
 
 Outside of tests :data:`active` is None, and asked only when a run is opened.
 """
@@ -27,7 +27,7 @@ class Taker(Protocol):
 
     @property
     def hears_v2(self) -> bool:
-        """Does it have a v2 provider of its own?"""
+        """Whether it has a v2 provider of its own."""
 
     def open_sink(self, spec: RunSpec, asynchronous: bool) -> Sink:
         """The sink of a new run."""

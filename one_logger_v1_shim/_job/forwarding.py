@@ -1,4 +1,4 @@
-"""Where does v2 hear v1's calls: in the job's process, or in the worker's? Asked when the run is opened.
+"""Where v2 hears v1's calls: in the job's process, or in the worker's. Decided when the run is opened.
 
 The rule, first match wins (the README has it as a table):
 
@@ -55,7 +55,7 @@ def decide() -> tuple[str, str]:
 
 
 def is_installed() -> bool:
-    """Is v2 here, as far as can be told without importing it?"""
+    """Whether v2 is here, as far as can be told without importing it."""
     try:
         return all(importlib.util.find_spec(name) is not None for name in (_V2[0], _V2[2]))
     except (ImportError, ValueError, AttributeError):

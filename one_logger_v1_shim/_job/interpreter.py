@@ -1,4 +1,4 @@
-"""Which interpreter does the worker run on? Asked in the job's process, before the worker is started.
+"""Which interpreter the worker runs on. Decided in the job's process, before the worker is started.
 
 A worker is never started on a program that only embeds Python (PyInstaller, Nuitka, uwsgi ...): there
 ``sys.executable`` is the training itself, and starting it would start a second training.
@@ -84,12 +84,12 @@ def _own() -> Iterator[str]:
 
 
 def is_python(executable: str) -> bool:
-    """Is that, by its name or the name of what it links to, a Python interpreter and no program that embeds one?"""
+    """Whether that is, by its name or that of what it links to, a Python interpreter and no program that embeds one."""
     names = {os.path.basename(executable), os.path.basename(os.path.realpath(executable))}
     return any(_PYTHON.fullmatch(name) for name in names)
 
 
 def is_frozen() -> bool:
-    """Is this process a program that PyInstaller, cx_Freeze, Nuitka or the like has made?"""
+    """Whether this process is a program that PyInstaller, cx_Freeze, Nuitka or the like has made."""
     main = sys.modules.get("__main__")
     return bool(getattr(sys, "frozen", False)) or hasattr(main, "__compiled__")

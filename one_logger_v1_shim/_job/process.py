@@ -107,7 +107,7 @@ class WorkerProcess:
 
     @property
     def came_up(self) -> bool:
-        """Has our code said a word there?"""
+        """Whether our code has written a word there."""
         return self.pid is not None
 
     def ended(self) -> Optional[int]:

@@ -143,7 +143,7 @@ class Telemetry:
 
     @property
     def finished(self) -> bool:
-        """Has the run been finished? Then a new face needs a new run."""
+        """Whether the run has been finished: then a new face needs a new run."""
         return self._rows.finished
 
     def join(self, values: V2Values, now: float, app_start_ms: Any) -> None:

@@ -78,7 +78,7 @@ class WorkerSink:
             warn_once("worker:start", f"no process could be started for W&B ({self._who(error)}); {self._kept()}")
 
     def _look(self) -> None:
-        """Now and then: is the worker alive, has it something to say?"""
+        """Look, now and then, whether the worker is alive and has something to say."""
         self._next_look = time.monotonic() + _LOOK_EVERY
         process = self._process
         code = process.ended() if process is not None else None

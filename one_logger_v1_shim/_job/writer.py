@@ -120,7 +120,7 @@ class Journal:
         warn_once("journal:append", f"a row could not be kept ({error!r}); the job goes on")
 
     def _is_interrupted(self) -> bool:
-        """Did a signal handler come into the middle of :meth:`append`?
+        """Whether a signal handler has come into the middle of :meth:`append`.
 
         Otherwise an earlier ``append`` raised before it could reset ``_busy``; the flag is stale.
         """
@@ -199,7 +199,7 @@ class Journal:
         return True
 
     def _has_it(self, descriptor: int, end: int, data: bytes) -> bool:
-        """The file does not end where it should: is ``data`` in it, whose writer was interrupted right after it?
+        """The file does not end where it should: whether ``data`` is in it, whose writer was interrupted after it.
 
         Raises ``OSError`` if it is not our file any more.
         """

@@ -1,4 +1,4 @@
-"""What does the journal of a run look like? The format that the job's process and the worker's process share.
+"""What the journal of a run looks like: the format that the job's process and the worker's process share.
 
 Both processes import this room, on two interpreters that may be different ones: it needs the standard library alone.
 A journal is a folder beside the W&B run:

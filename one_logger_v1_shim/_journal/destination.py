@@ -91,7 +91,7 @@ class RunSpec:
         return RunSpec(*({name: one for name, one in half.items() if name not in names} for half in halves))
 
     def entity_is_documented_default(self, environ: Mapping[str, str]) -> bool:
-        """Does the entity come from nobody's choice?"""
+        """Whether nobody has chosen the entity."""
         return not self.chosen.get("entity") and "WANDB_ENTITY" not in environ and bool(self.default.get("entity"))
 
     @property
@@ -169,7 +169,7 @@ def why_not_online(environ: Mapping[str, str]) -> str:
 
 
 def is_quietly_offline(environ: Mapping[str, str]) -> bool:
-    """Did the user ask for an offline run and for silence? Then the line that says where it is would be noise."""
+    """Whether the user asked for an offline run and for silence: then the line that says where it is would be noise."""
     return mode(environ) == "offline" and environ.get("WANDB_SILENT", "").lower() in ("1", "true")
 
 

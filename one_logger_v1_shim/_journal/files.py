@@ -77,7 +77,7 @@ def above_standard(descriptor: int) -> int:
 
 
 def is_own(folder: Path) -> bool:
-    """Is ``folder`` a folder of this user, and no symlink to one?"""
+    """Whether ``folder`` is a folder of this user, and no symlink to one."""
     try:
         found = os.lstat(folder)
     except OSError:
@@ -86,7 +86,7 @@ def is_own(folder: Path) -> bool:
 
 
 def has_room(folder: Path) -> bool:
-    """Does the disk of ``folder`` take as much as wandb writes at a time?"""
+    """Whether the disk of ``folder`` takes as much as wandb writes at a time."""
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             return file.write(bytes(65536)) == 65536

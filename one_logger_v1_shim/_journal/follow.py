@@ -88,7 +88,7 @@ class Follower:
         self._held.add(self._number)
 
     def waiting(self) -> bool:
-        """Are there files that could be removed, once W&B has their rows?"""
+        """Whether there are files that can be removed once W&B has their rows."""
         return bool(self._ends)
 
     def remove(self, stored: int, keep: int = 0) -> None:

@@ -33,12 +33,12 @@ READINGS = {"S": "batch_start", "E": "batch_end", "R": "row"}
 
 
 def is_row(line: bytes) -> bool:
-    """Is ``line`` a row of W&B?"""
+    """Whether ``line`` is a row for W&B."""
     return line[:1] == ROW
 
 
 def is_call(line: bytes) -> bool:
-    """Has ``line`` calls for v2?"""
+    """Whether ``line`` has calls for v2."""
     return line[:1] == CALL
 
 

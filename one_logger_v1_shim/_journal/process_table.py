@@ -1,4 +1,4 @@
-"""Is that process still there? Asked by the job about its worker, and by the worker about its job."""
+"""Whether a process is still there. Asked by the job about its worker, and by the worker about its job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def started(pid: int) -> Optional[str]:
 
 
 def is_running(pid: int, began: Optional[str] = None) -> bool:
-    """Is there a process ``pid`` that is no zombie, and that began at ``began`` (:func:`started`; None: any)?"""
+    """Whether there is a process ``pid`` that is no zombie and began at ``began`` (:func:`started`; None: any)."""
     try:
         words = stat(pid)
     except OSError:

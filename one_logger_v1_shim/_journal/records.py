@@ -77,7 +77,7 @@ class RunRecord:
 
     @property
     def readable(self) -> bool:
-        """Does this version of the package know the format?"""
+        """Whether this version of the package knows the format."""
         return self.format in _READABLE
 
     @property
@@ -154,7 +154,7 @@ def run_id(record: RunRecord, mark: Mark) -> Optional[str]:
 
 
 def is_run_id(text: str) -> bool:
-    """Can that be a W&B run id, also one that is not ours? It becomes a part of file names."""
+    """Whether that can be a W&B run id, also one that is not ours. It becomes a part of file names."""
     return _ANY_ID.fullmatch(text) is not None
 
 

@@ -32,7 +32,7 @@ class Change:
 
     @property
     def changes(self) -> bool:
-        """Is there anything to write?"""
+        """Whether there is anything to write."""
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Would this construction, this callback work? By v1's own tables, where the arguments are written out."""
+"""Whether a construction or a callback works: by v1's own tables, where the arguments are written out."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _EVENT_CALLS = frozenset(name for name in vars(JobCallback) if name.startswith("
 
 
 def arguments(thing: str, call: ast.Call) -> tuple[Verdict, dict[str, ast.expr]]:
-    """Does the call fit the parameters of what is called? With the arguments by parameter."""
+    """Whether the call fits the parameters of what is called; with the arguments by parameter."""
     names = [name.rstrip("?") for name in PARAMETERS[thing]]
     if any(isinstance(one, ast.Starred) for one in call.args) or any(one.arg is None for one in call.keywords):
         return Verdict(OK, "its arguments are not written out, and were not checked"), {}

@@ -81,7 +81,7 @@ class Reference:
 
     @property
     def known(self) -> bool:
-        """Does the shim have what is named? (Attributes of a class are not looked at.)"""
+        """Whether the shim has what is named. (Attributes of a class are not looked at.)"""
         return not self.rest or self.rest[0] in MODULES[self.module]
 
     @property
@@ -123,7 +123,7 @@ def v1_name(dotted: str) -> Optional[str]:
 
 
 def is_swapped(dotted: str) -> bool:
-    """Is this the shim's own name already?"""
+    """Whether this is the shim's own name already."""
     return dotted.partition(".")[0] not in ROOTS
 
 

@@ -31,7 +31,7 @@ _KEY = re.compile(rf"\s*(?:[\"']?{NEEDLE_PATTERN}[\"']?\s*[=:]|name\s*=\s*[\"']{
 
 
 def is_pin_file(path: Path) -> bool:
-    """Does a file of this name list what is to be installed?"""
+    """Whether a file of this name lists what is to be installed."""
     tail = "/".join(path.parts[-2:])
     return path.name in _PROJECTS or bool(_SCRIPTS.search(path.name) or _LISTS.search(tail))
 

@@ -165,7 +165,7 @@ class Reading:
         return self.returned.get(id(function.node), [])
 
     def looks_like_v1(self, node: ast.expr, scope: Scope) -> bool:
-        """Has an object whose origin is unknown a name such as ``self.one_logger`` or ``cb.logtimeevent``?
+        """Whether an object whose origin is unknown has a name such as ``self.one_logger`` or ``cb.logtimeevent``.
 
         Not if the name comes from a module that is not v1: Megatron's own ``one_logger_utils`` is one.
         """

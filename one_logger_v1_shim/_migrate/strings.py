@@ -86,7 +86,7 @@ def _edit(node: ast.Constant, text: str, offsets: Offsets) -> Optional[Edit]:
 
 
 def _names_a_module(reading: Reading, node: ast.expr) -> bool:
-    """Does the string stand where only the name of a module can be meant?"""
+    """Whether the string stands where only the name of a module can be meant."""
     parent = reading.parents.get(id(node))
     if isinstance(parent, ast.keyword):
         parent = reading.parents.get(id(parent))
@@ -130,7 +130,7 @@ def _is_top_level_import(parent: Optional[ast.AST], text: str) -> bool:
 
 
 def _is_looked_up(reading: Reading, node: ast.AST) -> bool:
-    """Is this text part of the first argument of a function that looks up a name?"""
+    """Whether this text is part of the first argument of a function that looks up a name."""
     current: ast.AST = node
     while True:
         parent = reading.parents.get(id(current))

@@ -87,7 +87,7 @@ def _string(use: StringUse, change: Change, strings: bool, line: int) -> list[Ed
 
 
 def _imports_v1(reading: Reading, own_roots: set[str], change: Change, source: Source) -> bool:
-    """Is there an import of v1? One of the tree's own modules of that name is listed."""
+    """Whether there is an import of v1. One of the tree's own modules of that name is listed."""
     found = False
     for node, _ in reading.imports:
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []

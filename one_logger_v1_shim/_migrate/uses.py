@@ -173,7 +173,7 @@ class Uses:
         return isinstance(parent, cst.MatchKeywordElement) and parent.key is name
 
     def _binds(self, name: cst.Name) -> bool:
-        """Does the name stand where it is set or deleted? libcst takes some of these places for reads."""
+        """Whether the name stands where it is set or deleted. libcst takes some of these places for reads."""
         parent = type(self._parents.get(name)).__name__
         return self._contexts.get(name) is not ExpressionContext.LOAD or parent in _BINDING_NODES
 
@@ -196,7 +196,7 @@ class Uses:
         ]
 
     def _is_covered(self, scope: Scope, home: Scope) -> bool:
-        """Would the shim's name, read in ``scope``, mean that of another scope than ``home``?"""
+        """Whether the shim's name, read in ``scope``, would mean that of another scope than ``home``."""
         while scope is not home and not isinstance(scope, GlobalScope):
             if any(scope is one for one in self.binders):
                 return True
@@ -204,7 +204,7 @@ class Uses:
         return False
 
     def shim_is_a_variable(self) -> bool:
-        """Does the program bind the shim's name to something else than the shim?"""
+        """Whether the program binds the shim's name to something else than the shim."""
         for name in self._found.names:
             if name.value == SHIM and not self._is_no_variable(name):
                 scope = self._scopes.get(name)
@@ -225,7 +225,7 @@ def dotted(node: cst.BaseExpression) -> tuple[str, cst.Name]:
 
 
 def _reads(text: str, root: str) -> bool:
-    """Is the text an expression that reads the name, as an annotation in quotes does?"""
+    """Whether the text is an expression that reads the name, as an annotation in quotes does."""
     if root not in text:
         return False
     try:

@@ -62,7 +62,7 @@ class Block:
 
     @property
     def hears_v2(self) -> bool:
-        """Has the block a v2 provider of its own?"""
+        """Whether the block has a v2 provider of its own."""
         return self.no_spans is None
 
     def open_sink(self, spec: RunSpec, asynchronous: bool) -> MemorySink:

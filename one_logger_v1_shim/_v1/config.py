@@ -42,7 +42,7 @@ NUMERIC = (
 
 
 def is_enabled(config: Optional[Mapping[str, Any]]) -> bool:
-    """Does v1's flag name this rank? Absent means no; v1 tested truth, so a callable counts as yes."""
+    """Whether v1's flag names this rank. Absent means no; v1 tested truth, so a callable counts as yes."""
     return bool(config) and bool((config or {}).get("enable_for_current_rank", False))
 
 
@@ -91,7 +91,7 @@ class V1Config:
             raise bad_value("metadata", metadata, "a dict of metric names and values, or a callable that returns one")
 
     def has(self, key: str) -> bool:
-        """Was ``key`` given at all? (``None`` counts as given.)"""
+        """Whether ``key`` was given at all. (``None`` counts as given.)"""
         return key in self._raw
 
     def read(self, key: str) -> Any:
@@ -130,5 +130,5 @@ class V1Config:
         return value
 
     def is_callable(self, key: str) -> bool:
-        """Was a callable given for ``key``?"""
+        """Whether a callable was given for ``key``."""
         return callable(self._raw.get(key))

@@ -1,4 +1,4 @@
-"""Which rows does a job send? v1's state machine: calls and clock readings in, rows out.
+"""Which rows a job sends. v1's state machine: calls and clock readings in, rows out.
 
 ``now`` is always ``time.time()`` in seconds, read by the caller. Every method returns what v1 emitted at that call,
 in order: ``("tag", tag)`` for ``log_app_tag`` and ``("row", dict)`` for ``log_metrics``. Rules and units stand in

@@ -49,7 +49,7 @@ class NamedTimer:
         return self[name]
 
     def is_active(self, name: str) -> bool:
-        """Has ``name`` been started and not yet stopped?"""
+        """Whether ``name`` has been started and not yet stopped."""
         return self[name].active
 
     @property

@@ -1,1 +1,1 @@
-"""How does v2 hear of it, and what does it tell our exporter? The only room that knows v2's words."""
+"""How v2 hears v1's calls, and what it tells our exporter. The only room that knows v2's names."""

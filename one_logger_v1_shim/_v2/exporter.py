@@ -88,7 +88,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
 
     @property
     def finished(self) -> bool:
-        """Has the W&B run been finished?"""
+        """Whether the W&B run has been finished."""
         return self.rows.finished
 
     def finish(self, exit_code: int = 0) -> None:

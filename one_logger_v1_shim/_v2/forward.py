@@ -57,7 +57,7 @@ class Forward:
         self._spans = Spans(recorder, self._clock, self._heard)
 
     def _heard(self) -> bool:
-        """Does anybody but our own exporter, which has its rows by another way, listen to v2?"""
+        """Whether anybody listens to v2 but our own exporter, which has its rows by another way."""
         exporter = self._exporter
         found = private.exporters(self._recorder)
         if found is None or (exporter is not None and exporter.translates):

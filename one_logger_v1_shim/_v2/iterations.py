@@ -44,7 +44,7 @@ class Iterations:
         )
 
     def _wanted(self) -> bool:
-        """Does an exporter want the spans of iterations?"""
+        """Whether an exporter wants the spans of iterations."""
         chosen = private.export_filter(self._recorder)
         if chosen is None:
             return True

@@ -41,13 +41,13 @@ _MISSING = object()
 
 
 def is_closed(recorder: Any, otherwise: bool) -> bool:
-    """Is the recorder closed? ``otherwise``: what the shim knows by itself."""
+    """Whether the recorder is closed. ``otherwise``: what the shim knows by itself."""
     found = getattr(recorder, "_closed", _MISSING)
     return otherwise if found is _MISSING else bool(found)
 
 
 def is_open(recorder: Any, span: Span) -> bool:
-    """Is ``span`` one of the recorder's open spans?"""
+    """Whether ``span`` is one of the recorder's open spans."""
     spans = getattr(recorder, "_spans", None)
     if spans is None:
         return bool(span.active)
@@ -150,7 +150,7 @@ class Counts:
 
     @staticmethod
     def known(recorder: Any) -> bool:
-        """Does this v2 count as the one that the shim knows?"""
+        """Whether this v2 counts as the one that the shim knows."""
         names = ("_training_state", "_maybe_send_training_metrics_update", "_config")
         if any(not hasattr(recorder, name) for name in names):
             return False

@@ -47,7 +47,7 @@ def install() -> None:
 
 
 def _is_ours(frame: Optional[FrameType]) -> bool:
-    """Is v2 called by this package? Nearer to the call than ``_MOST_FRAMES``."""
+    """Whether v2 is called by this package, nearer to the call than ``_MOST_FRAMES``."""
     for _ in range(_MOST_FRAMES):
         if frame is None:
             return False

@@ -49,7 +49,7 @@ class Spans:
         self.iterations = Iterations(recorder, heard)
 
     def enabled(self) -> bool:
-        """Does v2 still record? (It disables itself after an error under its quiet strategy.)"""
+        """Whether v2 still records. (It disables itself after an error under its quiet strategy.)"""
         return not private.is_closed(self._recorder, self.closed) and self._provider.one_logger_enabled
 
     # -- phases ------------------------------------------------------------------------------------------------

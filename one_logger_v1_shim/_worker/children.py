@@ -68,7 +68,7 @@ def lock(folder: Path) -> bool:
 
 
 def locked(folder: Path) -> bool:
-    """Does a process deliver the journal in ``folder`` now?"""
+    """Whether a process delivers the journal in ``folder`` now."""
     try:
         import fcntl
 

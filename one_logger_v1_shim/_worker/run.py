@@ -1,4 +1,4 @@
-"""The worker's W&B run: opened or continued, given rows, finished, and looked at: does W&B have everything?"""
+"""The worker's W&B run: opened or continued, given rows, finished, and looked at, whether W&B has everything."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Run:
         return changed, [text for text in (too_long, refused) if text]
 
     def alive(self) -> bool:
-        """Is wandb's own process there?"""
+        """Whether wandb's own process is there."""
         return all(map(is_running, self._processes))
 
     def _files(self, all_of_them: bool = True) -> list[Path]:
@@ -123,7 +123,7 @@ class Run:
         return found
 
     def began_offline(self) -> bool:
-        """Are there rows in an offline folder? Then the rest follows there: all of it is synced together."""
+        """Whether there are rows in an offline folder: then the rest follows there; all is synced together."""
         return any(is_offline(path.parent) for path in self._files())
 
     def forget_attempts(self, online_only: bool = False) -> None:
@@ -176,7 +176,7 @@ class Run:
         return f"W&B's server may not have all rows ({why})" if why else ""
 
     def _upload_failed(self) -> bool:
-        """Did wandb give the upload up? It says so in its log only, and finishes as if all were well."""
+        """Whether wandb has given the upload up. It says so in its log only, and finishes as if all were well."""
         try:
             log = Path(wandb_api.run_folder(self._run)) / "logs" / "debug-internal.log"
             with log.open("rb") as lines:

@@ -90,7 +90,7 @@ def of_this_process() -> Any:
 
 
 def resumes() -> bool:
-    """Does a settings file say ``resume``? Then the user's next run would go on with ours."""
+    """Whether a settings file says ``resume``: then the user's next run would go on with ours."""
     try:
         return bool(getattr(of_this_process(), "resume", None))
     except Exception:

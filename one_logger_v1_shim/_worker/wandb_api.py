@@ -161,7 +161,7 @@ def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
 
 
 def _sync_appends() -> bool:
-    """Must ``wandb sync`` be told that a folder continues a run? Newer versions see it."""
+    """Whether ``wandb sync`` must be told that a folder continues a run. Newer versions see it."""
     import wandb
 
     with suppress(OSError, TypeError):

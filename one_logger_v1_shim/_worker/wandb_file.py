@@ -75,7 +75,7 @@ def run_files(folder: Path, run_id: str) -> list[Path]:
 
 
 def is_offline(folder: Path) -> bool:
-    """Is ``folder`` that of an offline run?"""
+    """Whether ``folder`` is that of an offline run."""
     return folder.name.startswith("offline-")
 
 

@@ -113,12 +113,12 @@ class JobCallback:
 
     @property
     def enabled(self) -> bool:
-        """Does this rank log?"""
+        """Whether this rank logs."""
         return getattr(self.logtimeevent, "one_logger", None) is not None
 
     @property
     def saves(self) -> bool:
-        """Are checkpoints reported? v1 raised AssertionError at the first save of a job that had switched them off."""
+        """Whether checkpoints are reported. v1 raised AssertionError at the first save of a job without them."""
         if self._app == "finished":
             warn_once("framework:late", "the run was finished when training ended; what comes after is not logged")
             return False

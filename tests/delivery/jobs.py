@@ -38,9 +38,12 @@ def wait_for(name):
         time.sleep(0.02)
 """
 
-#: TESTS_ISOLATED=1: all jobs of the run have the worker, and v2 with it, on an interpreter that was named for it
-ISOLATED = {"ONE_LOGGER_V1_PYTHON": sys.executable}
-MODE = ISOLATED if os.environ.get("TESTS_ISOLATED") else {}
+
+#: with TESTS_ISOLATED=1 all jobs of the run have the worker, and v2 with it, on an interpreter of its own
+MODE: dict[str, str] = {}
+
+#: how wandb is started in a printed command
+WANDB = r"wandb|\S+/bin/python -m wandb"
 
 # Short, and long enough for a slow machine to bring wandb up.
 LIMITS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from one_logger_v1_shim._journal.files import quoted
 from tests.delivery import jobs
 from tests.delivery.server import KEY, Server, closed_port
 from tests.support import clean_environment
@@ -158,7 +160,9 @@ def test_server_trouble_at_start(name: str, outcome: Callable[[str], jobs.Result
     (line,) = result.lines
     assert AT_START[name][1] in line
     (run,) = result.runs()
-    assert f"{run.path.parent}; sync it with: wandb sync" in line
+    folder = re.escape(quoted(run.path.parent))
+    assert re.search(rf"; sync it with: ({jobs.WANDB}) sync (-e YOUR_ENTITY )?{folder}$", line)
+    assert f"): {run.path.parent}; " in line
     assert run.path.parent.name.startswith("offline-run-")
     assert (result.values(), run.steps, run.exit_code) == (list(range(ROWS)), list(range(ROWS)), 0)
     assert jobs.journal_values(result.home) == list(range(ROWS))
@@ -199,7 +203,8 @@ def test_a_server_that_dies_mid_run_keeps_nobody(
     # wandb before 0.27 does not write its last rows down when it is given up: they go into an offline run then, which
     # stands beside the first one if that has rows
     assert found["state"] == ("finished" if folders[-1].name.startswith("offline-") else "unfinished")
-    assert f"wandb sync {folders[0]}" in found["notice"]
+    options = "" if folders[0].name.startswith("offline-") else "--include-online "
+    assert re.search(rf"with: ({jobs.WANDB}) sync {options}{re.escape(quoted(folders[0]))}", found["notice"])
     assert all(str(folder) in found["notice"] for folder in folders)
     assert any("recover" in line or "wandb sync" in line for line in result.lines)
 
