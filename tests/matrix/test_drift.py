@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pkgutil
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import wandb
 from wandb.sdk import wandb_setup
 
+import compat_matrix.__main__
 from compat_matrix.drift.command import JOB, WORKER, Drift, main, tries_of
 from compat_matrix.drift.copies import renamed
 from compat_matrix.drift.names import GLOBAL, MODULE, PROPERTY, V2, WANDB, WANDB_NAMES, Name, all_names
@@ -188,3 +190,23 @@ def test_a_name_that_can_not_be_missed_is_missed(tmp_path: Path, capsys: pytest.
     assert "LOST wandb:init" in said
     assert "_no_such is not in this nv_one_logger" in said
     assert "drift: 0 kept, 4 lost" in said
+
+
+# -- the grid ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
+@pytest.mark.parametrize(
+    ("arguments", "runs"), [([], True), (["--quick"], False), (["--job", "golden"], False), (["--here"], False)]
+)
+def test_the_whole_grid_ends_with_it(arguments: list[str], runs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, list[str]]] = []
+
+    def command(name: str, given: list[str]) -> int:
+        asked.append((name, given))
+        return 1
+
+    monkeypatch.setattr(compat_matrix.__main__, "_run", lambda *_: 0)
+    monkeypatch.setattr(compat_matrix.__main__, "_command", command)
+    assert compat_matrix.__main__.main(arguments) == int(runs)
+    assert asked == ([("drift", [])] if runs else [])
