@@ -18,6 +18,7 @@ import yaml
 from compat_matrix.__main__ import COMMANDS
 from compat_matrix.commands import documents
 from one_logger_v1_shim._v1 import metrics as m
+from one_logger_v1_shim._variables import VARIABLES
 from tests.documents.samples import DOCUMENTS, Sample, links, name, samples
 from tests.support import GOLDENS, ROOT, clean_environment
 
@@ -51,6 +52,31 @@ def test_a_metric_names_the_callbacks_that_send_it() -> None:
     assert {
         metric: ours[metric] - seen.get(metric, set()) for metric in calls if ours[metric] != seen.get(metric)
     } == {}
+
+
+#: metrics of callbacks that the translation computes from several of v2's attributes, or from more than one span
+COMPUTED = {
+    "load_checkpoint_time",
+    "train_tflop",
+    "save_checkpoint_sync_count",
+    "save_checkpoint_async_count",
+    "save_checkpoint_sync_time_total_productive",
+}
+
+
+def test_a_metric_of_a_callback_has_a_source_in_v2() -> None:
+    """Fails for a new metric that was forgotten in ``_v2/translation.py``: v2-native programs would not send it."""
+    sent = {metric for metric, calls in m.SENT.items() if any(call.startswith("on_") for call in calls)}
+    assert sent - set(documents._sources()) == COMPUTED
+
+
+def test_each_variable_is_read_and_each_that_is_read_is_documented() -> None:
+    package = ROOT / "one_logger_v1_shim"
+    files = [path for path in package.rglob("*.py") if path.name != "_variables.py"]
+    read = {found for path in files for found in re.findall(r'"(ONE_LOGGER_V1_[A-Z_]*[A-Z])"', path.read_text())}
+    # between the job's process and those that it starts; the last one is of the pytest plugin
+    internal = {f"ONE_LOGGER_V1_{word}" for word in ("WORKER", "WORKER_PATH", "HOST", "STARTED_BY_TEST")}
+    assert read - internal == set(VARIABLES)
 
 
 def test_documents_are_short() -> None:
