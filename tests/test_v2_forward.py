@@ -443,3 +443,86 @@ def test_iterations_that_an_exporter_wants_to_hear_of(caplog: pytest.LogCaptureF
         ("stop", "training_single_iteration", 3.0),
     ]
     assert warnings(caplog) == []
+
+
+def test_a_span_keeps_its_first_event_and_the_last_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A span of a month-long job would keep millions."""
+    recorder = configured(Heard())
+    one = forward(recorder)
+    one.open(reading(1))
+    (span,) = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
+    first = span.events[0]
+    number = 0
+    while len(span.events) < MOST_EVENTS:
+        one.row(reading(2), b"%d" % number)
+        number += 1
+    one.row(reading(3), b"%d" % number)
+    assert (len(span.events), span.events[0]) == (2, first)
+    assert span.events[1].attributes.to_json()[ROW_ATTRIBUTE] == str(number)
+
+
+def test_a_span_that_the_application_has_stopped_hears_no_row() -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    recorder.on_app_start(stamp(1))
+    (span,) = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
+    one = forward(recorder, owned=False)
+    one.row(reading(2), b"{}")
+    recorder.stop(span)
+    heard.take()
+    one.row(reading(3), b"{}")
+    assert heard.take() == []
+
+
+@pytest.mark.parametrize(
+    ("method", "call", "what"),
+    [
+        ("on_app_start", lambda one: one.app_start(reading(2)), "on_app_start"),
+        ("on_app_end", lambda one: one.app_end(reading(2)), "on_app_end"),
+        ("on_training_loop_start", lambda one: one.train_start(reading(2), 0, 0), "train_start"),
+    ],
+)
+def test_the_line_names_what_v2_could_not_record(
+    method: str, call: Any, what: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = configured(Heard())
+    one = forward(recorder)
+    if method != "on_app_start":
+        one.open(reading(1))
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(TrainingRecorder, method, broken)
+    call(one)
+    assert warnings(caplog) == [f"v2 could not record {what} (RuntimeError('broken')); v1 rows are not affected"]
+    call(one)
+    assert len(warnings(caplog)) == 1
+
+
+def test_a_setting_that_v2_refuses_is_named(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    one = forward(configured(Heard(), training=None))
+    one.open(reading(1))
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(TrainingTelemetryProvider, "set_training_telemetry_config", broken)
+    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}, "callables": []})
+    said = "v2 could not record training config (RuntimeError('broken')); v1 rows are not affected"
+    assert warnings(caplog) == [said]
+
+
+def test_after_the_applications_end_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the recorder does not say that it is closed."""
+    heard = Heard()
+    recorder = configured(heard)
+    one = forward(recorder)
+    one.open(reading(1))
+    one.app_end(reading(2))
+    heard.take()
+    monkeypatch.setattr(recorder, "_closed", False)
+    one.row(reading(3), b"{}")
+    one.phase_start(reading(3), "validation")
+    one.app_start(reading(4))
+    assert heard.take() == []
