@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,7 +112,7 @@ def test_what_v2_was_is_put_back(tmp_path: Path) -> None:
 
 def test_v2s_loggers_are_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """v2 gives its loggers files once in a process: a block has its own, and they are closed after it."""
-    theirs, other = logging.getLogger("nv_one_logger.theirs"), logging.getLogger("nv_one_loggerish")
+    theirs, other = logging.getLogger("nv_one_logger.api.theirs"), logging.getLogger("nv_one_loggerish")
     file, stream = logging.FileHandler(tmp_path / "theirs.log"), logging.StreamHandler()
     outer = logging.FileHandler(tmp_path / "other.log")
     for logger, handlers in ((theirs, [file, stream]), (other, [outer])):
@@ -122,7 +123,7 @@ def test_v2s_loggers_are_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert (other.handlers, other.level) == ([outer], logging.ERROR)
 
     inside = logging.FileHandler(tmp_path / "inside.log")
-    new = logging.getLogger("nv_one_logger.new_in_the_block")
+    new = logging.getLogger(f"nv_one_logger.new_in_the_block_{uuid.uuid4()}")
     for logger in (theirs, new):
         logger.addHandler(inside)
         logger.setLevel(logging.DEBUG)

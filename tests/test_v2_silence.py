@@ -38,7 +38,8 @@ def v2(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Ite
     monkeypatch.setitem(sys.modules, "nv_one_logger_of_somebody", ModuleType("nv_one_logger_of_somebody"))
     caplog.set_level(logging.DEBUG)
     logger = logging.getLogger(MODULE)
-    monkeypatch.setattr(logger, "propagate", True)
+    for name in (MODULE, "nv_one_logger"):
+        monkeypatch.setattr(logging.getLogger(name), "filters", [])
     _log.forget()
     silence.install()
     yield logger
