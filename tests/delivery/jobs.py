@@ -230,13 +230,14 @@ def journal_values(home: Path) -> list[int]:
 
 def stored(home: Path) -> list[StoredRun]:
     """All W&B runs of ours below ``home``, in the order in which they were begun."""
-    created = {
-        run["id"]: run["created"] for run in (json.loads((one / "run.json").read_text()) for one in journals(home))
-    }
+    records = [json.loads((journal / "run.json").read_text()) for journal in journals(home)]
+    created = {record["id"]: record["created"] for record in records}
 
-    def begun(path: Path) -> tuple[str, float]:
-        second, _, known = path.parent.name.partition("run-")[2].rpartition("-")
-        return second, created.get(known, 0.0)
+    def begun(path: Path) -> tuple[float, str]:
+        """By the journal: two workers may bring their runs up in another order. A run that is not ours has none."""
+        name = path.parent.name.partition("run-")[2]
+        second, known = name[:15], name[16:].partition("-")[0]
+        return created.get(known) or time.mktime(time.strptime(second, "%Y%m%d_%H%M%S")), name
 
     paths = sorted(home.rglob("*.wandb"), key=begun)
     return [read(path) for path in paths if path.is_file() and not path.parent.is_symlink()]

@@ -17,6 +17,8 @@ from tests.delivery import jobs
 from tests.delivery.server import KEY, Server
 from tests.support import clean_environment
 
+pytestmark = pytest.mark.ci
+
 ROWS = 5
 ALL = list(range(ROWS))
 JOB = f"""

@@ -15,6 +15,8 @@ from tests.delivery import jobs
 from tests.delivery.server import KEY, Server
 from tests.support import clean_environment
 
+pytestmark = pytest.mark.ci
+
 ROWS = 5
 JOB = f"""
 one = one_logger()
