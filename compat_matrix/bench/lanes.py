@@ -10,10 +10,11 @@ import os
 import statistics
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from .meters import cpu, interruptions, p999, rss, with_argument
+from .meters import interruptions, p999, rss, use, with_argument
 
 _LOOK = 0.8  # s between two looks at a worker, which writes its mark twice a second
 _IDLE = 0.15  # s of CPU time between them: it looks for rows and finds none
@@ -183,7 +184,7 @@ class Journalled(Lane):
             time.sleep(_LOOK)
             mark = self.state()
             rows = int(mark.get("rows", 0)) if mark.get("state") else -2
-            busy = sum(cpu(pid) for pid in self.workers())
+            busy = use(self.workers()).cpu_s
             if rows == before and busy - busy_before < _IDLE:
                 return
             before, busy_before = rows, busy
@@ -191,10 +192,7 @@ class Journalled(Lane):
     def processes(self) -> dict[str, dict[str, float]]:
         """MiB and seconds of CPU time of the job, its worker, and wandb's own processes."""
         kinds = {"job": [os.getpid()], "worker": self.workers(), "wandb": [one[0] for one in self.state()["processes"]]}
-        return {
-            kind: {"mib": sum(map(rss, pids)), "cpu_s": sum(map(cpu, pids)), "count": len(pids)}
-            for kind, pids in kinds.items()
-        }
+        return {kind: asdict(use(pids)) for kind, pids in kinds.items()}
 
     def close(self) -> None:
         """Finish, and wait for the worker: the folder is about to be removed."""

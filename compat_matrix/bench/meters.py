@@ -5,24 +5,50 @@ from __future__ import annotations
 import os
 import resource
 import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
 
 from one_logger_v1_shim._journal.process_table import stat
 
 
-def rss(process: Union[int, str] = "self") -> float:
-    """Memory of a process in MiB; where there is no /proc the peak of this one, which is as good for a growth."""
+def rss() -> float:
+    """Memory of this process in MiB; where there is no /proc its peak, which is as good for a growth."""
     try:
-        return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
-    except (OSError, ValueError):
+        return _rss(os.getpid())
+    except OSError:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def cpu(process: int) -> float:
-    """CPU time of a process in s. Raises ``OSError``: it is not there, or there is no /proc."""
-    return sum(map(int, stat(process)[11:13])) / os.sysconf("SC_CLK_TCK")
+@dataclass(frozen=True)
+class Use:
+    """What some processes use."""
+
+    mib: float
+    cpu_s: float
+    #: how many there are
+    count: int
+
+
+def use(pids: Iterable[int]) -> Use:
+    """Of those that are there: one may have ended since it was looked for, and without /proc there is none."""
+    mib, seconds, count = 0.0, 0.0, 0
+    for pid in pids:
+        try:
+            one = _rss(pid), _cpu(pid)
+        except OSError:
+            continue
+        mib, seconds, count = mib + one[0], seconds + one[1], count + 1
+    return Use(mib, seconds, count)
+
+
+def _rss(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _cpu(pid: int) -> float:
+    return sum(map(int, stat(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def with_argument(text: str) -> list[int]:
