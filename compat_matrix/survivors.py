@@ -20,7 +20,7 @@ from typing import Any
 import tomllib
 
 LIST = Path("tests/mutants.toml")
-REASONS = ("equivalent", "message", "import", "open")
+REASONS = ("equivalent", "message", "import")
 
 
 @dataclass(frozen=True)

@@ -192,6 +192,26 @@ def test_file_exporter_of_the_working_directory_works_beside(fresh: Path) -> Non
 # -- rows at any time -----------------------------------------------------------------------------------------
 
 
+def test_second_face_knows_the_training(
+    fresh: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """v2 is told with the values of the callables that this face has read, not those of the first."""
+    path = fresh / "stream.jsonl"
+    recording = {"class_name": "tests.v2_recording.RecordingExporter", "config": {"file_path": str(path)}}
+    (fresh / "one_logger_exporters_config.json").write_text(json.dumps({"exporters": [recording]}))
+    core = OneLogger({"project": "p", "async": False})
+    utils = OneLoggerUtils({**CONFIG, "app_tag": lambda: "tag", "global_batch_size": lambda: 24})
+    utils.on_train_start(train_iterations_start=0)
+    utils.on_train_batch_start()
+    utils.on_train_batch_end()
+    config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
+    assert (config.perf_tag, config.global_batch_size) == ("tag", 24)
+    utils.finish()
+    core.finish()
+    assert "update_training_telemetry_config" in path.read_text()
+    assert not [message for message in warnings(caplog) if "v2" in message]
+
+
 def test_rows_before_app_start_and_after_app_end(rows: Rows) -> None:
     utils = OneLoggerUtils({**CONFIG, "save_checkpoint_strategy": "async"})
     utils.on_model_init_start()

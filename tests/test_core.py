@@ -12,6 +12,8 @@ from typing import Any, Callable
 import pytest
 
 from one_logger_v1_shim import OneLogger, rankpulse
+from one_logger_v1_shim._journal.destination import WandBConfig
+from one_logger_v1_shim.testing import capture
 from tests.support import stored_rows, stored_runs
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -212,3 +214,25 @@ def test_copies_and_pickles(fresh: Path) -> None:
     one.log_metrics({"i": 2})
     one.finish()
     assert [row["i"] for row in stored_rows(fresh) if "i" in row] == [2]
+
+
+@pytest.mark.parametrize("asynchronous", [True, False])
+def test_how_a_row_is_sent(asynchronous: bool) -> None:
+    """``async``: does ``log_metrics`` return before W&B has the row?"""
+    with capture():
+        core = OneLogger({**SYNC, "async": asynchronous})
+        assert run_of(core).asynchronous is asynchronous
+
+
+def test_what_was_chosen_is_no_default() -> None:
+    """A project that somebody wrote down counts before the environment, even if it is the documented default."""
+    documented = WandBConfig().project
+    with capture():
+        core = OneLogger({"project": documented, "entity": "team"})
+        assert run_of(core).spec.chosen == {"project": documented, "entity": "team"}
+        assert "project" not in run_of(core).spec.default
+
+
+def run_of(core: OneLogger) -> Any:
+    assert core._telemetry is not None
+    return core._telemetry._rows

@@ -159,6 +159,21 @@ def test_exporters_of_v2s_configuration(monkeypatch: pytest.MonkeyPatch, caplog:
     assert warnings(caplog) == ["v2's exporter configuration could not be read: RuntimeError('broken')"]
 
 
+@pytest.mark.parametrize("by", ["configured_exporters", "configure"])
+def test_our_exporter_in_v2s_configuration(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """v2 makes it by its upstream name, and only where it can give it v2's configuration."""
+    upstream = "nv_one_logger.training_telemetry.v1_adapter.v1_compatible_wandb_exporter.V1CompatibleExporter"
+    exporting(monkeypatch, {"class_name": upstream, "config": {"project": "theirs"}})
+    if by == "configure":
+        monkeypatch.setattr(V1Exporter, "initialize", lambda self: None)
+        mine = configure(v2_config(), lambda: pytest.fail("there is one of ours"))
+    else:
+        (made,) = configured_exporters(v2_config())
+        mine = ours(made)
+    assert mine is not None
+    assert (mine.wandb_config.project, mine.translates) == ("theirs", True)
+
+
 def test_exporter_that_can_not_be_initialised_takes_nothing_along(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

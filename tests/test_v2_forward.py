@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from typing import Any
+import threading
+from typing import Any, Callable
 
 import pytest
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-from nv_one_logger.core.span import StandardSpanName
+from nv_one_logger.core.event import Event
+from nv_one_logger.core.span import Span, StandardSpanName
 from nv_one_logger.recorder.default_recorder import ExportCustomizationMode
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
+from overrides import override
 
 from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT, Forward
 from one_logger_v1_shim._v2.iterations import MOST_EVENTS
@@ -23,6 +26,7 @@ __all__ = ["no_provider"]
 
 pytestmark = pytest.mark.usefixtures("no_provider")
 
+NOTHING: dict[str, Any] = {}
 APPLICATION = [("start", "application", None, 1.0)]
 
 
@@ -38,7 +42,7 @@ class Ours:
 
 
 def forward(recorder: Any, exporter: Any = None, owned: bool = True) -> Forward:
-    return Forward(recorder, exporter, owned, lambda key: None)
+    return Forward(recorder, exporter, owned)
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -173,7 +177,7 @@ def test_forked_child_tells_nothing() -> None:
     one.abandon()
     one.row(reading(2), b"{}")
     one.phase_start(reading(2), "test")
-    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}})
+    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}}, NOTHING.get)
     one.app_end(reading(2))
     assert (heard.take(), heard.closings) == ([], 0)
 
@@ -282,7 +286,7 @@ FIELDS = {**TRAINING, "save_checkpoint_strategy": "async"}
 def test_training_becomes_known_before_the_application() -> None:
     heard = Heard()
     one = forward(configured(heard, training=None))
-    one.training(reading(0), {"fields": FIELDS, "callables": []})
+    one.training(reading(0), {"fields": FIELDS, "callables": []}, NOTHING.get)
     config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
     assert (config.global_batch_size, str(config.save_checkpoint_strategy)) == (8, "async")
     one.app_start(reading(1))
@@ -294,10 +298,10 @@ def test_training_becomes_known_inside_the_application() -> None:
     one = forward(configured(heard, training=None))
     one.app_start(reading(1))
     assert heard.events("update_training_telemetry_config") == []
-    one.training(reading(2), {"fields": FIELDS})
+    one.training(reading(2), {"fields": FIELDS}, NOTHING.get)
     (told,) = heard.events("update_training_telemetry_config")
     assert told["global_batch_size"] == 8
-    one.training(reading(3), {"fields": {**FIELDS, "global_batch_size_or_fn": 9}})
+    one.training(reading(3), {"fields": {**FIELDS, "global_batch_size_or_fn": 9}}, NOTHING.get)
     assert len(heard.events("update_training_telemetry_config")) == 1, "the first one counts"
     config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
     assert config.global_batch_size == 8
@@ -306,9 +310,9 @@ def test_training_becomes_known_inside_the_application() -> None:
 def test_training_reads_callables_as_v1_has_read_them() -> None:
     heard = Heard()
     recorder = configured(heard, training=None)
-    one = Forward(recorder, None, True, {"global_batch_size": 32}.__getitem__)
+    one = forward(recorder)
     fields = {key: value for key, value in FIELDS.items() if key != "global_batch_size_or_fn"}
-    one.training(reading(0), {"fields": fields, "callables": ["global_batch_size"]})
+    one.training(reading(0), {"fields": fields, "callables": ["global_batch_size"]}, {"global_batch_size": 32}.get)
     config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
     assert config.global_batch_size == 32
 
@@ -317,7 +321,7 @@ def test_training_after_the_end() -> None:
     one = forward(configured(Heard(), training=None))
     one.app_start(reading(1))
     one.app_end(reading(2))
-    one.training(reading(3), {"fields": FIELDS})
+    one.training(reading(3), {"fields": FIELDS}, NOTHING.get)
     assert TrainingTelemetryProvider.instance().config.telemetry_config is None
 
 
@@ -508,7 +512,7 @@ def test_a_setting_that_v2_refuses_is_named(monkeypatch: pytest.MonkeyPatch, cap
         raise RuntimeError("broken")
 
     monkeypatch.setattr(TrainingTelemetryProvider, "set_training_telemetry_config", broken)
-    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}, "callables": []})
+    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}, "callables": []}, NOTHING.get)
     said = "v2 could not record training config (RuntimeError('broken')); v1 rows are not affected"
     assert warnings(caplog) == [said]
 
@@ -526,3 +530,119 @@ def test_after_the_applications_end_nothing_is_told(monkeypatch: pytest.MonkeyPa
     one.phase_start(reading(3), "validation")
     one.app_start(reading(4))
     assert heard.take() == []
+
+
+# -- what is not told ------------------------------------------------------------------------------------------
+
+
+def test_phase_that_the_application_reports_itself(caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    one = forward(recorder)
+    one.app_start(reading(1))
+    recorder.on_model_init_start(stamp(2))
+    heard.take()
+    one.phase_start(reading(3), "model_init")
+    one.phase_end(reading(4), "model_init")
+    assert (heard.take(), warnings(caplog)) == ([], [])
+
+
+def test_v2_that_is_switched_off() -> None:
+    heard = Heard()
+    one = forward(configured(heard))
+    one.app_start(reading(1))
+    heard.take()
+    OneLoggerProvider.instance().force_disable_logging()
+    one.phase_start(reading(2), "test")
+    one.row(reading(3), b"{}")
+    assert heard.take() == []
+
+
+def test_recorder_that_the_application_closes(caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    recorder = configured(heard)
+    recorder.on_app_start(stamp(1))
+    one = forward(recorder, owned=False)
+    one.row(reading(2), b"{}")
+    recorder.on_app_end(stamp(3))
+    heard.take()
+    one.row(reading(4), b"{}")
+    one.phase_start(reading(4), "test")
+    one.batch_start(reading(4))
+    assert (heard.take(), warnings(caplog)) == ([], [])
+
+
+@pytest.mark.parametrize("how", ["close", "abandon"])
+def test_application_is_not_opened_when_all_is_over(how: str) -> None:
+    heard = Heard()
+    one = forward(configured(heard), owned=False)
+    if how == "close":
+        one.close(reading(1))
+    else:
+        one.abandon()
+    one.app_start(reading(2))
+    assert heard.take() == []
+
+
+def test_recorder_with_an_event_of_its_own() -> None:
+    """It is told of each row, even where no exporter listens."""
+    told: list[Any] = []
+
+    class Own(TrainingRecorder):
+        @override
+        def event(self, span: Span, event: Event) -> Event:
+            told.append(event.name)
+            return super().event(span, event)
+
+    ours = Ours()
+    recorder = configured(Heard())
+    recorder._exporters[:] = [ours]
+    recorder.__class__ = Own
+    one = forward(recorder, ours)
+    one.open(reading(1))
+    told.clear()
+    one.row(reading(2), b"{}")
+    assert told == [ROW_EVENT]
+
+
+# -- threads, and what is left open ----------------------------------------------------------------------------
+
+
+def in_thread(work: Callable[[], None]) -> None:
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_calls_of_other_threads_go_on_with_the_nesting() -> None:
+    """v2 keeps the innermost span per thread."""
+    heard = Heard()
+    one = forward(configured(heard))
+    one.app_start(reading(1))
+    in_thread(lambda: one.train_start(reading(2), 0, 0))
+    heard.take()
+    in_thread(lambda: one.phase_start(reading(3), "validation"))
+    assert heard.spans() == [("start", "validation_loop", "training_loop", 3.0)]
+    in_thread(lambda: one.app_end(reading(4)))
+    assert heard.spans() == [(("stop", name, 4.0)) for name in ("validation_loop", "training_loop", "application")]
+
+
+@pytest.mark.parametrize("end", ["train_end", "app_end"])
+def test_iteration_that_is_open_at_the_end(end: str) -> None:
+    heard = Heard()
+    one = forward(configured(heard, customization=(ExportCustomizationMode.BLACKLIST_SPANS, [Name.MODEL_FORWARD])))
+    one.train_start(reading(1), 0, 0)
+    one.batch_start(reading(2))
+    heard.take()
+    getattr(one, end)(reading(5))
+    assert heard.spans()[:2] == [("stop", "training_single_iteration", 5.0), ("stop", "training_loop", 5.0)]
+
+
+def test_finish_at_the_very_start() -> None:
+    """A phase of no length keeps the instant of its end."""
+    heard = Heard()
+    one = forward(configured(heard))
+    given = reading(2)[0] * 1000
+    one.phase_start(reading(2), "model_init", given)
+    one.phase_end(reading(3), "model_init", given)
+    assert heard.spans()[-1] == ("stop", "model_initialization", 2.0)

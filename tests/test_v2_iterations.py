@@ -177,7 +177,8 @@ def test_start_that_comes_twice_where_spans_are_built() -> None:
     one = Training(ALL)
     one.start(1)
     one.start(3)
-    assert [call[:2] for call in one.heard.take()] == [("start", SPAN), ("stop", SPAN), ("start", SPAN)]
+    assert one.heard.take() == [("start", SPAN, "training_loop", 1.0), ("stop", SPAN, 3.0),
+                                ("start", SPAN, "training_loop", 3.0)]  # fmt: skip
     assert one.counts()[:2] == (1, 8)
 
 
@@ -194,9 +195,9 @@ def test_settle_gives_up_an_open_iteration() -> None:
     one.iterations.settle(stamp(1))
     assert one.counts() == (0, 0, 0, 0.0)
     one.start(2)
-    one.iterations.settle(stamp(3))
+    one.iterations.settle(stamp(5))
     assert not one.timer.is_active
-    assert one.counts()[:2] == (0, 0)
+    assert (one.counts()[:2], one.timer.latest_window_duration_sec) == ((0, 0), 3.0)
     one.end(4)
     assert one.counts()[:2] == (0, 0)
 

@@ -34,24 +34,11 @@ def in_thread(work: Callable[[], None]) -> None:
 
 def test_closed() -> None:
     recorder = configured()
-    assert private.is_closed(recorder, True) is False
+    assert private.is_closed(recorder) is False
     recorder.close()
-    assert private.is_closed(recorder, False) is True
-    assert private.is_closed(BARE, True) is True
-    assert private.is_closed(BARE, False) is False
-    assert private.is_closed(SimpleNamespace(_closed=None), True) is False
-
-
-def test_open_spans() -> None:
-    recorder = configured()
-    span = recorder.start(Name.MODEL_INIT, start_time=stamp(0))
-    other = SimpleNamespace(id="another", active=True)
-    assert private.is_open(recorder, span) is True
-    assert private.is_open(recorder, other) is False  # type: ignore[arg-type]
-    assert private.is_open(BARE, span) is True
-    recorder.stop(span)
-    assert private.is_open(recorder, span) is False
-    assert private.is_open(BARE, span) is False
+    assert private.is_closed(recorder) is True
+    assert private.is_closed(BARE) is False
+    assert private.is_closed(SimpleNamespace(_closed=None)) is False
 
 
 def test_exporters() -> None:

@@ -59,7 +59,9 @@ def test_events_stand_on_their_span(spans: list[Span]) -> None:
     recorder = configured()
     recorder.on_app_start(stamp(1))
     (span,) = recorder.get_active_spans_by_name("application")
-    recorder.event(span, Event("saved", stamp(2), Attributes({"step": 7, "names": ["a", "b"]})))
+    names = ["a", "b"]
+    recorder.event(span, Event("saved", stamp(2), Attributes({"step": 7, "names": names})))
+    names.append("not yet")
     recorder.error(span, "went wrong", ValueError("no"))
     saved = next(one for one in spans[0].events if one.name == "saved")
     assert (saved.name, saved.time_ms, saved.attributes) == ("saved", ms(2), {"step": 7, "names": ["a", "b"]})

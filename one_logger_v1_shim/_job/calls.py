@@ -7,10 +7,13 @@ in the worker's process: the calls go into the journal, and the worker plays the
 
 from __future__ import annotations
 
-from typing import Any, Optional, Protocol
+from typing import Any, Callable, Optional, Protocol
 
 #: two clock readings of one moment: s since the epoch (``time.time()``), s of the counter (``time.perf_counter()``)
 Reading = tuple[float, float]
+
+#: the value of a v1 key that is a callable, as v1 has read it last
+Read = Callable[[str], Any]
 
 
 class Listener(Protocol):
@@ -22,7 +25,7 @@ class Listener(Protocol):
     def open(self, at: Reading, given_ms: Any = None) -> None:
         """A face was made: the application begins, unless somebody else reports it."""
 
-    def training(self, at: Reading, values: dict[str, Any]) -> None:
+    def training(self, at: Reading, values: dict[str, Any], read: Read) -> None:
         """What is known about the training: ``fields`` and ``callables`` of ``V2Values``. The first call counts."""
 
     def app_start(self, at: Reading, given_ms: Any = None) -> None:
@@ -75,7 +78,7 @@ class Deaf:
     """Nobody hears."""
 
     def open(self, at: Reading, given_ms: Any = None) -> None: ...
-    def training(self, at: Reading, values: dict[str, Any]) -> None: ...
+    def training(self, at: Reading, values: dict[str, Any], read: Read) -> None: ...
     def app_start(self, at: Reading, given_ms: Any = None) -> None: ...
     def app_end(self, at: Reading, given_ms: Any = None) -> None: ...
     def phase_start(self, at: Reading, phase: str, given_ms: Any = None) -> None: ...

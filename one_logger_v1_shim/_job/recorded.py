@@ -6,11 +6,11 @@ iteration without a row costs no line of its own. A job that is killed loses the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from .._journal.lines import call_line, reading_line
-from .calls import Reading, milliseconds
+from .calls import Read, Reading, milliseconds
 from .sink import Sink
 
 _MOST_WAITING = 512  # readings
@@ -22,14 +22,14 @@ class Recorded:
 
     Args:
         sink: where the lines go.
-        read: the value of a v1 key as v1 has read it last.
+        read: the values of ``callables``.
         callables: the v1 keys whose values are callables: v2 has to hear when they change.
     """
 
-    def __init__(self, sink: Sink, read: Callable[[str], Any], callables: Sequence[str]) -> None:
+    def __init__(self, sink: Sink, read: Read, callables: Iterable[str]) -> None:
         self._sink = sink
-        self._read = read
-        self._told: dict[str, Any] = dict.fromkeys(callables, self)  # equal to no value
+        self._reads = dict.fromkeys(callables, read)
+        self._told: dict[str, Any] = dict.fromkeys(self._reads, self)  # equal to no value
         self._letters = ""
         self._readings: list[float] = []
         self._flushed = 0.0
@@ -76,7 +76,10 @@ class Recorded:
     def open(self, at: Reading, given_ms: Any = None) -> None:
         self._call("open", at, milliseconds(given_ms))
 
-    def training(self, at: Reading, values: dict[str, Any]) -> None:
+    def training(self, at: Reading, values: dict[str, Any], read: Read) -> None:
+        for key in values["callables"]:
+            self._reads.setdefault(key, read)
+            self._told.setdefault(key, self)
         self._call("training", at, values)
 
     def app_start(self, at: Reading, given_ms: Any = None) -> None:
@@ -121,7 +124,7 @@ class Recorded:
     def _tell_values(self) -> None:
         """Say which values of callables have changed since v2 heard of them."""
         for key, told in self._told.items():
-            value = self._read(key)
+            value = self._reads[key](key)
             if value is not told and (type(value) is not type(told) or value != told):
                 self._told[key] = value
                 if self._letters:

@@ -20,7 +20,7 @@ from .._v1.bookkeeping import TagList
 from .._v1.config import as_number
 from .._variables import choice
 from . import forwarding
-from .calls import Deaf, Listener
+from .calls import Deaf, Listener, Read
 from .recorded import Recorded
 from .rows import Rows, abandon_offered, offered
 
@@ -146,13 +146,13 @@ class Telemetry:
         """Whether the run has been finished: then a new face needs a new run."""
         return self._rows.finished
 
-    def join(self, values: V2Values, now: float, app_start_ms: Any) -> None:
+    def join(self, values: V2Values, read: Read, now: float, app_start_ms: Any) -> None:
         """One more v1 face uses this run."""
         self.users += 1
         self._hear(self.listener.open, now, app_start_ms)
         if values.training is not None:
             training = {"fields": values.training, "callables": values.callables}
-            self._hear(self.listener.training, now, training)
+            self._hear(self.listener.training, now, training, read)
 
     def leave(self) -> None:
         """A v1 face has finished; the run is finished with the last of them."""
@@ -193,7 +193,7 @@ def attach(
     spec: RunSpec,
     asynchronous: bool,
     values: V2Values,
-    read: Callable[[str], Any],
+    read: Read,
     now: float,
     app_start_ms: Any = None,
     described: str = "",
@@ -204,7 +204,7 @@ def attach(
         spec: where the run goes, if there is none yet.
         asynchronous: does a callback return before W&B has its row?
         values: v2's configuration, used if nobody has configured v2 yet.
-        read: the value of a v1 key that is a callable, as v1 has read it last.
+        read: the values of those v1 keys that are callables.
         now: ``time.time()``.
         app_start_ms: when the application started (ms since the epoch), if the v1 configuration says so.
         described: project and run name, for the warning that a second face joins another's run.
@@ -221,11 +221,11 @@ def attach(
                 f"second:{described}",
                 f"this process has a OneLogger run already ({telemetry.described}); {described} joins it",
             )
-        telemetry.join(values, now, app_start_ms)
+        telemetry.join(values, read, now, app_start_ms)
         return telemetry
 
 
-def _open(spec: RunSpec, asynchronous: bool, values: V2Values, read: Callable[[str], Any]) -> tuple[Rows, Listener]:
+def _open(spec: RunSpec, asynchronous: bool, values: V2Values, read: Read) -> tuple[Rows, Listener]:
     """The run, and who hears v1's calls. Whatever is wrong with v2, the run is opened."""
     rows = offered() or Rows(spec, asynchronous)
     where = forwarding.where()
@@ -248,7 +248,7 @@ def _open(spec: RunSpec, asynchronous: bool, values: V2Values, read: Callable[[s
 
 
 def _in_this_process(
-    attach_v2: Callable[..., tuple[Rows, Listener]], rows: Rows, values: V2Values, read: Callable[[str], Any]
+    attach_v2: Callable[..., tuple[Rows, Listener]], rows: Rows, values: V2Values, read: Read
 ) -> tuple[Rows, Listener]:
     try:
         return attach_v2(rows, values, read)

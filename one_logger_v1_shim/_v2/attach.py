@@ -16,6 +16,7 @@ from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecor
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
 from .._job import capture
+from .._job.calls import Read
 from .._job.forwarding import JOB
 from .._job.rows import Rows
 from .._log import warn_once
@@ -26,13 +27,13 @@ from .exporter import V1Exporter
 from .forward import Forward
 
 
-def attach(rows: Rows, values: V2Values, read: Callable[[str], Any]) -> tuple[Rows, Forward]:
+def attach(rows: Rows, values: V2Values, read: Read) -> tuple[Rows, Forward]:
     """v2 in the job's process: the run (an exporter's, if the provider has one of ours), and the listener.
 
     Args:
         rows: the run that is opened if v2 has none of ours.
         values: v2's configuration, used if nobody has configured the provider yet.
-        read: the value of a v1 key that is a callable, as v1 has read it last.
+        read: the values of those v1 keys that are callables.
 
     Raises an exception if v2 can't be used; ``rows`` may be open then.
     """
@@ -49,7 +50,7 @@ def attach(rows: Rows, values: V2Values, read: Callable[[str], Any]) -> tuple[Ro
         rows = exporter.rows
         exporter.hold()
     rows.open(v2=JOB)
-    return rows, Forward(recorder, exporter, owned, read)
+    return rows, Forward(recorder, exporter, owned)
 
 
 def ours_of(rows: Rows) -> Optional[V1Exporter]:

@@ -10,11 +10,12 @@ from nv_one_logger.api.config import LoggerConfig, OneLoggerConfig, OneLoggerErr
 from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
 
+from .._job.calls import Read
 from ..config_adapter import BASE, TABLE, TRAINING, Row, V2Values
 
 
-def build(values: V2Values, read: Callable[[str], Any]) -> OneLoggerConfig:
-    """v2's configuration; ``read(key)`` gives the value of a v1 key that is a callable, each time that v2 asks."""
+def build(values: V2Values, read: Read) -> OneLoggerConfig:
+    """v2's configuration. The values of callables are read each time that v2 asks."""
     base = dict(values.base)
     base.update(_callables(BASE, values, read))
     quiet = base.pop("error_handling_strategy", False)
@@ -29,7 +30,7 @@ def build(values: V2Values, read: Callable[[str], Any]) -> OneLoggerConfig:
     )
 
 
-def training(values: V2Values, read: Callable[[str], Any]) -> Any:
+def training(values: V2Values, read: Read) -> Any:
     """v2's ``TrainingTelemetryConfig``, or None where nothing is known about the training."""
     if values.training is None:
         return None
@@ -38,18 +39,18 @@ def training(values: V2Values, read: Callable[[str], Any]) -> Any:
     return TrainingTelemetryConfig(**fields)
 
 
-def _callables(part: str, values: V2Values, read: Callable[[str], Any]) -> dict[str, Any]:
+def _callables(part: str, values: V2Values, read: Read) -> dict[str, Any]:
     rows = [row for row in TABLE if row.where == part and row.key in values.callables]
     return {row.field: _converting(row, read) for row in rows}
 
 
-def _converting(row: Row, read: Callable[[str], Any]) -> Callable[[], Any]:
+def _converting(row: Row, read: Read) -> Callable[[], Any]:
     def value() -> Any:
         return row.convert(row.key, read(row.key))
 
     return value
 
 
-def silent_logger(level: Any = "ERROR") -> LoggerConfig:
+def silent_logger(level: Any) -> LoggerConfig:
     """v2's log settings, without its two files in a working directory that may be read-only."""
     return LoggerConfig(log_level=level, log_file_path_for_info=os.devnull, log_file_path_for_err=os.devnull)

@@ -14,7 +14,7 @@ from nv_one_logger.core.span import Span, StandardSpanName
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
-from .._job.calls import Reading
+from .._job.calls import Read, Reading
 from .._log import warn_once
 from ..config_adapter import V2Values
 from . import private
@@ -37,23 +37,19 @@ class Forward:
         recorder: v2's.
         exporter: ours, if it is among the recorder's exporters: it is not to translate what the shim itself reports.
         owned: did the shim configure the provider?
-        read: the value of a v1 key that is a callable, as v1 has read it last.
     """
 
-    def __init__(
-        self, recorder: TrainingRecorder, exporter: Optional[V1Exporter], owned: bool, read: Callable[[str], Any]
-    ) -> None:
+    def __init__(self, recorder: TrainingRecorder, exporter: Optional[V1Exporter], owned: bool) -> None:
         self._recorder = recorder
         self._exporter = exporter
         self._owned = owned
-        self._read = read
         self._custom = type(recorder).event is not TrainingRecorder.event
         self._dead = False  # in a forked child
         self._clock = Clock()
         self._application: Optional[Span] = None
         self._foreign = False  # the APPLICATION span is the application's own
         # v2 knows one application per process; a later run's rows go on without it
-        self._ended = private.is_closed(recorder, False)
+        self._ended = private.is_closed(recorder)
         self._spans = Spans(recorder, self._clock, self._heard)
 
     def _heard(self) -> bool:
@@ -81,8 +77,8 @@ class Forward:
         span, recorder = self._application, self._recorder
         if span is None or not (self._custom or self._heard()):
             return
-        # Ours is open as long as the recorder is; an application may stop its own at any time.
-        if not self._spans.enabled() or (self._foreign and not private.is_open(recorder, span)):
+        # Ours is open until app_end; an application may stop its own at any time.
+        if not self._spans.enabled() or (self._foreign and not span.active):
             return
         event = Event(ROW_EVENT, self._clock.stamp(at), Attributes({ROW_ATTRIBUTE: row.decode("ascii")}))
         try:
@@ -124,15 +120,15 @@ class Forward:
         self._guard("on_app_end", self._spans.settle, at)
         if self._application is not None and not self._foreign:
             self._ended = True
+            self._application = None
             self._guard("on_app_end", self._recorder.on_app_end, self._clock.stamp(at, given_ms))
-            self._spans.closed = True
 
-    def training(self, at: Reading, values: dict[str, Any]) -> None:
+    def training(self, at: Reading, values: dict[str, Any], read: Read) -> None:
         """Tell v2 about training, if nobody has (a core ``OneLogger`` came first, or the application left it open)."""
         provider = TrainingTelemetryProvider.instance()
         if self._dead or self._ended or provider.config.telemetry_config is not None:
             return
-        config = training_config(V2Values({}, values.get("fields"), values.get("callables") or []), self._read)
+        config = training_config(V2Values({}, values.get("fields"), values.get("callables") or []), read)
         if self._application is not None:
             self._guard("training config", provider.set_training_telemetry_config, config)
         else:

@@ -65,9 +65,9 @@ class Iterations:
             self._began = stamp
             return
         timer = self._timer
-        if self._began is not None or timer.is_active:  # Ctrl-C in a notebook comes between any two lines
+        if timer.is_active:  # an iteration that was not ended, or Ctrl-C in a notebook between any two lines
             self._began = stamp
-            self.settle(stamp)
+        self.settle(stamp)
         timer.start(stamp)
         self._began = stamp
 
@@ -128,12 +128,12 @@ class Iterations:
         span, self._span = self._span, None
         if not self._virtual:
             # an iteration that v2 holds open is ended as v2 ends it; it counts
-            if span is not None and private.is_open(self._recorder, span):
+            if span is not None and span.active:
                 self._recorder.on_training_single_iteration_end(stamp)
             return
         if self._timer.is_active:
             self._timer.stop(stamp)
-        if span is not None and private.is_open(self._recorder, span):
+        if span is not None and span.active:
             self._recorder.stop(span, stop_time=stamp)
 
 

@@ -58,7 +58,7 @@ class Playback:
             if module is not None:
                 setattr(module, name, value)
         configure_with(config, exporters)
-        self._forward = Forward(OneLoggerProvider.instance().recorder, None, True, self._told.get)
+        self._forward = Forward(OneLoggerProvider.instance().recorder, None, True)
 
     def _closed_ears(self, exporter: Exporter) -> Exporter:
         """``exporter``, deaf to what it has heard from an earlier worker."""
@@ -77,6 +77,8 @@ class Playback:
             self._told[key] = value
         elif name in _CALLS:
             at, *rest = arguments
+            if name == "training":
+                rest.append(self._told.get)
             self._clock.at = (float(at[0]), float(at[1]))
             try:
                 getattr(self._forward, name)(self._clock.at, *rest)

@@ -19,10 +19,10 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 
 #: private name -> what is done where v2 does not have it
 NAMES: dict[str, str] = {
-    "_closed": "whether the shim itself has closed the recorder; a recorder that others closed refuses each call",
-    "_spans": "Span.active; a thread of its own begins a nesting of its own",
+    "_closed": "a recorder that the application has closed refuses each call",
+    "_spans": "a thread of its own begins a nesting of its own, as in v2's public calls",
     "_exporters": "every row and progress is told, as if another exporter listened",
-    "_latest_active_span": "a thread of its own begins a nesting of its own, as in v2's public calls",
+    "_latest_active_span": "the same",
     "_get_training_config": "TrainingTelemetryProvider.config.telemetry_config",
     "_get_active_span": "a sync success after the end of its save is not told: v2's public calls refuse it",
     "_mutable_config": "set_training_telemetry_config, once an application span is open",
@@ -40,18 +40,9 @@ NAMES: dict[str, str] = {
 _MISSING = object()
 
 
-def is_closed(recorder: Any, otherwise: bool) -> bool:
-    """Whether the recorder is closed. ``otherwise``: what the shim knows by itself."""
-    found = getattr(recorder, "_closed", _MISSING)
-    return otherwise if found is _MISSING else bool(found)
-
-
-def is_open(recorder: Any, span: Span) -> bool:
-    """Whether ``span`` is one of the recorder's open spans."""
-    spans = getattr(recorder, "_spans", None)
-    if spans is None:
-        return bool(span.active)
-    return span.id in spans
+def is_closed(recorder: Any) -> bool:
+    """Whether the recorder is known to be closed."""
+    return bool(getattr(recorder, "_closed", False))
 
 
 def exporters(recorder: Any) -> Optional[list[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Callable, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
@@ -33,6 +34,17 @@ _PHASES: dict[str, tuple[Any, str, str]] = {
 }
 
 
+@dataclass
+class _Save:
+    """A checkpoint save that is open in v2."""
+
+    span: Span
+    step: int
+    succeeded: bool = False
+    #: when v1 reported its end, if its success may still follow: v2 wants the success of a sync save before the end
+    ended: Optional[TracingTimestamp] = None
+
+
 class Spans:
     """The spans that the shim has opened; it ends these and no others. Called by one thread at a time."""
 
@@ -40,17 +52,13 @@ class Spans:
         self._recorder = recorder
         self._clock = clock
         self._provider = OneLoggerProvider.instance()
-        self.closed = False  # the shim has closed the recorder
         self._open: dict[str, tuple[Span, TracingTimestamp]] = {}
-        self._save: Optional[tuple[Span, int]] = None
-        self._succeeded = False
-        # A sync save whose end v1 has reported and whose success may still follow: v2 wants success before end.
-        self._ending: Optional[TracingTimestamp] = None
+        self._save: Optional[_Save] = None
         self.iterations = Iterations(recorder, heard)
 
     def enabled(self) -> bool:
         """Whether v2 still records. (It disables itself after an error under its quiet strategy.)"""
-        return not private.is_closed(self._recorder, self.closed) and self._provider.one_logger_enabled
+        return not private.is_closed(self._recorder) and self._provider.one_logger_enabled
 
     # -- phases ------------------------------------------------------------------------------------------------
 
@@ -58,7 +66,7 @@ class Spans:
         """Open the span of ``phase``; one of the same name that we left open is ended first."""
         name, method, _ = _PHASES[phase]
         stamp = self._clock.stamp(at, given_ms)
-        self._prepare(stamp)
+        self._prepare()
         self._end(phase, stamp)
         if self._recorder.get_active_spans_by_name(name):
             return  # the application reports this phase itself
@@ -69,7 +77,7 @@ class Spans:
     def stop(self, at: Reading, phase: str, given_ms: Any = None) -> None:
         """Close the span of ``phase`` if we opened it."""
         stamp = self._clock.stamp(at, given_ms)
-        self._flush(stamp)
+        self._flush()
         if phase == "train":
             self.iterations.settle(stamp)
         self._adopt_thread()
@@ -81,7 +89,7 @@ class Spans:
         target = config.train_samples_target
         tokens = config.seq_length * target if config.seq_length and target else None
         self.start(
-            at, "train", None,
+            at, "train",
             train_iterations_start=iterations, train_samples_start=samples,
             train_iterations_target=config.train_iterations_target, train_samples_target=target,
             train_tokens_target=tokens,
@@ -89,23 +97,22 @@ class Spans:
 
     def _end(self, phase: str, stamp: TracingTimestamp) -> None:
         opened = self._open.pop(phase, None)
-        if opened is None or not private.is_open(self._recorder, opened[0]):
+        if opened is None or not opened[0].active:
             return
         # A finish that was given by hand may lie before its start; v2's timers raise at that.
-        if stamp.seconds_since_epoch < opened[1].seconds_since_epoch:
-            stamp = opened[1]
-        getattr(self._recorder, _PHASES[phase][2])(stamp)
+        latest = max(stamp, opened[1], key=lambda one: one.seconds_since_epoch)
+        getattr(self._recorder, _PHASES[phase][2])(latest)
 
     # -- iterations --------------------------------------------------------------------------------------------
 
     def batch_start(self, at: Reading) -> None:
-        if self._ending is not None:
-            self._flush(self._clock.stamp(at))
+        if self._save is not None:
+            self._flush()
         self.iterations.start(self._clock.stamp(at), self._adopt_thread)
 
     def batch_end(self, at: Reading) -> None:
-        if self._ending is not None:
-            self._flush(self._clock.stamp(at))
+        if self._save is not None:
+            self._flush()
         loop = self._open.get("train")
         self.iterations.end(self._clock.stamp(at), loop[0] if loop else None)
 
@@ -113,35 +120,34 @@ class Spans:
 
     def save_start(self, at: Reading, step: int) -> None:
         stamp = self._clock.stamp(at)
-        self._prepare(stamp)
-        if self._save is not None:  # a save that was never ended
-            self._end_save(stamp)
+        self._prepare()
+        self._end_save(stamp)  # a save that was never ended
         span = self._recorder.on_save_checkpoint_start(step, stamp)
         if span is not None:
-            self._save = (span, step)
-            self._succeeded = False
+            self._save = _Save(span, step)
 
     def save_end(self, at: Reading, step: int) -> None:
         stamp = self._clock.stamp(at)
-        self._flush(stamp)
-        if self._save is None:
+        self._flush()
+        save = self._save
+        if save is None:
             return
-        if self._strategy() is CheckPointStrategy.ASYNC or self._succeeded:
+        if self._strategy() is CheckPointStrategy.ASYNC or save.succeeded:
             self._end_save(stamp)
         else:
-            self._ending = stamp
+            save.ended = stamp
 
     def save_success(self, at: Reading, step: int) -> None:
         stamp = self._clock.stamp(at)
         self._adopt_thread()
-        open_save = self._save is not None and self._save[1] == step
-        if self._strategy() is CheckPointStrategy.ASYNC or open_save:
+        save = self._save if self._save is not None and self._save.step == step else None
+        if self._strategy() is CheckPointStrategy.ASYNC or save is not None:
             self._recorder.on_save_checkpoint_success(step, stamp)
         else:
             self._late_success(step, stamp)
-        if open_save:
-            self._succeeded = True
-            self._flush(stamp)
+        if save is not None:
+            save.succeeded = True
+            self._flush()
 
     def _late_success(self, step: int, stamp: TracingTimestamp) -> None:
         """A sync success after its span has gone: on the APPLICATION span, where v2 puts async ones."""
@@ -156,8 +162,8 @@ class Spans:
         return strategy
 
     def _end_save(self, stamp: TracingTimestamp) -> None:
-        save, self._save, self._ending = self._save, None, None
-        if save is not None and private.is_open(self._recorder, save[0]):
+        save, self._save = self._save, None
+        if save is not None and save.span.active:
             self._recorder.on_save_checkpoint_end(stamp)
 
     # -- order -------------------------------------------------------------------------------------------------
@@ -168,23 +174,23 @@ class Spans:
         v2 would end the application first, and then complain about each child in the job's log.
         """
         stamp = self._clock.stamp(at)
-        self._flush(stamp)
+        self._flush()
         self._adopt_thread()
         self.iterations.settle(stamp)
-        if self._save is not None:
-            self._end_save(stamp)
+        self._end_save(stamp)
         for phase in reversed(list(self._open)):
             self._end(phase, stamp)
 
-    def _prepare(self, stamp: TracingTimestamp) -> None:
-        self._flush(stamp)
+    def _prepare(self) -> None:
+        self._flush()
         self._adopt_thread()
         self.iterations.materialise()
 
-    def _flush(self, stamp: TracingTimestamp) -> None:
-        if self._ending is not None:
+    def _flush(self) -> None:
+        """End a sync save whose end v1 has reported: no success follows it any more."""
+        if self._save is not None and self._save.ended is not None:
             self._adopt_thread()
-            self._end_save(self._ending)
+            self._end_save(self._save.ended)
 
     def _adopt_thread(self) -> None:
         private.adopt_thread(self._recorder)

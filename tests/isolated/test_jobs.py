@@ -29,13 +29,18 @@ def expected(name: str) -> list[dict[str, Any]]:
     return [row for row in kept if row]
 
 
-def play(home: Path, python: str, name: str, **env: str) -> list[str]:
-    """Plays a recorded job; returns which packages its process has imported from its environment."""
-    home.mkdir(exist_ok=True)
+def exporting(home: Path) -> str:
+    """v2's export configuration: its FileExporter, into ``home``."""
     exporters = home / "exporters.json"
     file = {"class_name": "nv_one_logger.exporter.file_exporter.FileExporter"}
     exporters.write_text(json.dumps({"exporters": [{**file, "config": {"file_path": str(home / "v2.jsonl")}}]}))
-    told = {"WANDB_MODE": "offline", "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(exporters), **env}
+    return str(exporters)
+
+
+def play(home: Path, python: str, name: str, **env: str) -> list[str]:
+    """Plays a recorded job; returns which packages its process has imported from its environment."""
+    home.mkdir(exist_ok=True)
+    told = {"WANDB_MODE": "offline", "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home), **env}
     done = run_command([python, str(PLAY), str(GOLDENS / f"{name}.json")], home, env=told)
     assert "Error" not in done.stderr, done.stderr
     jobs.gone(home)
@@ -114,6 +119,57 @@ def test_v2s_file_is_the_same_as_in_the_jobs_process(name: str, tmp_path: Path, 
     assert same(stored_rows(isolated), expected(name))
 
 
+CORE_FIRST = """
+from one_logger_v1_shim import OneLogger
+from one_logger_v1_shim.utils import OneLoggerUtils
+core = OneLogger({"project": "delivery", "name": "first"})
+core.log_metrics({"a": 1})
+sizes = iter(range(8, 100, 8))
+one = OneLoggerUtils({**CONFIG, "app_tag": lambda: "tag", "global_batch_size": lambda: next(sizes)})
+one.on_app_start()
+one.on_train_start(train_iterations_start=0, train_samples_start=0)
+for _ in range(4):
+    one.on_train_batch_start()
+    one.on_train_batch_end()
+one.on_train_end()
+one.on_app_end()
+one.finish()
+core.finish()
+"""
+
+
+def test_callables_of_a_second_face(tmp_path: Path, python: str) -> None:
+    """v2 hears of the training from a face that joins a core's run, with the values that this face has read."""
+    heard = []
+    for mode, env in {"inside": {"ONE_LOGGER_V1_FORWARD": "job"}, "isolated": {"ONE_LOGGER_V1_PYTHON": python}}.items():
+        home = tmp_path / mode
+        home.mkdir()
+        code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\n{CORE_FIRST}"
+        result = jobs.run(code, home, {**env, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home)})
+        jobs.gone(home)
+        assert "v2" not in result.err, result.err
+        heard.append(events(v2_lines(home)))
+    inside, isolated = heard
+    assert inside["update_training_telemetry_config"]["perf_tag"] == "tag"
+    assert inside["training_metrics_update"]["num_train_samples"] > 32, "the size has grown"
+    assert isolated == inside
+
+
+def events(lines: list[Any]) -> dict[str, dict[str, Any]]:
+    """What v2's exporters were told about the training, by the event; the last one counts."""
+    wanted = {
+        "update_training_telemetry_config": ("perf_tag", "global_batch_size"),
+        "training_metrics_update": ("num_iterations", "num_train_samples"),
+    }
+    found = {}
+    for line in lines:
+        event = line.get("event") or line
+        keys = wanted.get(event.get("name", ""))
+        if keys is not None:
+            found[event["name"]] = {key: event["attributes"][key] for key in keys}
+    return found
+
+
 TRAINING = """
 from one_logger_v1_shim.utils import OneLoggerUtils
 one = OneLoggerUtils(CONFIG)
@@ -139,12 +195,9 @@ os._exit(1)
 
 def training(home: Path, python: str, killed: bool) -> jobs.Job:
     home.mkdir()
-    file = {"class_name": "nv_one_logger.exporter.file_exporter.FileExporter"}
-    exporters = home / "exporters.json"
-    exporters.write_text(json.dumps({"exporters": [{**file, "config": {"file_path": str(home / "v2.jsonl")}}]}))
     config = {**CONFIG, "one_logger_async": True, "train_iterations_target": 100, "train_samples_target": 800}
     code = f"CONFIG = {config!r}\nKILLED = {killed}\n{TRAINING}"
-    env = {"ONE_LOGGER_V1_PYTHON": python, "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(exporters)}
+    env = {"ONE_LOGGER_V1_PYTHON": python, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home)}
     return jobs.Job(code, home, env)
 
 

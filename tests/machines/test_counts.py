@@ -9,10 +9,12 @@ from typing import Any, Callable
 
 import pytest
 
+from compat_matrix.bench.process import isolated_mode
 from one_logger_v1_shim import _log
 from one_logger_v1_shim._job import writer
 from one_logger_v1_shim._journal.records import RunRecord
 from tests.delivery import jobs
+from tests.isolated.places import site
 from tests.support import ROOT
 
 # No file of the job may grow any more, wherever it lies. What is logged meanwhile is kept and printed afterwards.
@@ -103,10 +105,16 @@ if os.environ.get("ONE_LOGGER_V1_WORKER"):
 
 
 def run_log_raises(home: Path) -> jobs.Result:
-    (home / "site").mkdir(parents=True)
-    (home / "site" / "sitecustomize.py").write_text(RAISES.format(flag=str(home / "raised")))
-    code = "one = one_logger(); log(one, 5); one.finish()"
-    return jobs.run(code, home, {"PYTHONPATH": f"{home / 'site'}{os.pathsep}{ROOT}"})
+    home.mkdir(parents=True)
+    if jobs.MODE:  # the worker sees its own environment alone
+        more = isolated_mode(home / "mode")
+        place = site(Path(more["ONE_LOGGER_V1_PYTHON"]).parent.parent)
+    else:
+        place = home / "site"
+        place.mkdir()
+        more = {"PYTHONPATH": f"{place}{os.pathsep}{ROOT}"}
+    (place / "sitecustomize.py").write_text(RAISES.format(flag=str(home / "raised")))
+    return jobs.run("one = one_logger(); log(one, 5); one.finish()", home, more)
 
 
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
