@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+from nv_one_logger.api.config import OneLoggerErrorHandlingStrategy
+from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 
 from one_logger_v1_shim import OneLogger, rankpulse
 from one_logger_v1_shim._journal.destination import WandBConfig
@@ -231,6 +233,16 @@ def test_what_was_chosen_is_no_default() -> None:
         core = OneLogger({"project": documented, "entity": "team"})
         assert run_of(core).spec.chosen == {"project": documented, "entity": "team"}
         assert "project" not in run_of(core).spec.default
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_what_v2_does_with_an_error(quiet: bool) -> None:
+    """``quiet``: v2 stops, where it would raise."""
+    strategy = OneLoggerErrorHandlingStrategy
+    expected = strategy.DISABLE_QUIETLY_AND_REPORT_METRIC_ERROR if quiet else strategy.PROPAGATE_EXCEPTIONS
+    with capture():
+        OneLogger({**SYNC, "quiet": quiet})
+        assert OneLoggerProvider.instance().config.error_handling_strategy is expected
 
 
 def run_of(core: OneLogger) -> Any:

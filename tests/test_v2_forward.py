@@ -392,6 +392,36 @@ def test_save_that_has_succeeded_ends_at_once() -> None:
     assert heard.spans() == [("stop", "checkpoint_save_sync", 6.0)]
 
 
+def test_save_that_was_never_ended() -> None:
+    """It ends where the next one begins."""
+    heard = Heard()
+    one = forward(configured(heard))
+    one.train_start(reading(1), 0, 0)
+    one.save_start(reading(2), 1)
+    heard.take()
+    one.save_start(reading(4), 2)
+    told = heard.spans()
+    assert told[0] == ("stop", "checkpoint_save_sync", 4.0)
+    assert [call[:3] for call in told[1:]] == [("start", "checkpoint_save_sync", "training_loop")]
+
+
+def test_success_of_another_save() -> None:
+    """It goes on the application's span, as one that comes late; the save that is open has not succeeded."""
+    heard = Heard()
+    one = forward(configured(heard))
+    one.train_start(reading(1), 0, 0)
+    one.save_start(reading(2), 1)
+    heard.take()
+    one.save_success(reading(3), 9)
+    assert heard.take() == [("event", "save_checkpoint_success", "application", 3.0)]
+    one.save_end(reading(4), 1)
+    assert heard.take() == []
+    one.save_success(reading(5), 1)
+    told = heard.take()
+    assert told[0][:3] == ("event", "save_checkpoint_success", "checkpoint_save_sync")
+    assert told[-1] == ("stop", "checkpoint_save_sync", 4.0)
+
+
 def test_save_inside_an_iteration_ends_before_it() -> None:
     """The end of the iteration is the first call that shows that no success follows."""
     heard = Heard()

@@ -168,7 +168,7 @@ def test_start_that_comes_twice() -> None:
     one.end(4)
     done, samples, _, _ = one.counts()
     assert (done, samples) == (1, 8)
-    assert one.timer.latest_window_duration_sec == 1.0
+    assert (one.timer.latest_window_duration_sec, one.timer.total_time_sec) == (1.0, 3.0)
     assert not one.timer.is_active
 
 
