@@ -151,6 +151,7 @@ def test_a_journal_in_the_temp_directory_knows_its_run(tmp_path: Path) -> None:
     assert not journal.exists() or jobs.mark(tmp_path)["state"] == "finished"
 
 
+@pytest.mark.ci
 def test_sent_online_into_the_same_run(server: Server, tmp_path: Path) -> None:
     """The server has taken some rows, W&B's file has fewer, the journal all."""
     environ = {"WANDB_MODE": "online", **server.environment()}
@@ -280,6 +281,7 @@ one.finish()
 """
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("told_by", ["the environment", "the v1 configuration"])
 def test_all_rows_are_in_wandbs_files(told_by: str, tmp_path: Path, server: Server) -> None:
     """The server went away in mid-run and is back: `recover` lets ``wandb sync`` send the files, to that server."""
