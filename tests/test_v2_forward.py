@@ -317,6 +317,23 @@ def test_training_reads_callables_as_v1_has_read_them() -> None:
     assert config.global_batch_size == 32
 
 
+def test_training_that_v2_refuses(caplog: pytest.LogCaptureFixture) -> None:
+    """One line says it; what v2 then raises, since it knows no training, would say it again."""
+    heard = Heard()
+    one = forward(configured(heard, training=None))
+    one.app_start(reading(1))
+    fields = {key: value for key, value in FIELDS.items() if key != "global_batch_size_or_fn"}
+    one.training(reading(2), {"fields": fields, "callables": ["global_batch_size"]}, {"global_batch_size": "x"}.get)
+    one.train_start(reading(3), 0, 0)
+    one.batch_start(reading(4))
+    one.batch_end(reading(5))
+    (text,) = warnings(caplog)
+    assert text.startswith("v2 is told nothing of the training (")
+    assert "global_batch_size='x' (str); expected a number" in text
+    one.phase_start(reading(6), "model_init")
+    assert heard.spans()[-1] == ("start", "model_initialization", "application", 6.0)
+
+
 def test_training_after_the_end() -> None:
     one = forward(configured(Heard(), training=None))
     one.app_start(reading(1))

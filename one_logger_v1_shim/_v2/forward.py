@@ -48,6 +48,7 @@ class Forward:
         self._clock = Clock()
         self._application: Optional[Span] = None
         self._foreign = False  # the APPLICATION span is the application's own
+        self._refused = False  # v2 has refused what is known about the training, and every call that needs it
         # v2 knows one application per process; a later run's rows go on without it
         self._ended = private.is_closed(recorder)
         self._spans = Spans(recorder, self._clock, self._heard)
@@ -128,7 +129,12 @@ class Forward:
         provider = TrainingTelemetryProvider.instance()
         if self._dead or self._ended or provider.config.telemetry_config is not None:
             return
-        config = training_config(V2Values({}, values.get("fields"), values.get("callables") or []), read)
+        try:
+            config = training_config(V2Values({}, values.get("fields"), values.get("callables") or []), read)
+        except Exception as error:
+            self._refused = True
+            warn_once("v2:training", f"v2 is told nothing of the training ({error!r}); v1 rows are not affected")
+            return
         if self._application is not None:
             self._guard("training config", provider.set_training_telemetry_config, config)
         else:
@@ -187,7 +193,8 @@ class Forward:
         try:
             function(*arguments)
         except Exception as error:
-            warn_once(f"v2:{what}", f"v2 could not record {what} ({error!r}); v1 rows are not affected")
+            if not self._refused:
+                warn_once(f"v2:{what}", f"v2 could not record {what} ({error!r}); v1 rows are not affected")
         finally:
             if exporter is not None:
                 exporter.mute(False)

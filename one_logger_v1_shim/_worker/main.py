@@ -170,6 +170,9 @@ class Worker:
     def _tell(self, text: str) -> None:
         """Something about a row that the job is to log."""
         say(text)
+        self._pass_on(text)
+
+    def _pass_on(self, text: str) -> None:
         if text not in self.mark.said and len(self.mark.said) < _MOST_SAID:
             self.mark.said = [*self.mark.said, text]
 
@@ -248,6 +251,8 @@ class Worker:
         self.mark.rows = max(self.taken, self.run.skip)
         if self.player is not None:
             self.mark.v2 = self.player.state
+            for text in self.player.said:
+                self._pass_on(text)
         try:
             self.mark.write(self.folder)
         except OSError as error:

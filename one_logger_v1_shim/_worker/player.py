@@ -7,6 +7,7 @@ twice: it plays what they have heard with their ears closed, to have the same sp
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -18,6 +19,7 @@ from .._journal.files import NO_FOLLOW
 from .._journal.follow import Follower
 from .._journal.lines import FINISH, FROM, calls, is_call, is_row, number
 from .._journal.records import RunRecord
+from .._log import logger
 from .children import say
 
 if TYPE_CHECKING:
@@ -34,12 +36,14 @@ class Player(threading.Thread):
     Attributes:
         state: :data:`UNPLAYED`, :data:`PLAYED`, or why v2 hears nothing.
         rows: rows that have passed.
+        said: what was logged about v2, for the job to log.
     """
 
     def __init__(self, folder: Path, record: RunRecord) -> None:
         super().__init__(name="v2", daemon=True)
         self.state = UNPLAYED
         self.rows = 0
+        self.said: list[str] = []
         self._folder = folder
         self._record = record
         self._follower = Follower(folder)
@@ -62,6 +66,14 @@ class Player(threading.Thread):
 
     def run(self) -> None:
         """The thread."""
+        handler = _Overheard(self.said)
+        logger.addHandler(handler)
+        try:
+            self._run()
+        finally:
+            logger.removeHandler(handler)
+
+    def _run(self) -> None:
         try:
             from .._v2.playback import Playback
         except Exception as error:
@@ -135,6 +147,21 @@ class Player(threading.Thread):
         self._lines += 1
         if self._lines > self._before:
             _write_played(self._folder, self._lines)
+
+
+class _Overheard(logging.Handler):
+    """What the thread that makes it logs, in ``said`` and in worker.log."""
+
+    def __init__(self, said: list[str]) -> None:
+        super().__init__()
+        self._said = said
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        say(text)
+        if record.thread == self._thread:
+            self._said.append(text)
 
 
 def read_played(folder: Path) -> int:

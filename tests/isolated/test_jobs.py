@@ -155,6 +155,36 @@ def test_callables_of_a_second_face(tmp_path: Path, python: str) -> None:
     assert isolated == inside
 
 
+REFUSED = """
+from one_logger_v1_shim import OneLogger
+from one_logger_v1_shim.utils import OneLoggerUtils
+core = OneLogger({"project": "delivery", "name": "first"})
+one = OneLoggerUtils({**CONFIG, "global_batch_size": lambda: "eight"})
+one.on_app_start()
+one.on_train_start(train_iterations_start=0, train_samples_start=0)
+for _ in range(4):
+    one.on_train_batch_start()
+    one.on_train_batch_end()
+one.on_train_end()
+one.on_app_end()
+one.finish()
+core.finish()
+"""
+
+
+def test_trouble_with_v2_is_said_in_both_modes(tmp_path: Path, python: str) -> None:
+    """One line for each kind, in the job's log, wherever v2 is."""
+    said = []
+    for mode, env in {"inside": {"ONE_LOGGER_V1_FORWARD": "job"}, "isolated": {"ONE_LOGGER_V1_PYTHON": python}}.items():
+        home = tmp_path / mode
+        home.mkdir()
+        code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\n{REFUSED}"
+        result = jobs.run(code, home, {**env, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home)})
+        assert result.code == 0
+        said.append([line.partition(" (")[0] for line in result.lines if line.startswith("v2 ")])
+    assert said == [["v2 is told nothing of the training"]] * 2
+
+
 def events(lines: list[Any]) -> dict[str, dict[str, Any]]:
     """What v2's exporters were told about the training, by the event; the last one counts."""
     wanted = {
