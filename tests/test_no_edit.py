@@ -65,7 +65,7 @@ def test_folder_without_code_provides_nothing(tmp_path: Path) -> None:
 PROGRAM = """
 import subprocess, sys
 import one_logger
-print(one_logger.__name__, sys.argv[1:], __name__)
+print(one_logger.__name__, sys.argv[1:], __name__, flush=True)
 if "child" not in sys.argv:
     subprocess.run([sys.executable, __file__, "child"], check=True)
     import multiprocessing

@@ -239,5 +239,5 @@ def stored(home: Path) -> list[StoredRun]:
         second, known = name[:15], name[16:].partition("-")[0]
         return created.get(known) or time.mktime(time.strptime(second, "%Y%m%d_%H%M%S")), name
 
-    paths = sorted(home.rglob("*.wandb"), key=begun)
-    return [read(path) for path in paths if path.is_file() and not path.parent.is_symlink()]
+    found = [path for path in home.rglob("*.wandb") if path.is_file() and not path.parent.is_symlink()]
+    return [read(path) for path in sorted(found, key=begun)]
