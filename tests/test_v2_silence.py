@@ -86,8 +86,15 @@ def test_two_kinds_of_trouble_are_two_lines(v2: logging.Logger, caplog: pytest.L
     assert said(caplog) == [f"v2 reports: {text}; v1 rows are not affected" for text in ("one", "two", "three")]
 
 
-def test_v1_knew_no_nesting(v2: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
-    ours(v2.warning, "The parent of span validation is gone")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The parent of span validation is gone",  # v1 knew no nesting
+        "No exporters were provided. This means that no telemetry data will be collected.",  # v2 with the worker
+    ],
+)
+def test_what_is_no_trouble_of_the_jobs(text: str, v2: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
+    ours(v2.warning, text)
     assert said(caplog) == []
 
 

@@ -17,8 +17,10 @@ _V2 = "nv_one_logger"
 # Nobody else's code calls v2 below these: a frame of theirs means that the call is ours.
 _OURS = ("one_logger_v1_shim._v2.", "one_logger_v1_shim._adapter")
 _MOST_FRAMES = 200
-# v1 knew no nesting of phases: a validation that was cut short is no error of the job's.
-_NESTING = "The parent of span"
+_NO_TROUBLE = (
+    "The parent of span",  # v1 knew no nesting of phases: a validation that was cut short is no error of the job's
+    "No exporters were provided",  # v2 with the worker, and no export configuration: nobody wants to hear it
+)
 
 
 class _OursStayHere(logging.Filter):
@@ -29,7 +31,7 @@ class _OursStayHere(logging.Filter):
             return True
         if record.levelno >= logging.WARNING:
             text = record.getMessage().partition("\n")[0]
-            if not text.startswith(_NESTING):
+            if not text.startswith(_NO_TROUBLE):
                 warn_once(f"v2:log:{record.name}:{record.lineno}", f"v2 reports: {text}; v1 rows are not affected")
         return False
 

@@ -185,6 +185,14 @@ def test_trouble_with_v2_is_said_in_both_modes(tmp_path: Path, python: str) -> N
     assert said == [["v2 is told nothing of the training"]] * 2
 
 
+def test_v2_without_exporters_says_nothing(tmp_path: Path, python: str) -> None:
+    """Nobody has asked for v2: that it has nobody to tell is no trouble."""
+    code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\n{CORE_FIRST}"
+    result = jobs.run(code, tmp_path, {"ONE_LOGGER_V1_PYTHON": python})
+    assert [line for line in result.lines if line.startswith("v2 ")] == []
+    assert jobs.mark(tmp_path)["said"] == []
+
+
 def events(lines: list[Any]) -> dict[str, dict[str, Any]]:
     """What v2's exporters were told about the training, by the event; the last one counts."""
     wanted = {
