@@ -122,7 +122,7 @@ class WorkerSink:
         """Pass on what the worker has to say: that the run is offline, where, and how to sync it."""
         mark = Mark.read(self._journal.folder)
         if mark.event:
-            warn_once(f"worker:{mark.processes}", mark.event)
+            warn_once(f"worker:{self._journal.folder}:{mark.events}", mark.event)
         if mark.notice and mark.notice != self._notice:
             self._notice = mark.notice
             if not (is_quietly_offline(os.environ) and mark.state in ("offline", "finished")):

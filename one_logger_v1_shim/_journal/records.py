@@ -100,12 +100,13 @@ class Mark:
         dir, dirs: W&B's run folder; all folders of the run, the oldest first.
         url: the run's page, if it is online.
         processes: ``[pid, started]`` of the processes that wandb has started.
-        event: what the job is to log now; notice: what whoever looks at the run has to know.
+        event: what the job is to log now; events: how many there have been.
+        notice: what whoever looks at the run has to know.
         exit_code: the job's, when the run was finished.
         id: the run's id, if W&B gave it another one than ``run.json`` says.
         v2: ``played``: v2 has heard all of v1's calls; ``unplayed``: some are left; else why v2 hears none of them.
             Empty where the worker has nothing to do with it.
-        said: what the job is to log about single rows, each text once.
+        said: what the job is to log about single rows and about v2, each text once.
     """
 
     state: str = ""
@@ -115,6 +116,7 @@ class Mark:
     url: Optional[str] = None
     processes: list[Any] = field(default_factory=list)
     event: Optional[str] = None
+    events: int = 0
     notice: Optional[str] = None
     exit_code: Optional[int] = None
     id: str = ""

@@ -90,6 +90,7 @@ class Worker:
             rows=self.run.skip,
             processes=[[one, started(one)] for one in children()],
             event=self.mark.event,
+            events=self.mark.events,
             notice=opening.notice(folders),
             id=self.run.id if self.run.id != self.record.id else "",
             v2=self.mark.v2,
@@ -183,6 +184,7 @@ class Worker:
         self.mark.state = "failed"
         if tries <= _MOST_TRIES:
             self.mark.event = f"{why}; another one goes on from the journal"
+            self.mark.events += 1
         self._write_mark(force=True)
         end_children()
         if tries <= _MOST_TRIES:

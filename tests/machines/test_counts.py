@@ -12,7 +12,8 @@ import pytest
 from compat_matrix.bench.process import isolated_mode
 from one_logger_v1_shim import _log
 from one_logger_v1_shim._job import writer
-from one_logger_v1_shim._journal.records import RunRecord
+from one_logger_v1_shim._job.worker_sink import WorkerSink
+from one_logger_v1_shim._journal.records import Mark, RunRecord
 from tests.delivery import jobs
 from tests.isolated.places import site
 from tests.support import ROOT
@@ -187,3 +188,18 @@ def test_rows_that_memory_does_not_hold(
     assert (journal.rows, journal.unwritten) == (25, 24)
     journal.end(0)
     assert (journal.rows, journal.unwritten) == (25, 24)
+
+
+def test_a_death_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The job may look before the worker that goes on has opened the run, and afterwards: the event is still there."""
+    _log.forget()
+    sink = WorkerSink.__new__(WorkerSink)
+    sink._journal = writer.begin(tmp_path, RunRecord(id="abcdefgh"))
+    sink._notice = None
+    died = "wandb's process has ended; another one goes on from the journal"
+    marks = [("failed", 7, 1), ("offline", 8, 1), ("failed", 8, 2), ("offline", 9, 2)]
+    for state, process, events in marks:
+        Mark(state=state, processes=[[process, "1"]], event=died, events=events).write(sink._journal.folder)
+        sink._tell()
+    assert [record.getMessage() for record in caplog.records] == [died, died]
+    sink._journal.close()
