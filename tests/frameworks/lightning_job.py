@@ -199,3 +199,6 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    # torch wants it: a process that exits with its group may be aborted by a thread of the group's ("terminate called")
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
