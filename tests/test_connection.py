@@ -49,6 +49,14 @@ def application_configures_v2(exporter: Any = None, **more: Any) -> None:
     provider.configure_provider()
 
 
+def recorded_stream(fresh: Path) -> Path:
+    """v2's own export configuration in the working directory has a recording exporter; the file that it writes."""
+    path = fresh / "stream.jsonl"
+    recording = {"class_name": "tests.v2_recording.RecordingExporter", "config": {"file_path": str(path)}}
+    (fresh / "one_logger_exporters_config.json").write_text(json.dumps({"exporters": [recording]}))
+    return path
+
+
 def records(path: Path) -> list[Any]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
@@ -192,13 +200,9 @@ def test_file_exporter_of_the_working_directory_works_beside(fresh: Path) -> Non
 # -- rows at any time -----------------------------------------------------------------------------------------
 
 
-def test_second_face_knows_the_training(
-    fresh: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_second_face_knows_the_training(fresh: Path, caplog: pytest.LogCaptureFixture) -> None:
     """v2 is told with the values of the callables that this face has read, not those of the first."""
-    path = fresh / "stream.jsonl"
-    recording = {"class_name": "tests.v2_recording.RecordingExporter", "config": {"file_path": str(path)}}
-    (fresh / "one_logger_exporters_config.json").write_text(json.dumps({"exporters": [recording]}))
+    path = recorded_stream(fresh)
     core = OneLogger({"project": "p", "async": False})
     utils = OneLoggerUtils({**CONFIG, "app_tag": lambda: "tag", "global_batch_size": lambda: 24})
     utils.on_train_start(train_iterations_start=0)
@@ -275,9 +279,7 @@ def test_clock_that_steps_back(fresh: Path, monkeypatch: pytest.MonkeyPatch, cap
 
 
 def test_calls_from_other_threads_keep_the_nesting(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = fresh / "stream.jsonl"
-    recording = {"class_name": "tests.v2_recording.RecordingExporter", "config": {"file_path": str(path)}}
-    (fresh / "one_logger_exporters_config.json").write_text(json.dumps({"exporters": [recording]}))
+    path = recorded_stream(fresh)
     utils = OneLoggerUtils(CONFIG)
     utils.on_train_start(train_iterations_start=0)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
-from typing import Any, Callable
+from typing import Any
 
 import pytest
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
@@ -20,7 +19,7 @@ from overrides import override
 from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT, Forward
 from one_logger_v1_shim._v2.iterations import MOST_EVENTS
 from tests.support import Clock
-from tests.v2_room import T0, TRAINING, Heard, configured, no_provider, reading, stamp
+from tests.v2_room import T0, TRAINING, Heard, configured, in_thread, no_provider, reading, stamp
 
 __all__ = ["no_provider"]
 
@@ -409,13 +408,19 @@ def test_save_that_has_succeeded_ends_at_once() -> None:
     assert heard.spans() == [("stop", "checkpoint_save_sync", 6.0)]
 
 
-def test_save_that_was_never_ended() -> None:
-    """It ends where the next one begins."""
+def saving() -> tuple[Heard, Forward]:
+    """Inside of a sync save of step 1, which began at 2 s; nothing of that is in ``told``."""
     heard = Heard()
     one = forward(configured(heard))
     one.train_start(reading(1), 0, 0)
     one.save_start(reading(2), 1)
     heard.take()
+    return heard, one
+
+
+def test_save_that_was_never_ended() -> None:
+    """It ends where the next one begins."""
+    heard, one = saving()
     one.save_start(reading(4), 2)
     told = heard.spans()
     assert told[0] == ("stop", "checkpoint_save_sync", 4.0)
@@ -424,11 +429,7 @@ def test_save_that_was_never_ended() -> None:
 
 def test_success_of_another_save() -> None:
     """It goes on the application's span, as one that comes late; the save that is open has not succeeded."""
-    heard = Heard()
-    one = forward(configured(heard))
-    one.train_start(reading(1), 0, 0)
-    one.save_start(reading(2), 1)
-    heard.take()
+    heard, one = saving()
     one.save_success(reading(3), 9)
     assert heard.take() == [("event", "save_checkpoint_success", "application", 3.0)]
     one.save_end(reading(4), 1)
@@ -653,12 +654,6 @@ def test_recorder_with_an_event_of_its_own() -> None:
 
 
 # -- threads, and what is left open ----------------------------------------------------------------------------
-
-
-def in_thread(work: Callable[[], None]) -> None:
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
 
 
 def test_calls_of_other_threads_go_on_with_the_nesting() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,19 +15,13 @@ from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecor
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
 from one_logger_v1_shim._v2 import private
-from tests.v2_room import TRAINING, Heard, configured, no_provider, stamp
+from tests.v2_room import TRAINING, Heard, configured, in_thread, no_provider, stamp
 
 __all__ = ["no_provider"]
 
 pytestmark = pytest.mark.usefixtures("no_provider")
 
 BARE = SimpleNamespace()  # a recorder with none of the names
-
-
-def in_thread(work: Callable[[], None]) -> None:
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
 
 
 def test_closed() -> None:

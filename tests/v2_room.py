@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any, Optional
 
 import pytest
@@ -30,6 +31,13 @@ def reading(seconds: float) -> tuple[float, float]:
 def stamp(seconds: float) -> TracingTimestamp:
     """The same as v2 keeps it."""
     return TracingTimestamp(*reading(seconds))
+
+
+def in_thread(work: Callable[[], None]) -> None:
+    """``work`` in a thread of its own; v2 keeps the innermost span per thread."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
 
 
 class Heard(BaseExporter):

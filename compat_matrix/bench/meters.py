@@ -27,20 +27,18 @@ class Use:
 
     mib: float
     cpu_s: float
-    #: how many there are
-    count: int
 
 
 def use(pids: Iterable[int]) -> Use:
     """Of those that are there: one may have ended since it was looked for, and without /proc there is none."""
-    mib, seconds, count = 0.0, 0.0, 0
+    mib, seconds = 0.0, 0.0
     for pid in pids:
         try:
             one = _rss(pid), _cpu(pid)
         except OSError:
             continue
-        mib, seconds, count = mib + one[0], seconds + one[1], count + 1
-    return Use(mib, seconds, count)
+        mib, seconds = mib + one[0], seconds + one[1]
+    return Use(mib, seconds)
 
 
 def _rss(pid: int) -> float:

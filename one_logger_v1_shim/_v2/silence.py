@@ -1,4 +1,4 @@
-"""What v2 logs about calls of ours does not reach the job's log. Runs in the job's process.
+"""What v2 logs about calls of ours does not reach the job's log. Runs where v2 does.
 
 v2 logs by loggers named after its modules. Each gets a filter that looks at who has called v2, and only when v2 has
 something to say: records about the application's own v2 calls pass untouched.

@@ -119,12 +119,12 @@ def test_v2s_file_is_the_same_as_in_the_jobs_process(name: str, tmp_path: Path, 
     assert same(stored_rows(isolated), expected(name))
 
 
-CORE_FIRST = """
+SECOND_FACE = """
 from one_logger_v1_shim import OneLogger
 from one_logger_v1_shim.utils import OneLoggerUtils
 core = OneLogger({"project": "delivery", "name": "first"})
 core.log_metrics({"a": 1})
-sizes = iter(range(8, 100, 8))
+sizes = iter(SIZES)
 one = OneLoggerUtils({**CONFIG, "app_tag": lambda: "tag", "global_batch_size": lambda: next(sizes)})
 one.on_app_start()
 one.on_train_start(train_iterations_start=0, train_samples_start=0)
@@ -136,59 +136,48 @@ one.on_app_end()
 one.finish()
 core.finish()
 """
+GROWING = list(range(8, 100, 8))
+
+
+def second_face(home: Path, sizes: list[Any], **env: str) -> jobs.Result:
+    """A job whose ``OneLoggerUtils`` joins a core's run; ``sizes``: its global batch sizes, as they are read."""
+    code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\nSIZES = {sizes!r}\n{SECOND_FACE}"
+    result = jobs.run(code, home, env)
+    jobs.gone(home)
+    assert result.code == 0, result.err
+    return result
+
+
+def in_both_modes(home: Path, sizes: list[Any], python: str) -> list[jobs.Result]:
+    """:func:`second_face` with v2 in the job's process, and in isolated mode."""
+    results = []
+    for mode, env in {"inside": {"ONE_LOGGER_V1_FORWARD": "job"}, "isolated": {"ONE_LOGGER_V1_PYTHON": python}}.items():
+        place = home / mode
+        place.mkdir()
+        results.append(second_face(place, sizes, ONE_LOGGER_EXPORTER_CONFIG_PATH=exporting(place), **env))
+    return results
 
 
 def test_callables_of_a_second_face(tmp_path: Path, python: str) -> None:
     """v2 hears of the training from a face that joins a core's run, with the values that this face has read."""
-    heard = []
-    for mode, env in {"inside": {"ONE_LOGGER_V1_FORWARD": "job"}, "isolated": {"ONE_LOGGER_V1_PYTHON": python}}.items():
-        home = tmp_path / mode
-        home.mkdir()
-        code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\n{CORE_FIRST}"
-        result = jobs.run(code, home, {**env, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home)})
-        jobs.gone(home)
-        assert "v2" not in result.err, result.err
-        heard.append(events(v2_lines(home)))
-    inside, isolated = heard
+    results = in_both_modes(tmp_path, GROWING, python)
+    assert ["v2" in result.err for result in results] == [False, False], [result.err for result in results]
+    inside, isolated = (events(v2_lines(result.home)) for result in results)
     assert inside["update_training_telemetry_config"]["perf_tag"] == "tag"
     assert inside["training_metrics_update"]["num_train_samples"] > 32, "the size has grown"
     assert isolated == inside
 
 
-REFUSED = """
-from one_logger_v1_shim import OneLogger
-from one_logger_v1_shim.utils import OneLoggerUtils
-core = OneLogger({"project": "delivery", "name": "first"})
-one = OneLoggerUtils({**CONFIG, "global_batch_size": lambda: "eight"})
-one.on_app_start()
-one.on_train_start(train_iterations_start=0, train_samples_start=0)
-for _ in range(4):
-    one.on_train_batch_start()
-    one.on_train_batch_end()
-one.on_train_end()
-one.on_app_end()
-one.finish()
-core.finish()
-"""
-
-
 def test_trouble_with_v2_is_said_in_both_modes(tmp_path: Path, python: str) -> None:
     """One line for each kind, in the job's log, wherever v2 is."""
-    said = []
-    for mode, env in {"inside": {"ONE_LOGGER_V1_FORWARD": "job"}, "isolated": {"ONE_LOGGER_V1_PYTHON": python}}.items():
-        home = tmp_path / mode
-        home.mkdir()
-        code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\n{REFUSED}"
-        result = jobs.run(code, home, {**env, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home)})
-        assert result.code == 0
-        said.append([line.partition(" (")[0] for line in result.lines if line.startswith("v2 ")])
+    results = in_both_modes(tmp_path, ["eight"] * 100, python)
+    said = [[line.partition(" (")[0] for line in result.lines if line.startswith("v2 ")] for result in results]
     assert said == [["v2 is told nothing of the training"]] * 2
 
 
 def test_v2_without_exporters_says_nothing(tmp_path: Path, python: str) -> None:
     """Nobody has asked for v2: that it has nobody to tell is no trouble."""
-    code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\n{CORE_FIRST}"
-    result = jobs.run(code, tmp_path, {"ONE_LOGGER_V1_PYTHON": python})
+    result = second_face(tmp_path, GROWING, ONE_LOGGER_V1_PYTHON=python)
     assert [line for line in result.lines if line.startswith("v2 ")] == []
     assert jobs.mark(tmp_path)["said"] == []
 

@@ -41,7 +41,7 @@ def words(command: str, place: Path) -> list[list[str]]:
     for name in ("python", "wandb"):
         (stubs / name).write_text(STUB)
         (stubs / name).chmod(0o755)
-    command = re.sub(r"\S+/bin/python -m wandb", "wandb", command)  # isolated mode: that of another environment
+    command = re.sub(jobs.WANDB, "wandb", command)  # isolated mode: that of another environment
     environ = {**os.environ, "PATH": f"{stubs}{os.pathsep}{os.environ['PATH']}", "HOME": "/nowhere"}
     done = subprocess.run(["bash", "-c", command], cwd=place, env=environ, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, ""), (command, done.stderr)
