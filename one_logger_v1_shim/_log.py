@@ -1,15 +1,22 @@
-"""The package's one logger, and the rule that a month-long job hears of each kind of trouble once."""
+"""The package's one logger, and the rule that a month-long job hears of each kind of trouble once. Any process."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from . import _state
 
 logger = logging.getLogger("one_logger_v1_shim")
 
-_said: set[str] = set()
-_lock = threading.Lock()
+
+class _Blocks(threading.local):
+    depth = 0
+
+
+_blocks = _Blocks()
 
 
 def warn_once(key: str, message: str) -> None:
@@ -18,17 +25,45 @@ def warn_once(key: str, message: str) -> None:
     ``key`` names the kind of trouble (``"repr:loss"``), not the occurrence, so that a bad value in every
     iteration is one line in the log and not a million.
     """
-    with _lock:
-        if key in _said:
-            return
-        _said.add(key)
-    warn(message)
+    mine = object()
+    if _state.process.said.setdefault(key, mine) is mine:  # one step, also among threads
+        warn(message)
 
 
 def warn(message: str) -> None:
-    """Log ``message`` as a warning, on one line. Raises no ``Exception``: an application's log handler may."""
+    """Log ``message`` as a warning, on one line. Raises no ``Exception``: an application's log handler may.
+
+    While this thread holds the process's lock, or is in a block of :func:`later`, the line waits: a handler of the
+    application may log a row, or wait for a thread that does. Who gives the lock back calls :func:`speak`.
+    """
+    process = _state.process
+    if process.holds_lock() or _blocks.depth:
+        process.unsaid.append(message)
+        return
     with suppress(Exception):
         logger.warning("%s", message if message.isprintable() else "".join(map(_printable, message)))
+
+
+def speak() -> None:
+    """Log the lines that had to wait for the process's lock."""
+    process = _state.process
+    while process.unsaid and not process.holds_lock() and not _blocks.depth:  # else an outer frame will do it
+        try:
+            message = process.unsaid.pop(0)
+        except IndexError:  # another thread was faster
+            return
+        warn(message)
+
+
+@contextmanager
+def later() -> Iterator[None]:
+    """What this thread logs inside of the block is logged after it."""
+    _blocks.depth += 1
+    try:
+        yield
+    finally:
+        _blocks.depth -= 1
+        speak()
 
 
 def _printable(character: str) -> str:
@@ -36,22 +71,6 @@ def _printable(character: str) -> str:
     return character if character.isprintable() else ascii(character)[1:-1]
 
 
-def renew() -> None:
-    """In a forked child: another thread of the parent may have held the lock."""
-    global _lock
-    _lock = threading.Lock()
-
-
-def exchange_said(new: set[str]) -> set[str]:
-    """Put other keys in place of those that were used, which are returned."""
-    with _lock:
-        before = set(_said)
-        _said.clear()
-        _said.update(new)
-        return before
-
-
 def forget() -> None:
     """Let every warning be said again (a new run in the same process; tests)."""
-    with _lock:
-        _said.clear()
+    _state.process.said.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-SECONDS, SWITCH, PATH, CHOICE = "seconds", "switch", "path", "choice"
+SECONDS, SWITCH, PATH = "seconds", "switch", "path"
 
 #: values of a switch that mean "off", in any case; all other values mean "on"
 OFF = ("", "0", "false", "f", "no", "n", "off")
@@ -18,13 +18,12 @@ _LONGEST = 1e7  # seconds
 
 
 class Variable(NamedTuple):
-    """One row: ``default`` is what counts where the variable is not set, ``words`` are the values of a choice."""
+    """One row: ``default`` is what counts where the variable is not set."""
 
     name: str
     kind: str
     default: str
     meaning: str
-    words: tuple[str, ...] = ()
 
 
 VARIABLES: dict[str, Variable] = {
@@ -43,20 +42,6 @@ VARIABLES: dict[str, Variable] = {
             "",
             "The interpreter of the worker, which has wandb and v2. Default: the environment that `isolate` "
             "made in its default place, else the job's own interpreter.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_FORWARD",
-            CHOICE,
-            "",
-            "Where v2 hears v1's calls: `job` or `worker`. Default: see the table of modes.",
-            ("job", "worker"),
-        ),
-        Variable(
-            "ONE_LOGGER_V1_DELIVERY",
-            CHOICE,
-            "worker",
-            "`worker`: a process of its own owns the W&B run. `inline`: the job's process does.",
-            ("worker", "inline"),
         ),
         Variable(
             "ONE_LOGGER_V1_JOURNAL",
@@ -98,6 +83,12 @@ VARIABLES: dict[str, Variable] = {
     )
 }
 
+#: variables of earlier versions, which are told of where they are set -> what there is instead
+GONE: dict[str, str] = {
+    "ONE_LOGGER_V1_FORWARD": "v2 lives with the worker, unless the program itself uses v2",
+    "ONE_LOGGER_V1_DELIVERY": "the W&B run always lives in a process of its own",
+}
+
 
 def seconds(environ: Mapping[str, str], name: str, default: float = -1.0) -> float:
     """The number of seconds in variable ``name``; its default (or ``default``) where that is no number."""
@@ -119,8 +110,3 @@ def is_seconds(value: str) -> bool:
 def switch(environ: Mapping[str, str], name: str) -> bool:
     """Whether the switch ``name`` is on."""
     return environ.get(name, VARIABLES[name].default).strip().lower() not in OFF
-
-
-def choice(environ: Mapping[str, str], name: str) -> str:
-    """The word in variable ``name``, in lower case; its default where it is not set."""
-    return environ.get(name, "").strip().lower() or VARIABLES[name].default

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ._log import logger, warn_once
+from ._v1.bookkeeping import TAG, Emit
 from ._v1.core_config import CoreConfig
 
 if TYPE_CHECKING:
@@ -59,16 +60,21 @@ class OneLogger:
 
     @classmethod
     def _for_utils(
-        cls, config: Mapping[str, Any], values: V2Values, read: Callable[[str], Any], app_start_ms: Any
+        cls,
+        config: Mapping[str, Any],
+        values: V2Values,
+        read: Callable[[str], Any],
+        app_start_ms: Any,
+        emits: list[Emit],
     ) -> OneLogger:
         """The core of a ``OneLoggerUtils``, which knows more about the job than a core configuration can say.
 
-        ``read``: the value of a key that is a callable, as v1 has read it last.
+        ``read``: the value of a key that is a callable, as v1 has read it last; ``emits``: what v1 sends now.
         """
         settings = CoreConfig.read(config)
         self = cls.__new__(cls)
         self._begin(settings)
-        self._telemetry = _attach(settings, values, read, app_start_ms)
+        self._telemetry = _attach(settings, values, read, app_start_ms, emits)
         return self
 
     def log_metrics(self, metrics: Mapping[str, Any]) -> None:
@@ -97,7 +103,7 @@ class OneLogger:
         if telemetry is None or self._finished:
             return
         try:
-            telemetry.log_app_tag(app_tag, time.time())
+            telemetry.call("", time.time(), emits=[(TAG, app_tag)])
         except Exception as error:
             self._swallow("log_app_tag", error)
 
@@ -184,7 +190,11 @@ class _NoException:
 
 
 def _attach(
-    settings: CoreConfig, values: V2Values, read: Optional[Callable[[str], Any]] = None, app_start_ms: Any = None
+    settings: CoreConfig,
+    values: V2Values,
+    read: Optional[Callable[[str], Any]] = None,
+    app_start_ms: Any = None,
+    emits: Iterable[Emit] = (),
 ) -> Telemetry:
     from ._job.telemetry import attach
     from ._journal.destination import WandBConfig, specification
@@ -198,4 +208,5 @@ def _attach(
         time.time(),
         app_start_ms,
         described=f"project {settings.project!r}, run {settings.run_name!r}",
+        emits=emits,
     )

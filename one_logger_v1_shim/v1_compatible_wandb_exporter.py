@@ -1,7 +1,13 @@
-"""The v1-compatible exporters, under the names that v2's adapter documented."""
+"""The v2 exporters whose rows are v1's, under the names that v2's adapter documented. Runs in the job's process.
+
+For applications that were written for v2's callbacks and need v1's metric names: their spans and events are translated
+(:mod:`one_logger_v1_shim._v2.translation`). The rows of v1's own classes do not come through here; they share the run.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, Optional, Union
@@ -9,16 +15,16 @@ from typing import Any, Optional, Union
 from nv_one_logger.api.config import OneLoggerConfig
 from nv_one_logger.core.event import ErrorEvent, Event, TelemetryDataError
 from nv_one_logger.core.span import Span
-from nv_one_logger.exporter.exporter import Exporter
+from nv_one_logger.exporter.exporter import BaseExporter, Exporter
 from overrides import override
 
-from ._journal.destination import FIELDS, WandBConfig
+from ._job import ending
+from ._job.rows import Rows, offer
+from ._journal.destination import FIELDS, WandBConfig, specification
+from ._log import warn_once
+from ._v1.bookkeeping import TagList
 from ._v1.config import bad_value
-from ._v2.exporter import (
-    V1CompatibleWandbExporterAdapter,
-    V1CompatibleWandbExporterAsync,
-    V1CompatibleWandbExporterSync,
-)
+from ._v2.translation import Translation
 
 __all__ = [
     "V1CompatibleExporter",
@@ -27,6 +33,141 @@ __all__ = [
     "V1CompatibleWandbExporterSync",
     "WandBConfig",
 ]
+
+
+class _Thread(threading.local):
+    muted = False
+
+
+class V1CompatibleWandbExporterAdapter(BaseExporter):
+    """v2 exporter that sends v1's rows to W&B.
+
+    Args:
+        one_logger_config: v2's configuration (project and metadata of an application that uses v2's callbacks).
+        wandb_config: where the rows go.
+        chosen: fields of ``wandb_config`` that somebody chose; by default those that differ from the documented
+            default. They win over the environment.
+        asynchronous: does a callback return before W&B has the row?
+
+    Attributes:
+        rows: the W&B run that the rows go to.
+    """
+
+    #: how the shim knows its own among v2's exporters (:func:`one_logger_v1_shim._v2.attach.ours`)
+    sends_v1_rows = True
+
+    def __init__(
+        self,
+        one_logger_config: OneLoggerConfig,
+        wandb_config: WandBConfig,
+        *,
+        chosen: Optional[Mapping[str, Any]] = None,
+        asynchronous: bool = True,
+    ) -> None:
+        super().__init__()
+        self.wandb_config = wandb_config
+        self.asynchronous = asynchronous
+        self.rows = Rows(specification(wandb_config, chosen), asynchronous)
+        self.rows.exporter = self
+        self._translation = Translation(one_logger_config)
+        self._tags = TagList()
+        self._thread = _Thread()
+        self._held = False
+
+    # -- for the shim -------------------------------------------------------------------------------
+
+    def hold(self) -> None:
+        """Keep the run open when v2 closes its exporters: v1 code logs after ``on_app_end`` too."""
+        self._held = True
+
+    def mute(self, muted: bool) -> None:
+        """No translation in this thread from now on: the shim forwards a v1 callback, and sends its rows itself."""
+        self._thread.muted = muted
+
+    @property
+    def finished(self) -> bool:
+        """Whether the W&B run has been finished."""
+        return self.rows.finished
+
+    def finish(self, exit_code: int = 0) -> None:
+        """Drain and finish the W&B run. Idempotent, bounded, never raises."""
+        self.rows.finish(exit_code)
+
+    # -- v2's interface ----------------------------------------------------------------------------------------
+
+    @override
+    def initialize(self) -> None:
+        super().initialize()
+        ending.watch()
+        self.rows.open(v2="job")
+        offer(self.rows)
+
+    @override
+    def export_start(self, span: Span) -> None:
+        super().export_start(span)
+        if not self._thread.muted:
+            self._send(self._translation.start(span))
+
+    @override
+    def export_stop(self, span: Span) -> None:
+        super().export_stop(span)
+        if not self._thread.muted:
+            self._send(self._translation.stop(span))
+
+    @override
+    def export_event(self, event: Event, span: Span) -> None:
+        super().export_event(event, span)
+        if not self._thread.muted:
+            rows, tag = self._translation.event(event)
+            if tag is not None and self._tags.add(tag):
+                rows = [self._tags.row(), *rows]
+            self._send(rows)
+
+    @override
+    def export_error(self, event: ErrorEvent, span: Span) -> None:
+        super().export_error(event, span)  # v1 had no metric for errors
+
+    @override
+    def export_telemetry_data_error(self, error: TelemetryDataError) -> None:
+        super().export_telemetry_data_error(error)
+        warn_once("v2:telemetry", f"v2 reports: {error.attributes.to_json().get('error_message')}")
+
+    @override
+    def close(self) -> None:
+        super().close()
+        if not self._held:
+            self.finish()
+
+    def _send(self, rows: list[dict[str, Any]]) -> None:
+        if rows:
+            now = time.time()
+            self.rows.put(b"\n".join(self.rows.encode(row, now) for row in rows))
+
+
+class V1CompatibleWandbExporterSync(V1CompatibleWandbExporterAdapter):
+    """Each callback returns when its row has been given to W&B."""
+
+    def __init__(
+        self,
+        one_logger_config: OneLoggerConfig,
+        wandb_config: WandBConfig,
+        *,
+        chosen: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        super().__init__(one_logger_config, wandb_config, chosen=chosen, asynchronous=False)
+
+
+class V1CompatibleWandbExporterAsync(V1CompatibleWandbExporterAdapter):
+    """Callbacks return at once; rows follow in order."""
+
+    def __init__(
+        self,
+        one_logger_config: OneLoggerConfig,
+        wandb_config: WandBConfig,
+        *,
+        chosen: Optional[Mapping[str, Any]] = None,
+    ) -> None:
+        super().__init__(one_logger_config, wandb_config, chosen=chosen, asynchronous=True)
 
 
 class V1CompatibleExporter(Exporter):

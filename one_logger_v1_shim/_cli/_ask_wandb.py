@@ -7,8 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from typing import Any
 
-from .._job.environment import settings_command
-from .._job.interpreter import Interpreter
+from .._journal.environment import settings_command
+from .._journal.interpreter import Interpreter
 
 _LIMIT = 60.0  # seconds; wandb on a slow network file system
 

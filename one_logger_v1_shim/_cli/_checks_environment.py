@@ -11,8 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Optional
 
-from .._job.environment import INSIDE
-from .._variables import CHOICE, SECONDS, SWITCH, VARIABLES, choice, is_seconds, switch
+from .._journal.words import INSIDE
+from .._variables import GONE, SECONDS, SWITCH, VARIABLES, is_seconds, switch
 from ._findings import ERROR, OK, WARNING, Finding
 
 _OURS = "ONE_LOGGER_V1_"
@@ -90,15 +90,14 @@ def variables() -> Iterator[Finding]:
             yield Finding(ERROR, name, detail, f"unset {name}")
             continue
         known = VARIABLES.get(name)
-        if known is None:
+        if name in GONE:
+            yield Finding(WARNING, name, f"has no effect any more: {GONE[name]}", f"unset {name}")
+        elif known is None:
             yield Finding(WARNING, name, "this package has no such variable", f"unset {name}")
         elif known.kind == SWITCH:
             yield Finding(OK, name, f"{'on' if switch(os.environ, name) else 'off'} ({value!r})")
         elif known.kind == SECONDS and not is_seconds(value):
             detail = f"{value!r} is no number of seconds; {known.default} is used"
-            yield Finding(WARNING, name, detail, f"correct or unset {name}")
-        elif known.kind == CHOICE and choice(os.environ, name) not in ("", *known.words):
-            detail = f"{value!r}; expected {' or '.join(known.words)}; it is ignored"
             yield Finding(WARNING, name, detail, f"correct or unset {name}")
         else:
             yield Finding(OK, name, value)

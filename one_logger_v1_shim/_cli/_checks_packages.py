@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
 
-from .._job.environment import PATH, environment
-from .._job.forwarding import decide
-from .._job.interpreter import VARIABLE, Interpreter, find
 from .._journal.destination import RunSpec
+from .._journal.environment import environment
 from .._journal.files import quoted
+from .._journal.interpreter import VARIABLE, Interpreter, find
+from .._journal.words import PATH
 from .._requirements import REQUIREMENTS, Requirement, release
 from .._version import VERSION
 from ._findings import ERROR, OK, WARNING, Finding
@@ -103,9 +103,9 @@ def worker() -> Iterator[Finding]:
 
 
 def mode() -> Iterator[Finding]:
-    """Where v2 hears v1's calls, and why."""
-    process, why = decide()
-    yield Finding(OK, "v2 hears v1's calls", f"in the {process}'s process: {why}")
+    """Where v2 hears v1's calls."""
+    detail = "with the worker; in the job's process if the program itself uses v2 (nv_one_logger)"
+    yield Finding(OK, "v2 hears v1's calls", detail)
 
 
 def _unfit(interpreter: Interpreter, found: dict[str, str]) -> Optional[str]:

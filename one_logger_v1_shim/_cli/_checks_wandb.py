@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from .._job.environment import environment
-from .._job.interpreter import find as find_interpreter
 from .._journal.destination import DEFAULT_ENTITY, RunSpec, mode, why_not_online, without_user
+from .._journal.environment import environment
 from .._journal.files import recover_command
+from .._journal.interpreter import find as find_interpreter
+from .._journal.server import credentials, malformed, unreachable
 from .._journal.settings_files import setting
-from .._worker.server import credentials, malformed, unreachable
 from ._ask_wandb import ask
 from ._findings import ERROR, OK, WARNING, Finding
 from ._left import find, look

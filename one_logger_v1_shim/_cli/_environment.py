@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._job.interpreter import MARKER
+from .._journal.interpreter import MARKER
 from .._requirements import REQUIREMENTS
 from .._version import VERSION
 

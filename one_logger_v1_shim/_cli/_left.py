@@ -12,14 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
+from .._journal.calls import FINISH, FROM, is_call, is_row, number
 from .._journal.files import is_own, overflow, temporary
 from .._journal.follow import Follower
-from .._journal.lines import FINISH, FROM, is_call, is_row, number
+from .._journal.locks import locked
 from .._journal.process_table import is_running
-from .._journal.records import Mark, RunRecord, run_id
-from .._worker.children import locked
-from .._worker.player import UNPLAYED, read_played
-from .._worker.wandb_file import FOLDERS, Scanner, is_offline, rows_at_end, run_files
+from .._journal.records import UNPLAYED, Mark, RunRecord, read_played, run_id
+from .._journal.wandb_file import FOLDERS, Scanner, is_offline, rows_at_end, run_files
 
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0

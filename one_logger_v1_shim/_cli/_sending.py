@@ -13,19 +13,18 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import Callable, Optional
 
-from .._job.environment import environment, start_command
-from .._job.interpreter import VARIABLE, Interpreter
-from .._job.interpreter import find as find_interpreter
-from .._job.process import Exit
+from .._journal import server
 from .._journal.destination import mode, settle, without_user
+from .._journal.environment import environment, start_command
 from .._journal.files import is_own, quoted
-from .._journal.records import Mark, RunRecord
+from .._journal.interpreter import VARIABLE, Interpreter
+from .._journal.interpreter import find as find_interpreter
+from .._journal.locks import locked
+from .._journal.records import UNPLAYED, Mark, RunRecord
 from .._journal.settings_files import setting
+from .._journal.wandb_file import sync_options
+from .._journal.words import Exit
 from .._variables import seconds
-from .._worker import server
-from .._worker.children import locked
-from .._worker.player import UNPLAYED
-from .._worker.wandb_file import sync_options
 from ._ask_wandb import ask
 from ._left import Left, look, shown
 

@@ -11,8 +11,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional
 
+from .._journal.calls import FINISH, FROM, is_call
 from .._journal.files import is_own, overflow, read_json
-from .._journal.lines import FINISH, FROM, is_call
 from .._journal.records import Mark
 from ._files import open_regular
 from ._left import look

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
-from .._worker.wandb_file import fields, history, records_from
+from .._journal.wandb_file import fields, history, records_from
 from ._files import open_regular
 
 _FILE_HEADER = 7  # ":W&B", a magic number, a version

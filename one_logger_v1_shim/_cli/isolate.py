@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
 
-from .._job.interpreter import VARIABLE, default_place
 from .._journal.files import quoted
+from .._journal.interpreter import VARIABLE, default_place
 from . import _environment as environment
 
 

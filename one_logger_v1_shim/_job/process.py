@@ -13,56 +13,34 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from enum import IntEnum
 from pathlib import Path
 from typing import Any, Optional
 
+from .._journal.environment import start_command
 from .._journal.files import NO_FOLLOW
+from .._journal.interpreter import Interpreter
 from .._journal.process_table import is_running, started
-from .environment import environment, start_command
-from .interpreter import Interpreter
+from .._journal.words import ENDED, MESSAGE, ROWS, UP, Exit, read_message
 
 try:  # eventlet and gevent replace the one in `socket` by one that waits in their own way
     import _socket
 except ImportError:  # pragma: no cover
     import socket as _socket  # type: ignore[no-redef]
 
-__all__ = ["Exit", "WorkerProcess", "environment"]
-
 #: a job may let SIGPIPE end it, and the worker may have died a moment ago
 _NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)
 _SO_NOSIGPIPE = 0x1022  # macOS says it once for the socket; Python has no name for it
-
-_MESSAGE = 9  # bytes: a letter and a number
 
 # A shell gives what it starts in the background an empty standard input, unless it is told another one.
 _IN_THE_BACKGROUND = 'exec 3<&0; "$@" <&3 3<&- &'
 _SHELL_LIMIT = 2.0  # seconds; it takes one or two milliseconds
 
 
-class Exit(IntEnum):
-    """Exit codes of a worker."""
-
-    DONE = 0
-    FAILED = 1
-    #: wandb's own process ended again and again
-    LOST_WANDB = 3
-    #: another worker would do no better; the reason is in the mark
-    GIVEN_UP = 4
-    #: another worker owns the run
-    NOT_OWNER = 5
-    #: the interpreter is older than Python 3.9
-    TOO_OLD = 86
-    #: it ended without a word: a signal, most likely
-    UNKNOWN = -1
-
-
 class WorkerProcess:
     """One worker, and a socket to it.
 
-    The job sends bytes that ask; the worker answers with messages of nine bytes: ``p`` and its process number when it
-    comes up, ``r`` and the number of rows that ``run.log`` has been given, ``x`` and its exit code.
-    A socket and not a pipe: a job that lets SIGPIPE end it would be ended by a worker that died.
+    What is said on the socket: :mod:`one_logger_v1_shim._journal.words`. A socket and not a pipe: a job that lets
+    SIGPIPE end it would be ended by a worker that died.
 
     Raises whatever ``subprocess`` raises when no process can be started.
     """
@@ -144,7 +122,7 @@ class WorkerProcess:
         while self.pid is not None and is_running(self.pid, self._began) and time.monotonic() < end:
             time.sleep(0.002)
 
-    def ring(self) -> bool:
+    def poke(self) -> bool:
         """Ask how far it is. False: it has gone."""
         try:
             self._ours().send(b"s", _socket.MSG_DONTWAIT | _NO_SIGNAL)
@@ -174,14 +152,14 @@ class WorkerProcess:
             return False
         self._closed = not data
         self._heard += data
-        while len(self._heard) >= _MESSAGE:
-            kind, number = self._heard[:1], int.from_bytes(self._heard[1:_MESSAGE], "big", signed=True)
-            self._heard = self._heard[_MESSAGE:]
-            if kind == b"p":
+        while len(self._heard) >= MESSAGE:
+            letter, number = read_message(self._heard)
+            self._heard = self._heard[MESSAGE:]
+            if letter == UP:
                 self.pid, self._began = number, started(number)
-            elif kind == b"r":
+            elif letter == ROWS:
                 self.acknowledged = max(self.acknowledged, number)
-            elif kind == b"x":
+            elif letter == ENDED:
                 self._code = number
         return bool(data)
 

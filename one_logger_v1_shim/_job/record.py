@@ -1,4 +1,4 @@
-"""What a new run's ``run.json`` says, for a run with a worker and for one in the job's process alike."""
+"""What a new run's ``run.json`` says. Runs in the job's process."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .._version import VERSION
 
 
 def new_record(
-    spec: RunSpec, *, delivery: str, keep: bool, python: str, v2: str, v2_values: Optional[dict[str, Any]] = None
+    spec: RunSpec, *, keep: bool, python: str, v2: str, v2_values: Optional[dict[str, Any]] = None
 ) -> RunRecord:
     """The record of a run that begins now in this process; the arguments are fields of :class:`RunRecord`."""
     return RunRecord(
@@ -27,7 +27,6 @@ def new_record(
         created=time.time(),
         version=VERSION,
         format=FORMAT,
-        delivery=delivery,
         mode=mode(os.environ),
         chosen=public(spec.chosen),
         default=public(spec.default),

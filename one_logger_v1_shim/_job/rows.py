@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from .. import _state
 from .._journal.destination import RunSpec
 from .._v1.bookkeeping import Bookkeeping
 from .._version import VERSION
 from . import encode as encoder
-from .sink import Sink
+from .open import Sink, open_sink
 
 
 class Rows:
-    """One W&B run as this process fills it. A v1 face makes one, or a v1-compatible exporter of v2.
+    """One W&B run as this process fills it. A v1 class makes one, or a v1-compatible exporter of v2.
 
     Args:
         spec: where the run goes.
@@ -35,29 +36,34 @@ class Rows:
         self.exporter: Any = None
         self._bookkeeping = Bookkeeping(VERSION)
 
-    def open(self, v2: str = "", v2_values: Optional[dict[str, Any]] = None) -> Sink:
+    def open(self, v2: str, v2_values: Optional[dict[str, Any]] = None) -> None:
         """Open the sink, once; never raises an ``Exception``. ``v2``, ``v2_values``: see :func:`.open.open_sink`."""
         if self.sink is None:
-            from .open import open_sink
-
-            encoder.choose()
             self.sink = open_sink(self.spec, asynchronous=self.asynchronous, v2=v2, v2_values=v2_values)
-        return self.sink
 
     def encode(self, row: Mapping[str, Any], now: float) -> bytes:
-        """``row`` with what v1's core added, as the journal takes it. ``now``: ``time.time()``."""
+        """``row`` with what v1's core added, as the journal takes it. ``now``: ``time.time()``.
+
+        Code of the user's may run: methods of the values and of the dictionary.
+        """
         return encoder.encode(self._bookkeeping.complete(row, now))
 
-    def put(self, row: bytes, before: bytes = b"") -> None:
-        """Send a row that was encoded (:meth:`.sink.Sink.put`)."""
+    def put(self, data: bytes) -> None:
+        """Append what one call did: rows that were encoded, calls (:meth:`.open.Sink.put`)."""
         if self.sink is not None:
-            self.sink.put(row, before)
+            self.sink.put(data)
 
-    def finish(self, exit_code: int = 0) -> None:
-        """Drain and finish the W&B run. Idempotent, bounded, never raises."""
+    def end(self, exit_code: int) -> None:
+        """No more rows: the end of the run is in the journal. Idempotent, never raises."""
         self.finished = True
         if self.sink is not None:
-            self.sink.finish(exit_code)
+            self.sink.end(exit_code)
+
+    def finish(self, exit_code: int = 0) -> None:
+        """End the run and wait, bounded, until W&B has it. Idempotent, never raises."""
+        self.end(exit_code)
+        if self.sink is not None:
+            self.sink.wait()
 
     def abandon(self) -> None:
         """In a forked child: never touch the parent's run."""
@@ -65,30 +71,13 @@ class Rows:
             self.sink.abandon()
 
 
-#: runs that v2 exporters of this process have opened: a v1 face joins the first one that is not finished
-_offered: list[Rows] = []
-
-
 def offer(rows: Rows) -> None:
-    """An exporter has opened a run; v1 faces of this process may use it."""
-    _offered[:] = [one for one in _offered if not one.finished and one is not rows]
-    _offered.append(rows)
+    """An exporter has opened a run; v1 classes of this process may use it."""
+    offered = _state.process.offered
+    offered[:] = [one for one in offered if not one.finished and one is not rows]
+    offered.append(rows)
 
 
 def offered() -> Optional[Rows]:
     """The run of an exporter, if there is one."""
-    return next((one for one in _offered if not one.finished), None)
-
-
-def exchange_offered(new: list[Rows]) -> list[Rows]:
-    """Put other runs in place of those that are offered, which are returned."""
-    before = list(_offered)
-    _offered[:] = new
-    return before
-
-
-def abandon_offered() -> None:
-    """In a forked child: these runs are the parent's."""
-    for one in _offered:
-        one.abandon()
-    _offered.clear()
+    return next((one for one in _state.process.offered if not one.finished), None)

@@ -1,39 +1,52 @@
-"""The process's one v1 run: its rows, and who else hears v1's calls. Runs in the job's process.
+"""The process's one v1 run: what its calls did goes into the journal first, and then to whoever hears them here.
 
-Rows come first: a row is in the journal before anybody else hears of it, and nothing that a listener does can keep it
-from there. All calls go through one lock, so that the journal and v2 hear them in one order.
+Runs in the job's process. One way for every call: the rows are encoded (the user's code may run there, so no lock is
+held), the call and its rows are appended in one step, and only then, where the application itself uses v2 in this
+process, v2 hears of it. Everybody else reads the journal: W&B and v2 with the worker, and the commands.
 """
 
 from __future__ import annotations
 
-import atexit
-import os
 import sys
-import threading
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from .._journal.destination import RunSpec, mode
-from .._log import logger, renew, warn, warn_once
-from .._v1.bookkeeping import TagList
-from .._v1.config import as_number
-from .._variables import choice
-from . import forwarding
-from .calls import Deaf, Listener, Read
-from .recorded import Recorded
-from .rows import Rows, abandon_offered, offered
+from .. import _state
+from .._journal.calls import (
+    END,
+    END_WITH_ROW,
+    LOGGED,
+    START,
+    Call,
+    Moment,
+    call_line,
+    milliseconds,
+    moments_line,
+    plain,
+)
+from .._journal.destination import RunSpec
+from .._log import speak, warn_once
+from .._v1.bookkeeping import ROW, Emit, TagList
+from . import ending
+from .rows import Rows, offered
 
 if TYPE_CHECKING:
+    from .._v2.here import Here
     from ..config_adapter import V2Values
 
-#: the process's tags, whichever run they are sent to
-tags = TagList()
+#: the value of a v1 key that is a callable, as v1 has read it last
+Read = Callable[[str], Any]
 
-_lock = threading.RLock()
-_current: Optional[Telemetry] = None
-_hooked = False
-_forked = False  # this process is the forked child of one that had a run
+#: where v2 hears v1's calls: with the worker, or here, if the application uses v2 in this process
+WORKER, JOB, NONE = "worker", "job", "none"
+
+# v2's modules; our own portion of its namespace package (nv_one_logger.training_telemetry.v1_adapter) is none of them
+_V2 = ("nv_one_logger.api", "nv_one_logger.core", "nv_one_logger.training_telemetry.api")
+
+_MOST_WAITING = 512  # readings
+_LONGEST_WAIT = 1.0  # seconds
 
 
 class Telemetry:
@@ -41,152 +54,208 @@ class Telemetry:
 
     Args:
         rows: the W&B run.
-        listener: hears v1's calls.
+        here: v2 in this process, if it hears the calls here.
         described: project and run name, for messages.
     """
 
-    def __init__(self, rows: Rows, listener: Listener, described: str) -> None:
-        self._lock = threading.RLock()
-        self._rows = rows
-        self.listener = listener
+    def __init__(self, rows: Rows, here: Optional[Here], described: str) -> None:
+        self.here = here
         self.described = described
         self.users = 0
-        self._tags = tags
+        self._rows = rows
         self._dead = False  # in a forked child
-
-    # -- rows --------------------------------------------------------------------------------------------------
-
-    def log_metrics(self, row: Mapping[str, Any], now: float) -> None:
-        """Send one row. ``now``: ``time.time()``."""
-        if self._dead:
-            return
-        with self._lock:
-            encoded = self._rows.encode(row, now)
-            at, listener = (now, time.perf_counter()), self.listener
-            try:
-                before = listener.before_row(at)
-            except Exception as error:
-                before = b""
-                _unheard("before_row", error)
-            self._rows.put(encoded, before)
-            try:
-                listener.row(at, encoded)
-            except Exception as error:
-                _unheard("row", error)
-
-    def log_app_tag(self, tag: Any, now: float) -> None:
-        """Add to the process's list of tags; a row when the list is new to this run."""
-        if self._dead:
-            return
-        with self._lock:
-            if self._tags.add(tag) or not self._rows.tags_sent:
-                self._rows.tags_sent = True
-                self.log_metrics(self._tags.row(), now)
+        self._last_tag: Optional[str] = None  # is in the list, which was sent
+        # Readings that wait for a line. Each step on it is one for the interpreter, also among threads.
+        self._waiting: deque[Moment] = deque()
+        self._flushed = 0.0  # the counter (s) when the last of them was written
+        self._reads: dict[str, Read] = {}  # of the keys whose values are callables
+        self._told: dict[str, Any] = {}  # their values as v2 knows them
 
     # -- v1's calls --------------------------------------------------------------------------------------------
 
-    def app_start(self, now: float, given_ms: Any) -> None:
-        self._hear(self.listener.app_start, now, given_ms)
+    def call(
+        self,
+        name: str,
+        now: float,
+        arguments: tuple[Any, ...] = (),
+        emits: Iterable[Emit] = (),
+        rows_first: bool = True,
+    ) -> None:
+        """One call of v1.
 
-    def app_end(self, now: float, given_ms: Any) -> None:
-        self._hear(self.listener.app_end, now, given_ms)
+        Args:
+            name: see :class:`one_logger_v1_shim._journal.calls.Call`; ``""``: what was emitted stands for itself.
+            now: ``time.time()`` when the call came.
+            arguments: of the call.
+            emits: what v1 sent at this call: rows and tags.
+            rows_first: does v2 hear of the rows before the call? (Of a start the rows belong to what has begun.)
+        """
+        if self._dead:
+            return
+        rows = [self._rows.encode(row, now) for row in self._rows_of(emits)]
+        at = (now, time.perf_counter())
+        logged = [Call("row", at, (row,)) for row in rows]
+        calls: list[Call] = [*self._changed_values()]
+        if name:
+            call = Call(name, at, arguments)
+            calls += [*logged, call] if rows_first else [call, *logged]
+        else:
+            calls += logged
+        if calls:
+            self._write(calls)
 
-    def phase_start(self, now: float, phase: str, given_ms: Any = None) -> None:
-        self._hear(self.listener.phase_start, now, phase, given_ms)
+    def _rows_of(self, emits: Iterable[Emit]) -> list[Mapping[str, Any]]:
+        """The rows among ``emits``; a tag is one where the list of tags is news to the run."""
+        rows = []
+        for kind, value in emits:
+            if kind == ROW:
+                if value:
+                    rows.append(value)
+            else:
+                if _tags().add(value) or not self._rows.tags_sent:
+                    self._rows.tags_sent = True
+                    rows.append(_tags().row())
+                self._last_tag = value if type(value) is str else None
+        return rows
 
-    def phase_end(self, now: float, phase: str, given_ms: Any = None) -> None:
-        self._hear(self.listener.phase_end, now, phase, given_ms)
-
-    def train_start(self, now: float, iterations: Any, samples: Any) -> None:
-        self._hear(self.listener.train_start, now, max(0, _whole(iterations)), max(0, _whole(samples)))
-
-    def train_end(self, now: float) -> None:
-        self._hear(self.listener.train_end, now)
+    def log_metrics(self, row: Mapping[str, Any], now: float) -> None:
+        """``OneLogger.log_metrics``: one row. ``now``: ``time.time()``."""
+        if self._dead:
+            return
+        encoded = self._rows.encode(row, now)
+        if self.here is None and not self._told:
+            self._waiting.append((LOGGED, now, time.perf_counter()))
+            self._rows.put(self._take() + encoded)
+        else:
+            self._write([*self._changed_values(), Call("row", (now, time.perf_counter()), (encoded,))])
 
     def batch_start(self, now: float) -> None:
+        """``on_train_batch_start``."""
         if self._dead:
             return
-        with self._lock:
-            try:
-                self.listener.batch_start((now, time.perf_counter()))
-            except Exception as error:
-                _unheard("batch_start", error)
+        counter = time.perf_counter()
+        self._waiting.append((START, now, counter))
+        if self.here is not None:
+            self._flush()
+            self.here.play([Call("batch_start", (now, counter))])
+        elif not 0.0 <= counter - self._flushed < _LONGEST_WAIT:
+            self._flush()
 
-    def batch_end(self, now: float) -> None:
+    def batch_end(self, now: float, emits: list[Emit]) -> None:
+        """``on_train_batch_end``, with v1's tag, and the row that is due now and then."""
         if self._dead:
             return
-        with self._lock:
-            try:
-                self.listener.batch_end((now, time.perf_counter()))
-            except Exception as error:
-                _unheard("batch_end", error)
-
-    def save_start(self, now: float, step: Any) -> None:
-        self._hear(self.listener.save_start, now, _whole(step))
-
-    def save_end(self, now: float, step: Any) -> None:
-        self._hear(self.listener.save_end, now, _whole(step))
-
-    def save_success(self, now: float, step: Any) -> None:
-        self._hear(self.listener.save_success, now, _whole(step))
-
-    def _hear(self, method: Callable[..., None], now: float, *arguments: Any) -> None:
-        if self._dead:
+        if emits[0][1] is self._last_tag:  # the usual case, on the path of every iteration
+            emits = emits[1:]
+        if self._told or self.here is not None or (emits and (len(emits) > 1 or emits[0][0] != ROW)):
+            self.call("batch_end", now, (), emits)
             return
-        with self._lock:
+        if emits:
+            encoded = self._rows.encode(emits[0][1], now)
+            self._waiting.append((END_WITH_ROW, now, time.perf_counter()))
+            self._rows.put(self._take() + encoded)
+            return
+        counter = time.perf_counter()
+        waiting = self._waiting
+        waiting.append((END, now, counter))
+        if not 0.0 <= counter - self._flushed < _LONGEST_WAIT or len(waiting) >= _MOST_WAITING:
+            self._flush()
+
+    # -- the journal, and whoever is here ----------------------------------------------------------------------
+
+    def _write(self, calls: list[Call]) -> None:
+        """Append ``calls`` in one step; then they are played to v2, if it is here."""
+        lines = [self._take()] if self._waiting else []
+        for call in calls:
+            lines.append(call_line(call) + b"\n")
+        self._rows.put(b"".join(lines)[:-1])
+        if self.here is not None:
+            self.here.play(calls)
+
+    def _take(self) -> bytes:
+        """The line of the readings that wait, with its end."""
+        waiting, taken = self._waiting, []
+        while waiting:
             try:
-                method((now, time.perf_counter()), *arguments)
-            except Exception as error:
-                _unheard(getattr(method, "__name__", "a call"), error)
+                taken.append(waiting.popleft())
+            except IndexError:  # another thread was faster
+                break
+        if not taken:
+            return b""
+        self._flushed = taken[-1][2]
+        return moments_line(taken) + b"\n"
+
+    def _flush(self) -> None:
+        line = self._take()
+        if line:
+            self._rows.put(line[:-1])
+
+    def _changed_values(self) -> Iterable[Call]:
+        """The values of callables that have changed since v2 heard of them: v2 reads them at moments of its own."""
+        for key, told in list(self._told.items()):
+            value = self._reads[key](key)
+            if value is not told and (type(value) is not type(told) or value != told):
+                self._told[key] = value
+                yield Call("value", None, (key, plain(value)))
 
     # -- life --------------------------------------------------------------------------------------------------
 
     @property
     def finished(self) -> bool:
-        """Whether the run has been finished: then a new face needs a new run."""
+        """Whether the run has been finished: then a new v1 object needs a new run."""
         return self._rows.finished
 
-    def join(self, values: V2Values, read: Read, now: float, app_start_ms: Any) -> None:
-        """One more v1 face uses this run."""
+    def join(self, values: V2Values, read: Read, now: float, app_start_ms: Any, emits: Iterable[Emit] = ()) -> None:
+        """One more v1 object uses this run; all that its construction did is one step."""
         self.users += 1
-        self._hear(self.listener.open, now, app_start_ms)
+        if self._dead:
+            return
+        rows = [self._rows.encode(row, now) for row in self._rows_of(emits)]
+        at = (now, time.perf_counter())
+        for key in values.callables:
+            self._reads.setdefault(key, read)
+            self._told.setdefault(key, self)  # equal to no value
+        calls = [*self._changed_values(), Call("open", at, (milliseconds(app_start_ms),))]
         if values.training is not None:
-            training = {"fields": values.training, "callables": values.callables}
-            self._hear(self.listener.training, now, training, read)
+            calls.append(Call("training", at, ({"fields": values.training, "callables": values.callables},)))
+        self._write([*calls, *(Call("row", at, (row,)) for row in rows)])
 
     def leave(self) -> None:
-        """A v1 face has finished; the run is finished with the last of them."""
+        """A v1 object has finished; the run is finished with the last of them."""
         self.users -= 1
         if self.users <= 0:
             self.finish(0)
 
     def finish(self, exit_code: int) -> None:
-        """End v2's application if we began it, and finish the W&B run. Idempotent, bounded."""
+        """End the run, end v2's application if we began it, and wait until W&B has the run. Idempotent, bounded."""
         if self._dead:
             return
         if not self._rows.finished:
-            self._hear(self.listener.close, time.time())
+            close = Call("close", (time.time(), time.perf_counter()))
+            self._rows.put(self._take() + call_line(close))
+            self._rows.end(exit_code)
+            if self.here is not None:
+                self.here.play([close])
         self._rows.finish(exit_code)
 
     def abandon(self) -> None:
         """In a forked child: the run belongs to the parent."""
         self._dead = True
-        self.listener.abandon()
+        self.here = None
         self._rows.abandon()
 
 
-def _unheard(what: str, error: Exception) -> None:
-    warn_once(f"v2:{what}", f"v2 could not record {what} ({error!r}); v1 rows are not affected")
-
-
-def _whole(value: Any) -> int:
-    number = as_number(value)
-    return int(number) if number is not None and number == number and abs(number) != float("inf") else 0
+def _tags() -> TagList:
+    process = _state.process
+    if process.tags is None:
+        process.tags = TagList()
+    return process.tags
 
 
 def current() -> Optional[Telemetry]:
-    """The process's run, if a v1 face has opened one and it is not finished."""
-    return _current if _current is not None and not _current.finished else None
+    """The process's run, if a v1 object has opened one and it is not finished."""
+    found = _state.process.current
+    return found if found is not None and not found.finished else None
 
 
 def attach(
@@ -197,6 +266,7 @@ def attach(
     now: float,
     app_start_ms: Any = None,
     described: str = "",
+    emits: Iterable[Emit] = (),
 ) -> Telemetry:
     """The process's run, opened on first use.
 
@@ -207,123 +277,46 @@ def attach(
         read: the values of those v1 keys that are callables.
         now: ``time.time()``.
         app_start_ms: when the application started (ms since the epoch), if the v1 configuration says so.
-        described: project and run name, for the warning that a second face joins another's run.
+        described: project and run name, for the warning that a second object joins another's run.
+        emits: what v1 sent at the construction.
     """
-    global _current
-    with _lock:
-        hook()
+    process = _state.process
+    with process.lock:
+        ending.watch()
         telemetry = current()
         if telemetry is None:
-            rows, listener = _open(spec, asynchronous, values, read)
-            telemetry = _current = Telemetry(rows, listener, described)
+            telemetry = process.current = _open(spec, asynchronous, values, described)
         elif described and described != telemetry.described:
             warn_once(
                 f"second:{described}",
                 f"this process has a OneLogger run already ({telemetry.described}); {described} joins it",
             )
-        telemetry.join(values, read, now, app_start_ms)
-        return telemetry
+    speak()
+    telemetry.join(values, read, now, app_start_ms, emits)
+    return telemetry
 
 
-def _open(spec: RunSpec, asynchronous: bool, values: V2Values, read: Read) -> tuple[Rows, Listener]:
-    """The run, and who hears v1's calls. Whatever is wrong with v2, the run is opened."""
+def where_v2_hears() -> str:
+    """Where v2 hears v1's calls, decided when a run is opened: :data:`WORKER`, :data:`JOB` or :data:`NONE`.
+
+    With the worker, unless the application uses v2 in this process: a look at what is loaded, nothing is imported.
+    """
+    process = _state.process
+    if process.taker is not None:
+        return JOB if process.taker.hears_v2 else NONE
+    if not any(name in sys.modules for name in _V2):
+        return WORKER
+    # The provider of a forked child came with the fork; its exporters' files and connections are the parent's.
+    return NONE if process.forked else JOB
+
+
+def _open(spec: RunSpec, asynchronous: bool, values: V2Values, described: str) -> Telemetry:
     rows = offered() or Rows(spec, asynchronous)
-    where = forwarding.where()
-    if where == forwarding.JOB:
-        if _forked:
-            # v2's provider and its exporters came with the fork; their files and connections are the parent's
-            return _unheard_by_v2(rows)
-        try:
-            from .._v2.attach import attach as attach_v2
-        except ImportError as error:
-            logger.debug("v2 can not be imported in the job's process: %r", error)
-        except Exception as error:
-            _without_v2(error)
-        else:
-            return _in_this_process(attach_v2, rows, values, read)
-    if where == forwarding.NONE or _nobody_would_hear():
-        return _unheard_by_v2(rows)
-    sink = rows.open(v2=forwarding.WORKER, v2_values=values.to_json())
-    return rows, Recorded(sink, read, values.callables)
+    where = where_v2_hears()
+    rows.open(v2=where, v2_values=values.to_json() if where == WORKER else None)
+    here = None
+    if where == JOB:
+        from .._v2.here import Here
 
-
-def _in_this_process(
-    attach_v2: Callable[..., tuple[Rows, Listener]], rows: Rows, values: V2Values, read: Read
-) -> tuple[Rows, Listener]:
-    try:
-        return attach_v2(rows, values, read)
-    except Exception as error:
-        _without_v2(error)
-        return _unheard_by_v2(rows)
-
-
-def _unheard_by_v2(rows: Rows) -> tuple[Rows, Listener]:
-    rows.open(v2=forwarding.NONE)
-    return rows, Deaf()
-
-
-def _without_v2(error: Exception) -> None:
-    warn_once("v2:attach", f"v2 hears nothing, it could not be set up ({error!r}); v1 rows are not affected")
-
-
-def _nobody_would_hear() -> bool:
-    """There is no worker that could play the calls, or none that is wanted."""
-    from .interpreter import find
-    from .open import delivery
-
-    interpreter = find(os.environ)
-    if delivery() == "inline":
-        warn_once("v2:none", "v2 (nv_one_logger) can not be imported and hears nothing; v1 rows are not affected")
-        return True
-    if mode(os.environ) != "disabled":
-        return False
-    asked = choice(os.environ, "ONE_LOGGER_V1_FORWARD") == forwarding.WORKER
-    return interpreter is None or not (interpreter.isolated or asked)
-
-
-class State(NamedTuple):
-    """What this module knows about the process; a new one is that of a process that has logged nothing."""
-
-    current: Optional[Telemetry]
-    tags: TagList
-    forked: bool
-
-
-def exchange(new: State) -> State:
-    """Put another state in place of the process's own, which is returned. For :mod:`one_logger_v1_shim.testing`."""
-    global _current, tags, _forked
-    with _lock:
-        before = State(_current, tags, _forked)
-        _current, tags, _forked = new
-        return before
-
-
-def hook() -> None:
-    """Be called when this process ends, and in its forked children."""
-    global _hooked
-    if not _hooked:
-        _hooked = True
-        atexit.register(_at_exit)
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_in_child)
-
-
-def _at_exit() -> None:
-    if _current is not None:
-        try:
-            # last_type is set by the interpreter when an exception ends the program
-            _current.finish(1 if getattr(sys, "last_type", None) else 0)
-        except Exception as error:
-            warn(f"the run could not be finished at exit: {error!r}")
-
-
-def _in_child() -> None:
-    """A forked child: the parent's run stays the parent's; the child may open one of its own."""
-    global _current, _forked, _lock
-    renew()
-    _lock = threading.RLock()  # another thread of the parent may have held it
-    _forked = True
-    if _current is not None:
-        _current.abandon()
-        _current = None
-    abandon_offered()
+        here = Here(values, rows.exporter)
+    return Telemetry(rows, here, described)

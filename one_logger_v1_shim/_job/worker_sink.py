@@ -1,7 +1,10 @@
 """The job's end of a run that lives in a process of its own. Runs in the job's process.
 
-A row is one ``write`` to the journal; there is no pipe that can fill, no thread, no wandb. The worker
+What a call of v1 did is one ``write`` to the journal; there is no pipe that can fill, no thread, no wandb. The worker
 (:mod:`one_logger_v1_shim._worker`) follows the file. In sync mode a byte on its socket asks it to say how far it is.
+
+The process's lock is held while the journal is written, and for nothing else: another lock keeps those apart who talk
+to the worker, and nobody waits for that one without a limit.
 """
 
 from __future__ import annotations
@@ -11,14 +14,17 @@ import threading
 import time
 from typing import Any, Optional
 
+from .. import _state
+from .._journal.calls import rows_in
 from .._journal.destination import RunSpec, is_quietly_offline, mode
+from .._journal.environment import environment
 from .._journal.files import recover_command
-from .._journal.records import Mark
-from .._log import warn, warn_once
+from .._journal.interpreter import Interpreter
+from .._journal.records import PLAYED, UNPLAYED, Mark
+from .._journal.words import Exit
+from .._log import later, speak, warn, warn_once
 from .._variables import seconds, switch
-from .environment import environment
-from .interpreter import Interpreter
-from .process import Exit, WorkerProcess
+from .process import WorkerProcess
 from .record import new_record
 from .writer import begin
 
@@ -40,11 +46,14 @@ class WorkerSink:
         v2: str = "",
         v2_values: Optional[dict[str, Any]] = None,
     ) -> None:
-        self.asynchronous = asynchronous
-        self._lock = threading.RLock()
+        disabled = mode(os.environ) == "disabled"
+        self._asynchronous = asynchronous or disabled  # nobody takes the rows: there is nothing to wait for
+        self._disabled = disabled
+        self._talking = threading.RLock()
         self._spec = spec
         self._interpreter = interpreter
         self._finished = False
+        self._waited = False
         self._abandoned = False
         self._notice: Optional[str] = None
         self._late = False
@@ -55,8 +64,7 @@ class WorkerSink:
         self._next_look = time.monotonic() + _LOOK_EVERY
         record = new_record(
             spec,
-            delivery="worker",
-            keep=switch(os.environ, "ONE_LOGGER_V1_JOURNAL") and mode(os.environ) != "disabled",
+            keep=switch(os.environ, "ONE_LOGGER_V1_JOURNAL") and not disabled,
             python=interpreter.path if interpreter is not None else "",
             v2=v2,
             v2_values=v2_values,
@@ -80,6 +88,15 @@ class WorkerSink:
     def _look(self) -> None:
         """Look, now and then, whether the worker is alive and has something to say."""
         self._next_look = time.monotonic() + _LOOK_EVERY
+        with later():
+            if not self._talking.acquire(blocking=False):
+                return  # another thread is doing it
+            try:
+                self._look_alone()
+            finally:
+                self._talking.release()
+
+    def _look_alone(self) -> None:
         process = self._process
         code = process.ended() if process is not None else None
         self._tell()
@@ -129,7 +146,7 @@ class WorkerSink:
                 warn(mark.notice)
         for text in mark.said:
             warn_once(f"worker:said:{text}", str(text))
-        if mark.v2 and mark.v2 not in ("played", "unplayed"):
+        if mark.v2 not in ("", PLAYED, UNPLAYED) and not self._disabled:
             warn_once("worker:v2", mark.v2)
 
     def _kept(self) -> str:
@@ -140,42 +157,44 @@ class WorkerSink:
 
     # -- rows --------------------------------------------------------------------------------------------------
 
-    def put(self, row: bytes, before: bytes = b"") -> None:
-        """One row."""
+    def put(self, data: bytes) -> None:
+        """What one call of v1 did."""
         if self._abandoned:
             return
+        journal, process = self._journal, _state.process
         # A caller that hears of an exception may give the row again: v2 does. Where no memory or no stack is left each
         # call may raise, the lock's and those of a handler too.
-        kept, written = False, self._journal.written
+        kept, late, written = False, False, journal.written
         try:
-            with self._lock:
-                if self._finished:
+            lock = process.lock
+            lock.acquire()
+            try:
+                late = self._finished
+                if not late:
+                    journal.append(data)
+                    kept = True
+            finally:
+                lock.release()
+            if process.unsaid:
+                speak()
+            if late:
+                if rows_in(data):
                     warn_once("put:finished", "a row came after the run was finished; it is dropped")
-                    return
-                self._journal.append(before + b"\n" + row if before else row)
-                kept = True
-                if not self.asynchronous and not self._journal.unwritten:
-                    self._wait_for(self._journal.rows)
-                if time.monotonic() >= self._next_look:
-                    self._look()
+                return
+            if not self._asynchronous and rows_in(data) and not journal.unwritten:
+                self._wait_for(journal.rows)
+            if time.monotonic() >= self._next_look:
+                self._look()
         except Exception as error:
             try:
                 if not kept:
-                    self._journal.missed(row, written, error)
+                    journal.missed(data, written, error)
                 else:
                     warn_once(
                         "worker:look", f"the W&B process could not be looked at: {error!r}; rows are not affected"
                     )
             except Exception:
                 return
-
-    def call(self, line: bytes) -> None:
-        """One line of calls for v2."""
-        if self._abandoned:
-            return
-        with self._lock:
-            if not self._finished:
-                self._journal.append(line)
 
     def _wait_for(self, rows: int) -> None:
         """Sync mode: until the worker has given that many rows to ``run.log``, bounded.
@@ -185,18 +204,15 @@ class WorkerSink:
         process = self._process
         caught_up = not self._late or (process is not None and process.acknowledged >= rows - 1)
         limit = time.monotonic() + (self._waits if caught_up else 0.0)
-        while True:
-            process = self._process
-            if process is None:
-                return
+        while self._process is not None and not self._finished:
             left = limit - time.monotonic()
-            alive = process.ring() and process.listen(max(0.0, min(0.5, left)))
-            if process.acknowledged >= rows:
+            alive = self._ask(max(0.0, min(0.5, left)))
+            process = self._process
+            if process is not None and process.acknowledged >= rows:
                 self._late = False
                 self._waits = seconds(os.environ, "ONE_LOGGER_V1_SYNC_TIMEOUT")
                 return
             if not alive:
-                process.wait(1.0)
                 self._look()
             if left <= 0:
                 if not self._late:
@@ -205,26 +221,51 @@ class WorkerSink:
                               "until it has caught up, rows are kept and follow")  # fmt: skip
                 return
 
+    def _ask(self, limit: float) -> bool:
+        """Ask the worker how far it is, and wait up to ``limit`` seconds for its answer. False: it has gone."""
+        if not self._talking.acquire(timeout=max(limit, 0.001)):
+            return True  # another thread is waiting for an answer
+        try:
+            process = self._process
+            if process is None or (process.poke() and process.listen(limit)):
+                return True
+            process.wait(1.0)
+            return False
+        finally:
+            self._talking.release()
+
     # -- the end -----------------------------------------------------------------------------------------------
 
-    def finish(self, exit_code: int = 0) -> None:
-        """Write the end into the journal and wait for the worker, bounded."""
+    def end(self, exit_code: int) -> None:
+        """Write the end into the journal."""
         if self._abandoned:
             return
-        with self._lock:
-            if self._finished:
-                return
-            self._finished = True
-            try:
-                self._look()
-                self._journal.end(exit_code)
-                if self._journal.unwritten:
-                    warn_once("journal:lost", f"{_count(self._journal.unwritten)} could not be written anywhere")
-                if self._process is not None:
-                    self._await_end()
-                self._tell()
-            except Exception as error:
-                warn_once("worker:finish", f"the W&B process could not be waited for: {error!r}; {self._kept()}")
+        process = _state.process
+        with process.lock:
+            if not self._finished:
+                self._finished = True
+                try:
+                    self._journal.end(exit_code)
+                except Exception as error:
+                    warn_once("worker:finish", f"the end of the run could not be written: {error!r}; {self._kept()}")
+        speak()
+        if self._journal.unwritten:
+            warn_once("journal:lost", f"{_count(self._journal.unwritten)} could not be written anywhere")
+
+    def wait(self) -> None:
+        """Wait for the worker, bounded."""
+        if self._abandoned or self._waited:
+            return
+        self._waited = True
+        try:
+            if self._talking.acquire(timeout=1.0):  # a thread that waits for its row sees that the run has ended
+                self._talking.release()
+            self._look()
+            if self._process is not None:
+                self._await_end()
+            self._tell()
+        except Exception as error:
+            warn_once("worker:finish", f"the W&B process could not be waited for: {error!r}; {self._kept()}")
 
     def _await_end(self) -> None:
         limit = seconds(os.environ, "ONE_LOGGER_V1_FINISH_TIMEOUT")
@@ -232,7 +273,7 @@ class WorkerSink:
         told = False
         while self._process is not None:
             process = self._process
-            process.ring()
+            process.poke()
             process.hang_up()
             while True:
                 waited = time.monotonic() - began
@@ -266,7 +307,7 @@ class WorkerSink:
         """In a forked child: let go of the files, leave the run and its worker to the parent."""
         self._abandoned = True
         self._finished = True
-        self._lock = threading.RLock()  # another thread of the parent may have held it
+        self._talking = threading.RLock()  # another thread of the parent may have held it
         self._journal.close()
         process, self._process = self._process, None
         if process is not None:

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional
 
+from .._journal.calls import FINISH, FROM, rows_in
 from .._journal.files import NO_FOLLOW, above_standard, folder_name, is_own, overflow, segment, temporary
-from .._journal.lines import FINISH, FROM
 from .._journal.records import RunRecord
 from .._log import warn, warn_once
 
@@ -49,7 +49,7 @@ def begin(base: Path, record: RunRecord, followed: bool = True) -> Journal:
 
 
 class Journal:
-    """Appends lines: one ``write`` a row. One thread at a time: its sink has a lock.
+    """Appends lines: one ``write`` for each call of v1. One thread at a time: the process has a lock.
 
     A signal handler of the job may come between any two instructions of that thread. It may log rows (they follow the
     one that it has interrupted), end the journal, or raise: a row stays in the queue until it is known to be in the
@@ -84,10 +84,10 @@ class Journal:
     @property
     def unwritten(self) -> int:
         """Rows that no disk has taken."""
-        return sum(map(_rows_in, self._queue)) + self._lost if self._queue else self._lost
+        return sum(map(rows_in, self._queue)) + self._lost if self._queue else self._lost
 
     def append(self, line: bytes) -> None:
-        """Put a line (given without its end), or the calls before a row and the row, on disk in one step.
+        """Put lines (the last one without its end), what one call of v1 did, on disk in one step.
 
         Once the line is in the queue no ``Exception`` leaves: trouble is logged once, and the line is offered again
         later. A caller that heard of an exception might give the row again.
@@ -116,7 +116,7 @@ class Journal:
         queue = self._queue
         in_queue = bool(queue) and queue[-1].endswith(line + b"\n")
         if not in_queue and (queue or self.written == before):
-            self._lost += _rows_in(line)
+            self._lost += rows_in(line)
         warn_once("journal:append", f"a row could not be kept ({error!r}); the job goes on")
 
     def _is_interrupted(self) -> bool:
@@ -176,7 +176,7 @@ class Journal:
         descriptor = self._descriptor
         if descriptor is None:
             return False
-        length, rows, written = len(data), _rows_in(data), 0
+        length, rows, written = len(data), rows_in(data), 0
         try:
             end = os.lseek(descriptor, 0, os.SEEK_CUR)
             if end == self._size or not self._has_it(descriptor, end, data):
@@ -292,9 +292,4 @@ class Journal:
         while len(queue) > _MOST_KEPT or size > _MOST_KEPT_BYTES:
             dropped = queue.popleft()
             size -= len(dropped)
-            self._lost += _rows_in(dropped)
-
-
-def _rows_in(data: bytes) -> int:
-    """How many rows are in ``data``: a row, the calls before a row and the row, or a line that is no row."""
-    return 1 if data[:1] == b"{" or b"\n{" in data else 0
+            self._lost += rows_in(dropped)

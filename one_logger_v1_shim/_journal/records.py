@@ -1,7 +1,8 @@
-"""The two small files of a journal as typed records: ``run.json`` (the job's) and ``mark.json`` (the worker's)."""
+"""The small files of a journal: ``run.json`` (the job's), ``mark.json``, ``played`` (the worker's). Both processes."""
 
 from __future__ import annotations
 
+import os
 import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
 
 from .destination import RunSpec
-from .files import is_own, overflow, read_json, write_json
+from .files import NO_FOLLOW, is_own, overflow, read_json, write_json
 
-#: The version of the journal's format. 1 was that of release 0.1.0: rows only.
-FORMAT = 2
-_READABLE = (1, FORMAT)
+#: The version of the journal's format. 1 was that of release 0.1.0: rows only; 2 that of 0.2.0, which had the calls
+#: only where v2 lived with the worker.
+FORMAT = 3
+_READABLE = (1, 2, FORMAT)
 
 _OWN_ID = re.compile(r"[a-z0-9]{8}")
 _ANY_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -30,7 +32,7 @@ class RunRecord:
         pid, started, machine: the job's process, when it began (a text that only compares), its host.
         created: s since the epoch.
         version: of this package; format: of the journal.
-        delivery: ``worker`` or ``inline``; mode: ``WANDB_MODE`` as it was asked for.
+        mode: ``WANDB_MODE`` as it was asked for.
         chosen, default: the two halves of :class:`~.destination.RunSpec`, without the key.
         settled: what the environment said about the destination when the run began, by the variable's name.
         base: the folder that holds W&B's ``wandb/``; keep: does the journal stay after the run was finished?
@@ -47,7 +49,6 @@ class RunRecord:
     created: float = 0.0
     version: str = ""
     format: int = 1
-    delivery: str = "worker"
     mode: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
     default: dict[str, Any] = field(default_factory=dict)
@@ -87,6 +88,10 @@ class RunRecord:
         The path comes from a file that is not trusted: only read there, never write or delete.
         """
         return [Path(self.base)] if self.keep is False and self.base else []
+
+
+#: :attr:`Mark.v2` in the end
+PLAYED, UNPLAYED = "played", "unplayed"
 
 
 @dataclass
@@ -146,6 +151,26 @@ class Mark:
             if is_own(more):
                 with suppress(OSError):
                     (more / "mark.json").unlink()
+
+
+def read_played(folder: Path) -> int:
+    """How many lines of calls v2 has heard of the journal in ``folder``."""
+    try:
+        descriptor = os.open(folder / "played", os.O_RDONLY | NO_FOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            return int.from_bytes(file.read(8), "big")
+    except OSError:
+        return 0
+
+
+def write_played(folder: Path, lines: int) -> None:
+    """v2 has heard that many lines of calls. A disk that does not take it: they are played again if need be."""
+    with suppress(OSError):
+        descriptor = os.open(folder / "played", os.O_WRONLY | os.O_CREAT | NO_FOLLOW, 0o666)
+        try:
+            os.pwrite(descriptor, lines.to_bytes(8, "big"), 0)
+        finally:
+            os.close(descriptor)
 
 
 def run_id(record: RunRecord, mark: Mark) -> Optional[str]:

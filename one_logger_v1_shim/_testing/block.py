@@ -10,12 +10,10 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional
 
-from .._job import capture, rows, telemetry
-from .._job.calls import Deaf, Listener
-from .._job.recorded import Recorded
+from .. import _state
+from .._job.open import STARTED_BY_TEST
 from .._journal.destination import RunSpec
-from .._log import exchange_said, warn
-from .._v1.bookkeeping import TagList
+from .._log import warn
 from .runs import MemorySink, Run
 from .spans import Span
 
@@ -26,20 +24,17 @@ _lock = threading.RLock()
 _open: list[Block] = []  # the outermost first
 
 
-class _Process(NamedTuple):
+class _Before(NamedTuple):
     """What was set aside."""
 
-    telemetry: telemetry.State
-    listener: Optional[Listener]  # of the run that was open
-    offered: list[rows.Rows]
-    said: set[str]
-    active: Optional[capture.Taker]
+    process: _state.Process
+    here: Any  # v2 as the run that was open told it
     marked: Optional[str]  # the variable that processes started by the test inherit
     v2: Optional[V2State]
 
 
 class Block:
-    """One block (a :class:`one_logger_v1_shim._job.capture.Taker`).
+    """One block (a :class:`one_logger_v1_shim._state.Taker`).
 
     Attributes:
         rows: all rows, in order.
@@ -56,7 +51,7 @@ class Block:
         self.at_end: list[Callable[[], None]] = []
         self._sinks: list[MemorySink] = []
         self._ended = False
-        self._process: Optional[_Process] = None
+        self._before: Optional[_Before] = None
         self._thread = threading.current_thread()
         self._pid = os.getpid()
 
@@ -68,7 +63,7 @@ class Block:
     def open_sink(self, spec: RunSpec, asynchronous: bool) -> MemorySink:
         """The sink of a new run."""
         run = Run.of(spec)
-        sink = MemorySink(run, self.rows, asynchronous)
+        sink = MemorySink(run, self.rows)
         self.runs.append(run)
         self._sinks.append(sink)
         return sink
@@ -89,24 +84,17 @@ class Block:
                     f"one_logger_v1_shim.testing: thread {outer._thread.name!r} has a block open, and a process "
                     "has one at a time; run tests in parallel as processes (pytest-xdist)"
                 )
-            self._process = self._set_aside()
+            self._before = self._set_aside()
             _open.append(self)
 
-    def _set_aside(self) -> _Process:
+    def _set_aside(self) -> _Before:
         v2 = self._set_v2_aside()
-        known = telemetry.exchange(telemetry.State(None, TagList(), False))
-        process = _Process(
-            known,
-            _mute(known.current),
-            rows.exchange_offered([]),
-            exchange_said(set()),
-            capture.active,
-            os.environ.get(capture.STARTED_BY_TEST),
-            v2,
-        )
-        capture.active = self
-        os.environ[capture.STARTED_BY_TEST] = "1"
-        return process
+        new = _state.Process(taker=self)
+        new.hooked = _state.process.hooked
+        process = _state.exchange(new)
+        before = _Before(process, _mute(process), os.environ.get(STARTED_BY_TEST), v2)
+        os.environ[STARTED_BY_TEST] = "1"
+        return before
 
     def _set_v2_aside(self) -> Optional[V2State]:
         try:
@@ -129,61 +117,59 @@ class Block:
             if self._ended:
                 return
             self._ended = True
-            process = self._process
-            assert process is not None
+            before = self._before
+            assert before is not None
             place = _open.index(self)
             above = _open[place + 1] if place + 1 < len(_open) else None
             try:
-                self._finish(telemetry.current() if above is None else None)
+                self._finish(last=above is None)
             finally:
                 del _open[place]
                 if above is None:
-                    _put_back(process)
+                    _put_back(before)
                 else:
-                    above._process = process
+                    above._before = before
         if above is not None:
             raise RuntimeError(
                 "one_logger_v1_shim.testing: a block ended before one that began later; rows may be in either of them"
             )
 
-    def _finish(self, current: Optional[telemetry.Telemetry]) -> None:
+    def _finish(self, last: bool) -> None:
         for sink in self._sinks:
-            sink.end()
+            sink.ending()
         for function in reversed(self.at_end):
             try:
                 function()
             except Exception as error:
                 warn(f"the end of the job could not be reported: {error!r}")
-        if current is not None:
+        current = _state.process.current
+        if last and current is not None:
             current.finish(0)
         for sink in self._sinks:
             sink.close()
 
 
-def _put_back(process: _Process) -> None:
-    if process.v2 is not None:
+def _put_back(before: _Before) -> None:
+    if before.v2 is not None:
         from .._v2.recording import put_back
 
-        put_back(process.v2)
-    telemetry.exchange(process.telemetry)
-    if process.telemetry.current is not None and process.listener is not None:
-        process.telemetry.current.listener = process.listener
-    rows.exchange_offered(process.offered)
-    exchange_said(process.said)
-    capture.active = process.active
-    if process.marked is None:
-        os.environ.pop(capture.STARTED_BY_TEST, None)
+        put_back(before.v2)
+    before.process.hooked = _state.process.hooked
+    _state.exchange(before.process)
+    if before.process.current is not None:
+        before.process.current.here = before.here
+    if before.marked is None:
+        os.environ.pop(STARTED_BY_TEST, None)
     else:
-        os.environ[capture.STARTED_BY_TEST] = process.marked
+        os.environ[STARTED_BY_TEST] = before.marked
 
 
-def _mute(current: Optional[telemetry.Telemetry]) -> Optional[Listener]:
+def _mute(process: _state.Process) -> Any:
     """A run from outside the block tells v2 nothing: v2 has one provider, and it is the block's now."""
-    if current is None or isinstance(current.listener, Recorded):
+    if process.current is None:
         return None
-    listener: Listener = current.listener
-    current.listener = Deaf()
-    return listener
+    here, process.current.here = process.current.here, None
+    return here
 
 
 _surviving = False
@@ -202,12 +188,13 @@ def _in_child() -> None:
     global _lock
     _lock = threading.RLock()
     for block in _open:
-        process = block._process
-        if process is None:
+        before = block._before
+        if before is None:
             continue
-        if process.telemetry.current is not None:
-            process.telemetry.current.abandon()
-        for one in process.offered:
+        if before.process.current is not None:
+            before.process.current.abandon()
+        for one in before.process.offered:
             one.abandon()
-        state = telemetry.State(None, process.telemetry.tags, True)
-        block._process = process._replace(telemetry=state, listener=None, offered=[])
+        process = _state.Process(forked=True, taker=before.process.taker)
+        process.tags, process.hooked = before.process.tags, before.process.hooked
+        block._before = before._replace(process=process, here=None)

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from .._journal.calls import is_row
 from .._journal.destination import RunSpec
 from .._log import warn_once
 
@@ -36,43 +37,42 @@ class Run:
 
 
 class MemorySink:
-    """A sink (:class:`one_logger_v1_shim._job.sink.Sink`) that keeps rows in memory.
+    """A sink (:class:`one_logger_v1_shim._job.open.Sink`) that keeps rows in memory.
 
     Args:
         run: gets the rows.
         everything: the list of all rows of the block, which gets them too.
-        asynchronous: what the configuration says. There is nothing to wait for.
     """
 
-    def __init__(self, run: Run, everything: list[dict[str, Any]], asynchronous: bool) -> None:
-        self.asynchronous = asynchronous
+    def __init__(self, run: Run, everything: list[dict[str, Any]]) -> None:
         self._run = run
         self._everything = everything
         self._closed = ""  # why no rows are taken any more
         self._ending = False
         self._silent = False
 
-    def put(self, row: bytes, before: bytes = b"") -> None:
-        """One row."""
-        if self._silent:
+    def put(self, data: bytes) -> None:
+        """What one call of v1 did: its rows are kept."""
+        rows = [line for line in data.split(b"\n") if is_row(line)]
+        if self._silent or not rows:
             return
         if self._closed:
             warn_once(f"put:{self._closed}", f"a row came after {self._closed}; it is dropped")
             return
-        decoded = json.loads(row)
-        self._run.rows.append(decoded)
-        self._everything.append(decoded)
+        for row in map(json.loads, rows):
+            self._run.rows.append(row)
+            self._everything.append(row)
 
-    def call(self, line: bytes) -> None:
-        """There is no worker that could play calls."""
-
-    def finish(self, exit_code: int = 0) -> None:
+    def end(self, exit_code: int) -> None:
         """The program has finished the run."""
         if not self._closed and not self._ending and not self._silent:
             self._run.finished = True
             self._closed = "the run was finished"
 
-    def end(self) -> None:
+    def wait(self) -> None:
+        """There is nobody to wait for."""
+
+    def ending(self) -> None:
         """The block ends: who finishes the run from now on is not the program."""
         self._ending = True
 

@@ -8,6 +8,10 @@ from typing import Any, Optional
 
 from . import metrics as m
 
+#: what v1's arithmetic gives at a call: ``log_app_tag`` of a tag, ``log_metrics`` of a row
+TAG, ROW = "tag", "row"
+Emit = tuple[str, Any]
+
 #: v1 sent the version of its own wheel here; no public file states one, so dashboards get ours
 _VERSION_FIELD = m.ONE_LOGGER_VERSION
 
@@ -65,7 +69,7 @@ class Bookkeeping:
 
     def __init__(self, version: str) -> None:
         self._version = version
-        self._first = True
+        self._first = [True]  # taken by the first row, in one step among threads
 
     def complete(self, row: Mapping[str, Any], now: float) -> dict[str, Any]:
         """A copy of ``row`` plus ``app_last_log_time`` (int ms), and in the first row of the run the job's own fields.
@@ -75,7 +79,10 @@ class Bookkeeping:
         now_ms = round(now * 1000)
         if not self._first:
             return {**row, m.APP_LAST_LOG_TIME: now_ms}
-        self._first = False
+        try:
+            self._first.pop()
+        except IndexError:  # another thread was faster
+            return {**row, m.APP_LAST_LOG_TIME: now_ms}
         return {**job_fields(os.environ), _VERSION_FIELD: self._version, m.APP_FIRST_LOG_TIME: now_ms,
                 **row, m.APP_LAST_LOG_TIME: now_ms}  # fmt: skip
 

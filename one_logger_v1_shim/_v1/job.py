@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from .._log import warn_once
 from . import metrics as m
+from .bookkeeping import ROW, TAG, Emit
 from .checkpoints import Checkpoints
 from .config import V1Config, bad_value
 from .phases import PHASES
@@ -21,9 +22,6 @@ from .training import Training
 
 VERSION = "1.0.2"
 
-TAG = "tag"
-ROW = "row"
-Emit = tuple[str, Any]
 Kwargs = Mapping[str, Any]
 
 O_MINIMAL = 1

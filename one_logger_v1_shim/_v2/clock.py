@@ -1,4 +1,4 @@
-"""v2's timestamps from v1's clock readings."""
+"""v2's timestamps from v1's clock readings. Runs where v2 does."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from nv_one_logger.core.time import TracingTimestamp
 
-from .._job.calls import Reading, milliseconds
+from .._journal.calls import Reading, milliseconds
 
 
 class Clock:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Callable
 
 from nv_one_logger.api.config import LoggerConfig, OneLoggerConfig, OneLoggerErrorHandlingStrategy
 from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
 
-from .._job.calls import Read
 from ..config_adapter import BASE, TABLE, TRAINING, Row, V2Values
+
+#: the value of a v1 key that is a callable, as v1 has read it last
+Read = Callable[[str], Any]
 
 
 def build(values: V2Values, read: Read) -> OneLoggerConfig:

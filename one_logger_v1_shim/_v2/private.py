@@ -1,4 +1,4 @@
-"""All that the shim touches of v2's private names. No other module of it may.
+"""All that the shim touches of v2's private names. No other module of it may. Runs where v2 does.
 
 Each name is looked up where it is needed, and each has a way that uses public names only, for a v2 that has renamed it:
 what v2 then hears is what its own public calls would have told it. Rows do not depend on any of them.
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import fields
 from typing import Any, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
@@ -21,40 +20,19 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 NAMES: dict[str, str] = {
     "_closed": "a recorder that the application has closed refuses each call",
     "_spans": "a thread of its own begins a nesting of its own, as in v2's public calls",
-    "_exporters": "every row and progress is told, as if another exporter listened",
     "_latest_active_span": "the same",
-    "_get_training_config": "TrainingTelemetryProvider.config.telemetry_config",
     "_get_active_span": "a sync success after the end of its save is not told: v2's public calls refuse it",
     "_mutable_config": "set_training_telemetry_config, once an application span is open",
-    "_training_state": "on_training_single_iteration_start and _end, which build a span for each iteration",
-    "_maybe_send_training_metrics_update": "the same",
-    "_export_customization_mode": "the same",
-    "_span_name_filter": "the same",
-    "_config": "the same",
     "core.internal": "a provider that could not be configured is not used: v2 hears nothing; tests get no spans",
     "_instances": "the same",
     "time": "core.time reads the worker's clock: events without a time of their own are later than in the job",
     "uuid": "core.span makes random ids: a worker that goes on for another one uses other ids for its open spans",
 }
 
-_MISSING = object()
-
 
 def is_closed(recorder: Any) -> bool:
     """Whether the recorder is known to be closed."""
     return bool(getattr(recorder, "_closed", False))
-
-
-def exporters(recorder: Any) -> Optional[list[Any]]:
-    """The recorder's exporters; None where they can't be told."""
-    found = getattr(recorder, "_exporters", None)
-    return found if isinstance(found, list) else None
-
-
-def training_config(recorder: Any) -> Any:
-    """The training configuration. Raises v2's error where there is none."""
-    get = getattr(recorder, "_get_training_config", None)
-    return get() if get is not None else TrainingTelemetryProvider.instance().config.telemetry_config
 
 
 def adopt_thread(recorder: Any) -> None:
@@ -68,7 +46,7 @@ def adopt_thread(recorder: Any) -> None:
 
 @contextmanager
 def active_span(recorder: Any, span: Span) -> Iterator[bool]:
-    """Inside of the block v2 takes ``span`` for the active one, whatever name it looks for. False: it can't."""
+    """Inside of the block v2 takes ``span`` for the active one, whatever name it looks for. False: it cannot."""
     if not hasattr(recorder, "_get_active_span"):
         yield False
         return
@@ -100,7 +78,7 @@ def forget_provider() -> bool:
 
 
 def exchange_singletons(new: dict[Any, Any]) -> Optional[dict[Any, Any]]:
-    """Put other singletons (provider classes and instances) in place of v2's, which are returned. None: it can't."""
+    """Put other singletons (provider classes and instances) in place of v2's, which are returned. None: it cannot."""
     instances = _singletons()
     if instances is None:
         return None
@@ -117,59 +95,6 @@ def _singletons() -> Optional[dict[Any, Any]]:
         return SingletonMeta._instances
     except (ImportError, AttributeError):
         return None
-
-
-# What v2's own recorder counts at an iteration.
-_COUNTS = {
-    "multi_iteration_timers",
-    "completed_training_iterations_overall",
-    "train_samples_processed_current_job",
-    "train_tokens_current_job",
-    "first_logged_train_iterations_finish_time",
-    "last_logged_train_iterations_finish_time",
-    "completed_floating_point_operations_overall",
-    "total_flops_current_job",
-    "tflops_per_gpu",
-}
-
-
-class Counts:
-    """v2's counts of the training iterations, which the shim keeps for it (:mod:`.iterations`)."""
-
-    def __init__(self, recorder: Any) -> None:
-        self._recorder = recorder
-
-    @staticmethod
-    def known(recorder: Any) -> bool:
-        """Whether this v2 counts as the one that the shim knows."""
-        names = ("_training_state", "_maybe_send_training_metrics_update", "_config")
-        if any(not hasattr(recorder, name) for name in names):
-            return False
-        try:
-            return {one.name for one in fields(recorder._training_state)} >= _COUNTS
-        except TypeError:
-            return False
-
-    @property
-    def state(self) -> Any:
-        """v2's ``_TrainingState``."""
-        return self._recorder._training_state
-
-    @property
-    def world_size(self) -> int:
-        """Ranks, as v2's configuration has them."""
-        return int(self._recorder._config.world_size)
-
-    def send_progress(self) -> None:
-        """Let v2 send TRAINING_METRICS_UPDATE, as it does every ``log_every_n_train_iterations``."""
-        self._recorder._maybe_send_training_metrics_update()
-
-
-def export_filter(recorder: Any) -> Optional[tuple[Any, list[Any]]]:
-    """v2's export customization: the mode and the span names; None where it can't be told."""
-    mode = getattr(recorder, "_export_customization_mode", _MISSING)
-    names: Any = getattr(recorder, "_span_name_filter", _MISSING)
-    return None if mode is _MISSING or names is _MISSING else (mode, list(names or []))
 
 
 def module_clock() -> Any:

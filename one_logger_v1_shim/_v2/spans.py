@@ -1,9 +1,12 @@
-"""v1's phases as v2's spans: same names, same order and same nesting as v2's own callbacks would give."""
+"""v1's phases as v2's spans: same names, same order and same nesting as v2's own callbacks would give.
+
+Runs where v2 does: in the worker's process, or in the job's.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, ClassVar, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.core.span import Span, StandardSpanName
@@ -11,11 +14,15 @@ from nv_one_logger.core.time import TracingTimestamp
 from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
+from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
-from .._job.calls import Reading
+from .._journal.calls import Reading
 from . import private
 from .clock import Clock
-from .iterations import Iterations
+
+#: Events of a span that were exported are dropped from it beyond this number: v2 formats all of them each time that
+#: a child span stops, so that a job would get slower with every row (0.4 us per row and iteration, without bound).
+MOST_EVENTS = 8
 
 # v1's phase -> v2's span and the recorder's two methods
 _PHASES: dict[str, tuple[Any, str, str]] = {
@@ -48,13 +55,19 @@ class _Save:
 class Spans:
     """The spans that the shim has opened; it ends these and no others. Called by one thread at a time."""
 
-    def __init__(self, recorder: TrainingRecorder, clock: Clock, heard: Callable[[], bool]) -> None:
+    #: v1's calls (:class:`one_logger_v1_shim._journal.calls.Call`) that a method of the same name tells v2
+    CALLS: ClassVar[tuple[str, ...]] = (
+        *("phase_start", "phase_end", "train_start", "train_end", "batch_start", "batch_end"),
+        *("save_start", "save_end", "save_success"),
+    )
+
+    def __init__(self, recorder: TrainingRecorder, clock: Clock) -> None:
         self._recorder = recorder
         self._clock = clock
         self._provider = OneLoggerProvider.instance()
         self._open: dict[str, tuple[Span, TracingTimestamp]] = {}
         self._save: Optional[_Save] = None
-        self.iterations = Iterations(recorder, heard)
+        self._iteration: Optional[Span] = None
 
     def enabled(self) -> bool:
         """Whether v2 still records. (It disables itself after an error under its quiet strategy.)"""
@@ -62,7 +75,7 @@ class Spans:
 
     # -- phases ------------------------------------------------------------------------------------------------
 
-    def start(self, at: Reading, phase: str, given_ms: Any = None, **keywords: Any) -> None:
+    def phase_start(self, at: Reading, phase: str, given_ms: Any = None, **keywords: Any) -> None:
         """Open the span of ``phase``; one of the same name that we left open is ended first."""
         name, method, _ = _PHASES[phase]
         stamp = self._clock.stamp(at, given_ms)
@@ -74,21 +87,25 @@ class Spans:
         if span is not None:
             self._open[phase] = (span, stamp)
 
-    def stop(self, at: Reading, phase: str, given_ms: Any = None) -> None:
+    def phase_end(self, at: Reading, phase: str, given_ms: Any = None) -> None:
         """Close the span of ``phase`` if we opened it."""
         stamp = self._clock.stamp(at, given_ms)
         self._flush()
-        if phase == "train":
-            self.iterations.settle(stamp)
         self._adopt_thread()
+        if phase == "train":
+            self._end_iteration(stamp)
         self._end(phase, stamp)
+
+    def train_end(self, at: Reading) -> None:
+        """The training loop ends."""
+        self.phase_end(at, "train")
 
     def train_start(self, at: Reading, iterations: int, samples: int) -> None:
         """The training loop."""
-        config = private.training_config(self._recorder)
+        config = self._training_config()
         target = config.train_samples_target
         tokens = config.seq_length * target if config.seq_length and target else None
-        self.start(
+        self.phase_start(
             at, "train",
             train_iterations_start=iterations, train_samples_start=samples,
             train_iterations_target=config.train_iterations_target, train_samples_target=target,
@@ -106,15 +123,32 @@ class Spans:
     # -- iterations --------------------------------------------------------------------------------------------
 
     def batch_start(self, at: Reading) -> None:
-        if self._save is not None:
-            self._flush()
-        self.iterations.start(self._clock.stamp(at), self._adopt_thread)
+        """An iteration begins; one that was not ended is ended, and counts: v2 has no other way to leave it."""
+        stamp = self._clock.stamp(at)
+        self._prepare()
+        self._end_iteration(stamp)
+        self._iteration = self._recorder.on_training_single_iteration_start(stamp)
 
     def batch_end(self, at: Reading) -> None:
-        if self._save is not None:
-            self._flush()
+        """An iteration ends. Without a start nothing is told."""
+        if self._iteration is None:
+            return
+        stamp = self._clock.stamp(at)
+        self._prepare()
+        self._end_iteration(stamp)
         loop = self._open.get("train")
-        self.iterations.end(self._clock.stamp(at), loop[0] if loop else None)
+        if loop is not None:
+            trim(loop[0])
+
+    def _end_iteration(self, stamp: TracingTimestamp) -> None:
+        span, self._iteration = self._iteration, None
+        if span is None or not span.active:
+            return
+        try:
+            self._recorder.on_training_single_iteration_end(stamp)
+        finally:  # v2 refuses some: throughput while the clock stands still, progress without a training loop
+            if span.active:
+                self._recorder.stop(span, stop_time=stamp)
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
@@ -158,8 +192,16 @@ class Spans:
                     self._recorder.on_save_checkpoint_success(step, stamp)
 
     def _strategy(self) -> CheckPointStrategy:
-        strategy: CheckPointStrategy = private.training_config(self._recorder).save_checkpoint_strategy
+        strategy: CheckPointStrategy = self._training_config().save_checkpoint_strategy
         return strategy
+
+    @staticmethod
+    def _training_config() -> Any:
+        """v2's training configuration. Raises ``ValueError``: nobody has given it one."""
+        config = TrainingTelemetryProvider.instance().config.telemetry_config
+        if config is None:
+            raise ValueError("no training configuration")
+        return config
 
     def _end_save(self, stamp: TracingTimestamp) -> None:
         save, self._save = self._save, None
@@ -176,7 +218,7 @@ class Spans:
         stamp = self._clock.stamp(at)
         self._flush()
         self._adopt_thread()
-        self.iterations.settle(stamp)
+        self._end_iteration(stamp)
         self._end_save(stamp)
         for phase in reversed(list(self._open)):
             self._end(phase, stamp)
@@ -184,7 +226,6 @@ class Spans:
     def _prepare(self) -> None:
         self._flush()
         self._adopt_thread()
-        self.iterations.materialise()
 
     def _flush(self) -> None:
         """End a sync save whose end v1 has reported: no success follows it any more."""
@@ -194,3 +235,9 @@ class Spans:
 
     def _adopt_thread(self) -> None:
         private.adopt_thread(self._recorder)
+
+
+def trim(span: Span) -> None:
+    """Drop what was exported from an open span."""
+    if len(span.events) > MOST_EVENTS:
+        del span.events[1:-1]

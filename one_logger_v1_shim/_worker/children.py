@@ -1,4 +1,4 @@
-"""The worker as a process: its log, its lock, the signals it lives through, the processes that wandb started for it."""
+"""The worker as a process: its log, the signals it lives through, the processes that wandb started for it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from .._journal.files import NO_FOLLOW
 from .._journal.process_table import is_running, stat
-
-_held: list[int] = []
 
 
 class Log(io.TextIOBase):
@@ -47,43 +44,6 @@ def block_signals() -> None:
     Blocked and not ignored: wandb's process inherits that, whatever handlers it installs.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-
-
-def lock(folder: Path) -> bool:
-    """Become the only process that delivers the journal in ``folder``, until this process ends."""
-    try:
-        import fcntl
-
-        descriptor = os.open(folder / "worker.lock", os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o666)
-    except (ImportError, OSError):
-        return True  # a disk that takes no new file takes no lock either
-    _held.append(descriptor)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return True
-    return True
-
-
-def locked(folder: Path) -> bool:
-    """Whether a process delivers the journal in ``folder`` now."""
-    try:
-        import fcntl
-
-        descriptor = os.open(folder / "worker.lock", os.O_RDWR | NO_FOLLOW)
-    except (ImportError, OSError):
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def children() -> list[int]:

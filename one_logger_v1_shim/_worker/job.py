@@ -8,10 +8,11 @@ from contextlib import suppress
 from typing import Optional
 
 from .._journal.process_table import is_running
+from .._journal.words import ENDED, ROWS, UP, message
 
 
 class JobEnd:
-    """The job, as the worker sees it. Messages: see :class:`one_logger_v1_shim._job.process.WorkerProcess`.
+    """The job, as the worker sees it. Messages: see :mod:`one_logger_v1_shim._journal.words`.
 
     Args:
         pid: the job's process, began: when it began (:func:`~one_logger_v1_shim._journal.process_table.started`).
@@ -30,19 +31,19 @@ class JobEnd:
 
     def hello(self) -> None:
         """The worker has come up."""
-        self._say(b"p", os.getpid())
+        self._say(UP, os.getpid())
 
     def acknowledge(self, rows: int) -> None:
         """Say how many rows ``run.log`` has been given."""
-        self._say(b"r", rows)
+        self._say(ROWS, rows)
 
     def goodbye(self, code: int) -> None:
         """Say the exit code; the process ends right after it."""
-        self._say(b"x", code)
+        self._say(ENDED, code)
 
-    def _say(self, kind: bytes, number: int) -> None:
+    def _say(self, letter: bytes, number: int) -> None:
         with suppress(OSError):
-            os.write(self._descriptor, kind + number.to_bytes(8, "big", signed=True))
+            os.write(self._descriptor, message(letter, number))
 
     def wait(self, limit: float) -> tuple[bool, bool]:
         """Wait for a question, ``limit`` seconds at most. Returns whether one came and whether the job has gone."""

@@ -17,21 +17,21 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn, Optional
 
-from .._job.environment import HOST
-from .._job.process import Exit
+from .._journal.calls import FINISH, FROM, is_call, is_row, number
 from .._journal.files import has_room, is_own, overflow, recover_command
 from .._journal.follow import Follower
-from .._journal.lines import FINISH, FROM, is_row, number
+from .._journal.locks import lock
 from .._journal.process_table import started
-from .._journal.records import Mark, RunRecord
+from .._journal.records import UNPLAYED, Mark, RunRecord
+from .._journal.server import Found
+from .._journal.words import HOST, Exit
 from .._version import VERSION
 from . import wandb_api
-from .children import Log, block_signals, children, end_children, lock, say, tidy_up
+from .children import Log, block_signals, children, end_children, say, tidy_up
 from .job import JobEnd
 from .opening import Opening, first_line
-from .player import UNPLAYED, Player
+from .player import Player
 from .run import Run
-from .settings import Found
 from .successor import Successor
 
 _POLL = 0.1  # seconds between looks at the journal
@@ -42,6 +42,7 @@ _LOOK_EVERY = 0.5  # seconds between looks at wandb's process
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
 _MOST_SAID = 20  # texts about rows in a mark
+_APP_END = b'>["app_end",'
 _V2_LIMIT = 20.0  # seconds that v2 may take after the last row is with W&B
 _V2_SEGMENTS = 16  # files (16 MiB each) that are kept for a v2 that has to be told from the beginning
 
@@ -111,14 +112,19 @@ class Worker:
     # -- rows --------------------------------------------------------------------------------------------------
 
     def follow(self) -> int:
-        """Take rows until the journal ends or the job has gone; returns the exit code of the job."""
-        gone = asked = False
+        """Take rows until the journal ends or the job has gone; returns the exit code of the job.
+
+        A job that has reported the end of its application and is then ended by its launcher has finished: 0.
+        """
+        gone = asked = ended = False
         idle = 0
         while True:
             lines = self.follower.lines(self.taken)
             for line in lines:
                 if is_row(line):
                     self.take(line)
+                elif is_call(line):
+                    ended = ended or line.startswith(_APP_END)
                 elif line.startswith(FINISH):
                     if not self.run.alive():
                         self._fail("wandb's process has ended")
@@ -138,7 +144,7 @@ class Worker:
                 if not self.run.alive():
                     self._fail("wandb's process has ended")
             if gone:
-                return 1
+                return 0 if ended else 1
             idle += 1
             if self.follower.waiting():
                 self._remove_files()

@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Callable, NoReturn, Optional
 
+from .._journal import server
 from .._journal.destination import FOREIGN
 from .._journal.files import has_room, overflow
 from .._journal.records import Mark, RunRecord
-from . import server, settings, wandb_api
+from . import settings, wandb_api
 from .children import say
 from .run import Run
 from .successor import Successor
@@ -35,7 +36,7 @@ class Opening:
         self, folder: Path, record: RunRecord, run: Run, successor: Successor, stuck: Callable[[], NoReturn]
     ) -> None:
         self.reason: Optional[str] = None
-        self.settings: Optional[settings.Found] = None
+        self.settings: Optional[server.Found] = None
         self._folder = folder
         self._record = record
         self._run = run

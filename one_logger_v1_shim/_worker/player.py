@@ -1,33 +1,29 @@
-"""Plays v1's calls to v2, in a thread of the worker's own: rows never wait for v2.
+"""Plays v1's calls to v2, in a thread of the worker's own: rows never wait for v2. Runs in the worker's process.
 
-The calls stand in the journal, each line with the job's clock readings. How many lines have been played is written
-down after each one (``played``), so that a worker that goes on for one that was killed tells v2's exporters nothing
-twice: it plays what they have heard with their ears closed, to have the same spans open, and then the rest.
+The calls stand in the journal, with the job's clock readings. How many lines of them have been played is written down
+after each one (``played``), so that a worker that goes on for one that was killed tells v2's exporters nothing twice:
+it plays what they have heard without telling them, to have the same spans open, and then the rest.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import threading
-from contextlib import suppress
+from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Optional
 
-from .._journal.files import NO_FOLLOW
+from .._journal.calls import FINISH, FROM, Call, Reading, calls, is_call, is_row, number
 from .._journal.follow import Follower
-from .._journal.lines import FINISH, FROM, calls, is_call, is_row, number
-from .._journal.records import RunRecord
+from .._journal.records import PLAYED, UNPLAYED, RunRecord, read_played, write_played
 from .._log import logger
 from .children import say
 
 if TYPE_CHECKING:
-    from .._v2.playback import Playback
+    from .._v2.replay import Replay
 
 _POLL = 0.1  # seconds between looks at the journal
-
-PLAYED, UNPLAYED = "played", "unplayed"
 
 
 class Player(threading.Thread):
@@ -49,8 +45,8 @@ class Player(threading.Thread):
         self._follower = Follower(folder)
         self._before = read_played(folder)
         self._lines = 0
-        self._row_at: Optional[Any] = None
-        self._last: Any = (record.created, 1.0)
+        self._pending: deque[Call] = deque()  # of the line at hand; of a `row` the row has not come yet
+        self._last: Reading = (record.created, 1.0)
         self._gone = threading.Event()
         self._halt = threading.Event()
 
@@ -75,32 +71,29 @@ class Player(threading.Thread):
 
     def _run(self) -> None:
         try:
-            from .._v2.playback import Playback
-        except Exception as error:
-            self._deaf(error)
+            # a broken installation of v2 may raise anything, and end the process
+            from .._v2.replay import Replay
+
+            replay = Replay(self._record.v2_values or {}, self._record.id, resumed=self._before > 0)
+        except BaseException as error:
+            self._hears_nothing(error)
             return
         try:
-            values = self._record.v2_values or {}
-            playback = Playback(values, self._record.id, resumed=self._before > 0)
-        except Exception as error:
-            self._deaf(error)
-            return
-        try:
-            if self._follow(playback):
-                playback.close(self._last)
+            if self._follow(replay):
+                replay.close(self._last)
                 self.state = PLAYED
         except Exception as error:  # the journal can't be read: the rows have the same trouble, and say so
             say(f"v2: {error!r}")
         finally:
             self._follower.close()
 
-    def _deaf(self, error: Exception) -> None:
+    def _hears_nothing(self, error: BaseException) -> None:
         missing = isinstance(error, ImportError)
         what = "is not installed" if missing and "nv_one_logger" in str(error) else f"could not be set up ({error!r})"
         self.state = f"v2 (nv_one_logger) hears nothing: it {what} in {sys.executable}; v1 rows are not affected"
         say(self.state)
 
-    def _follow(self, playback: Playback) -> bool:
+    def _follow(self, replay: Replay) -> bool:
         """Play until the end. False: stopped before it."""
         while not self._halt.is_set():
             gone = self._gone.is_set()
@@ -110,9 +103,11 @@ class Player(threading.Thread):
                     return False
                 if is_row(line):
                     self.rows += 1
-                    self._play_row(playback, line)
+                    if self._pending:
+                        self._play(replay, line)
                 elif is_call(line):
-                    self._play(playback, line)
+                    self._read(line)
+                    self._play(replay, None)
                 elif line.startswith(FROM):
                     self.rows = max(self.rows, number(line))
                 elif line.startswith(FINISH):
@@ -123,30 +118,29 @@ class Player(threading.Thread):
                 self._halt.wait(_POLL)
         return False
 
-    def _play(self, playback: Playback, line: bytes) -> None:
-        heard = self._lines < self._before
+    def _read(self, line: bytes) -> None:
+        self._pending.clear()  # of a line whose row is missing
         try:
-            for name, arguments in calls(line):
-                self._last = arguments[0] if name != "value" else self._last
-                if name == "row":
-                    self._row_at = arguments[0]
-                else:
-                    playback.play(name, arguments, heard)
+            self._pending.extend(calls(line))
         except Exception as error:
-            say(f"v2: a line of calls could not be played: {error!r}")
-        if self._row_at is None:
-            self._count()
+            self._pending.clear()
+            say(f"v2: a line of calls could not be read: {error!r}")
 
-    def _play_row(self, playback: Playback, row: bytes) -> None:
-        at, self._row_at = self._row_at, None
-        if at is not None:
-            playback.play("row", [at, row], self._lines < self._before)
-            self._count()
-
-    def _count(self) -> None:
+    def _play(self, replay: Replay, row: Optional[bytes]) -> None:
+        """Play what is pending, up to the call whose row has not come yet. ``row``: that of the first one."""
+        heard = self._lines < self._before
+        while self._pending:
+            call = self._pending[0]
+            if call.name == "row":
+                if row is None:
+                    return
+                call, row = call._replace(arguments=(row,)), None
+            self._pending.popleft()
+            self._last = call.at or self._last
+            replay.play(call, heard)
         self._lines += 1
         if self._lines > self._before:
-            _write_played(self._folder, self._lines)
+            write_played(self._folder, self._lines)
 
 
 class _Overheard(logging.Handler):
@@ -162,22 +156,3 @@ class _Overheard(logging.Handler):
         say(text)
         if record.thread == self._thread:
             self._said.append(text)
-
-
-def read_played(folder: Path) -> int:
-    """How many lines of calls v2 has heard of the journal in ``folder``."""
-    try:
-        descriptor = os.open(folder / "played", os.O_RDONLY | NO_FOLLOW)
-        with os.fdopen(descriptor, "rb") as file:
-            return int.from_bytes(file.read(8), "big")
-    except OSError:
-        return 0
-
-
-def _write_played(folder: Path, lines: int) -> None:
-    with suppress(OSError):
-        descriptor = os.open(folder / "played", os.O_WRONLY | os.O_CREAT | NO_FOLLOW, 0o666)
-        try:
-            os.pwrite(descriptor, lines.to_bytes(8, "big"), 0)
-        finally:
-            os.close(descriptor)

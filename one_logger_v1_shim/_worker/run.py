@@ -12,15 +12,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
+from .._journal import server
 from .._journal.destination import RunSpec
 from .._journal.files import overflow
 from .._journal.process_table import is_running
 from .._journal.records import Mark, RunRecord, is_run_id, run_id
-from . import server, wandb_api
+from .._journal.server import Found
+from .._journal.wandb_file import FOLDERS, Scanner, is_offline, run_files
+from . import wandb_api
 from .children import children, end_children, say
-from .settings import Found
 from .too_long import LIMIT, TooLong
-from .wandb_file import FOLDERS, Scanner, is_offline, run_files
 
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
 

@@ -10,12 +10,13 @@ import json
 import os
 import urllib.request
 from collections.abc import Mapping, MutableMapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from .._journal.destination import DEFAULT_HOST, DESTINATION, MODES, RunSpec, without_user
 from .._journal.destination import mode as asked_mode
+from .._journal.server import Found
 from .._journal.settings_files import files
 
 _VARIABLE = "WANDB_"
@@ -41,21 +42,6 @@ _NEVER_LEFT_OUT = (
 
 # Not a refusal, but a wandb that is built in another way
 _OTHER_WANDB = (AttributeError, ImportError, NameError, TypeError)
-
-
-@dataclass(frozen=True)
-class Found:
-    """Attributes:
-    mode: ``online``, ``offline`` or ``disabled``.
-    base_url: the server.
-    api_key: from the environment or a settings file, if there is one. Never shown.
-    direct: no proxy and no HTTP header of the user's stands between us and the server.
-    """
-
-    mode: str
-    base_url: str
-    api_key: Optional[str] = field(repr=False)
-    direct: bool
 
 
 def read(environ: Mapping[str, str]) -> Found:

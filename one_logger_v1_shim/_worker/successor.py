@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn, Optional
 
-from .._job.environment import PATH, start_command
-from .._job.interpreter import Interpreter
+from .._journal.environment import start_command
+from .._journal.interpreter import Interpreter
+from .._journal.words import PATH
 from .children import end_children, say, tidy_up
 from .job import JobEnd
 from .player import Player

@@ -12,9 +12,9 @@ from typing import Any, Optional
 
 from .._journal.destination import RunSpec, without_user
 from .._journal.files import quoted
+from .._journal.wandb_file import sync_options
 from .._variables import seconds
 from .settings import resumes
-from .wandb_file import sync_options
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
@@ -35,15 +35,6 @@ _SETTINGS: dict[str, Any] = {
 # The server and the key are never left out: rows would go to somebody else.
 _NEVER_LEFT_OUT = {"base_url": "the host", "api_key": "the API key"}
 
-# In the job's own process nothing may wait for long: without these a dead server keeps `finish()` for ever.
-IMPATIENT: dict[str, Any] = {
-    "finish_timeout": 20.0,
-    "x_graphql_retry_max": 1,
-    "x_graphql_timeout_seconds": 5.0,
-    "x_file_stream_retry_max": 2,
-    "x_file_stream_timeout_seconds": 5.0,
-}
-
 
 def init_limit() -> float:
     """Seconds that ``wandb.init`` may take."""
@@ -55,13 +46,13 @@ def drain_limit() -> float:
     return seconds(os.environ, "ONE_LOGGER_V1_DRAIN_TIMEOUT")
 
 
-def settings(spec: RunSpec, program: Optional[str] = None, more: Optional[dict[str, Any]] = None) -> Any:
+def settings(spec: RunSpec, program: Optional[str] = None) -> Any:
     """``wandb.Settings`` for our run."""
     import wandb
 
     known = known_settings()
     # wandb is to give up by itself, where it can: it writes its last rows down then
-    wanted = {**_SETTINGS, "init_timeout": init_limit(), "finish_timeout": 0.8 * drain_limit(), **(more or {})}
+    wanted = {**_SETTINGS, "init_timeout": init_limit(), "finish_timeout": 0.8 * drain_limit()}
     if spec.host:
         wanted["base_url"] = spec.host
     if spec.api_key:
@@ -89,15 +80,6 @@ def known_settings() -> set[str]:
     return known
 
 
-def keeps_runs_apart() -> bool:
-    """Can a second run live in this process beside the user's own, by ``reinit="create_new"``?"""
-    import wandb
-
-    fields: dict[str, Any] = getattr(wandb.Settings, "model_fields", {})
-    field = fields.get("reinit")
-    return "create_new" in str(field.annotation if field is not None else "")
-
-
 def unusable() -> Optional[str]:
     """Why this interpreter's wandb can't be used; None: it can."""
     try:
@@ -118,7 +100,7 @@ def init(spec: RunSpec, run_id: str, folder: str, offline: bool, **more: Any) ->
     """``wandb.init`` of our run; raises whatever wandb raises."""
     import wandb
 
-    wanted = settings(spec, more.pop("program", None), more.pop("wanted", None))
+    wanted = settings(spec, more.pop("program", None))
     if "resume" not in more and resumes():
         more["resume"] = "allow"
     return wandb.init(

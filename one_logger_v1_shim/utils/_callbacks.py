@@ -1,12 +1,15 @@
-"""How a v1 callback runs: barrier, clock, v1's arithmetic, rows, v2."""
+"""How a v1 callback runs: barrier, clock, v1's arithmetic, one call with its rows. Runs in the job's process."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from .._journal.calls import milliseconds
 from .._log import warn_once
-from .._v1.job import ROW, Emit, Job
+from .._v1.bookkeeping import Emit
+from .._v1.config import as_number
+from .._v1.job import Job
 from .._v1.schema import check
 from .._v1.timer import NamedTimer
 
@@ -15,8 +18,6 @@ if TYPE_CHECKING:
     from ..core import OneLogger
 
     Run = Callable[[float, dict[str, Any]], list[Emit]]
-    #: telemetry, the clock (s), what v1 emitted
-    Forward = Callable[[Telemetry, float, list[Emit]], None]
 
 
 class Callbacks:
@@ -28,34 +29,29 @@ class Callbacks:
     timer: NamedTimer
     quiet: bool
 
+    @property
+    def _finished(self) -> bool:
+        core = self.one_logger
+        return core is None or core._finished
+
     def _phase_start(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
         job = self._job
         assert job is not None
-
-        def forward(telemetry: Telemetry, now: float, emits: list[Emit]) -> None:
-            if phase == "app_run":
-                telemetry.app_start(now, _instant(emits))
-            else:
-                telemetry.phase_start(now, phase, _instant(emits))
-
         self._call(
             callback, set_barrier, kwargs,
-            lambda now, given: job.phase_start(callback, phase, now, given), forward, v2_first=True,
+            lambda now, given: job.phase_start(callback, phase, now, given),
+            "app_start" if phase == "app_run" else "phase_start",
+            lambda: () if phase == "app_run" else (phase,), with_instant=True, rows_first=False,
         )  # fmt: skip
 
     def _phase_end(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
         job = self._job
         assert job is not None
-
-        def forward(telemetry: Telemetry, now: float, emits: list[Emit]) -> None:
-            if phase == "app_run":
-                telemetry.app_end(now, _instant(emits))
-            else:
-                telemetry.phase_end(now, phase, _instant(emits))
-
         self._call(
             callback, set_barrier, kwargs,
-            lambda now, given: job.phase_end(callback, phase, now, given), forward,
+            lambda now, given: job.phase_end(callback, phase, now, given),
+            "app_end" if phase == "app_run" else "phase_end",
+            lambda: () if phase == "app_run" else (phase,), with_instant=True,
         )  # fmt: skip
 
     def _call(
@@ -64,13 +60,25 @@ class Callbacks:
         set_barrier: bool,
         kwargs: dict[str, Any],
         run: Run,
-        forward: Forward,
-        v2_first: bool = False,
+        name: str,
+        arguments: Callable[[], tuple[Any, ...]] = tuple,
+        *,
+        with_instant: bool = False,
+        rows_first: bool = True,
         allowed: Optional[Callable[[], None]] = None,
     ) -> None:
-        """Barrier, clock, arithmetic, rows, v2.
+        """Barrier, clock, arithmetic, and what all that did to the journal.
 
-        ``v2_first``: v2 before the rows, so that their span is open. ``allowed``: raises before the barrier is called.
+        Args:
+            callback: v1's name of it, for messages.
+            set_barrier: is the barrier to be called first?
+            kwargs: what v1's arithmetic checks and takes.
+            run: v1's arithmetic: the clock (s) and ``kwargs`` in, rows and tags out.
+            name: of the call (:class:`one_logger_v1_shim._journal.calls.Call`).
+            arguments: of the call, asked after the arithmetic.
+            with_instant: is the instant of the row (ms) an argument, too?
+            rows_first: does v2 hear of the rows before the call?
+            allowed: raises before the barrier is called.
         """
         try:
             if allowed is not None:
@@ -79,24 +87,11 @@ class Callbacks:
                 self.timer.wait()
             now = time.time()
             emits = run(now, kwargs)
-            telemetry = self._telemetry
-            if telemetry is not None and v2_first:
-                forward(telemetry, now, emits)
-            self._emit(emits)
-            if telemetry is not None and not v2_first:
-                forward(telemetry, now, emits)
+            if self._telemetry is not None and not self._finished:
+                more = (milliseconds(_instant(emits)),) if with_instant else ()
+                self._telemetry.call(name, now, (*arguments(), *more), emits, rows_first)
         except Exception as error:
             self._fail(callback, error)
-
-    def _emit(self, emits: list[Emit]) -> None:
-        core = self.one_logger
-        if core is None:
-            return
-        for kind, value in emits:
-            if kind == ROW:
-                core.log_metrics(value)
-            else:
-                core.log_app_tag(value)
 
     def _fail(self, callback: str, error: Exception) -> None:
         if not self.quiet:
@@ -108,6 +103,17 @@ class Callbacks:
 def _instant(emits: list[Emit]) -> Any:
     """The instant (ms) of a phase's row, which is its first metric; None where v1 sent no row."""
     return next(iter(emits[0][1].values())) if emits else None
+
+
+def whole(value: Any) -> int:
+    """``value`` as v2 takes a step; 0 for what is no number."""
+    number = as_number(value)
+    return int(number) if number is not None and number == number and abs(number) != float("inf") else 0
+
+
+def count(value: Any) -> int:
+    """``value`` as v2 takes a count; 0 for what is no number, or less than 0."""
+    return max(0, whole(value))
 
 
 def nothing(callback: str) -> Callable[[float, dict[str, Any]], list[Emit]]:

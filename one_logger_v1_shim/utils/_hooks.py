@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
-from .._job.capture import at_exit, not_at_exit
+from .._job.ending import at_exit, not_at_exit
 from .._log import warn, warn_once
 from .core import OneLoggerUtils
 

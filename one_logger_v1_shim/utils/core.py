@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
 from .._log import warn, warn_once
+from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import DEFAULTS, V1Config, bad_value
-from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, ROW, VERSION, Job
+from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, VERSION, Job
 from .._v1.schema import (
     CHECKPOINT_CALLBACK_ARGS,
     MINIMAL_SCHEMA_CALLBACK_ARGS,
@@ -18,7 +19,7 @@ from .._v1.schema import (
     check,
 )
 from .._v1.timer import NamedTimer
-from ._callbacks import Callbacks, nothing
+from ._callbacks import Callbacks, count, nothing, whole
 
 if TYPE_CHECKING:
     from .._job.telemetry import Telemetry
@@ -85,20 +86,19 @@ class OneLoggerUtils(Callbacks):
         job = Job(config, self.timer)
         self.mode = job.mode
         job.check_config(raw)
-        tag = job.tag()
-        rows = job.construction()
-        self._set_one_logger()
-        if self.one_logger is None:
-            return
-        self._job = job
-        self._emit([tag])
+        emits, refused = [job.tag(), *job.construction()], None
         try:
-            self._emit([(ROW, job.with_metadata(row)) for _, row in rows])
-        except ValueError:
-            self._job = None  # v1 raised after the tag had been sent
-            raise
+            emits[1:] = [(ROW, job.with_metadata(row)) for _, row in emits[1:]]
+        except ValueError as error:  # v1 raised after the tag had been sent
+            del emits[1:]
+            refused = error
+        self._set_one_logger(emits)
+        if refused is not None:
+            raise refused
+        if self.one_logger is not None:
+            self._job = job
 
-    def _set_one_logger(self) -> None:
+    def _set_one_logger(self, emits: list[Emit]) -> None:
         """Make the core object. If that fails the job runs on without telemetry, with v1's own words."""
         from ..core import OneLogger
 
@@ -115,7 +115,7 @@ class OneLoggerUtils(Callbacks):
             config = self._v1_config
             values = convert(config)
             start = config.read("app_start_time") if config.has("app_start_time") else None
-            self.one_logger = OneLogger._for_utils(core, values, lambda key: config.latest(key)(), start)
+            self.one_logger = OneLogger._for_utils(core, values, lambda key: config.latest(key)(), start, emits)
             self._telemetry = self.one_logger._telemetry
         except ValueError:
             raise
@@ -185,16 +185,14 @@ class OneLoggerUtils(Callbacks):
                 rankpulse.start()  # v1 started it here; ours says once that it collects nothing
             training = self._job.training
             self._call(
-                "on_train_start", set_barrier, kwargs, self._job.on_train_start,
-                lambda v2, now, _: v2.train_start(now, training.iterations_start, training.samples_start),
+                "on_train_start", set_barrier, kwargs, self._job.on_train_start, "train_start",
+                lambda: (count(training.iterations_start), count(training.samples_start)),
             )  # fmt: skip
 
     def on_train_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The training loop ends."""
         if self._job is not None:
-            self._call(
-                "on_train_end", set_barrier, kwargs, self._job.on_train_end, lambda v2, now, _: v2.train_end(now)
-            )
+            self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, "train_end")
 
     def on_train_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A training iteration starts. Sends nothing."""
@@ -207,7 +205,7 @@ class OneLoggerUtils(Callbacks):
             self._job.on_train_batch_start(now)
             if kwargs:
                 check("on_train_batch_start", kwargs)
-            if self._telemetry is not None:
+            if self._telemetry is not None and not self._finished:
                 self._telemetry.batch_start(now)
         except Exception as error:
             self._fail("on_train_batch_start", error)
@@ -223,9 +221,8 @@ class OneLoggerUtils(Callbacks):
             if kwargs:
                 self._job.refuse_batch_end(now, kwargs)
             emits = self._job.on_train_batch_end(now)
-            self._emit(emits)
-            if self._telemetry is not None:
-                self._telemetry.batch_end(now)
+            if self._telemetry is not None and not self._finished:
+                self._telemetry.batch_end(now, emits)
         except Exception as error:
             self._fail("on_train_batch_end", error)
 
@@ -235,49 +232,61 @@ class OneLoggerUtils(Callbacks):
         """A validation loop starts. Sends nothing."""
         if self._job is not None:
             self._call(
-                "on_validation_start", set_barrier, kwargs, self._job.on_validation_start,
-                lambda v2, now, _: v2.phase_start(now, "validation"),
-            )  # fmt: skip
+                "on_validation_start",
+                set_barrier,
+                kwargs,
+                self._job.on_validation_start,
+                "phase_start",
+                lambda: ("validation", None),
+            )
 
     def on_validation_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop ends: totals (s) and averages (ms) over all validations of the job."""
         if self._job is not None:
             self._call(
-                "on_validation_end", set_barrier, kwargs, self._job.on_validation_end,
-                lambda v2, now, _: v2.phase_end(now, "validation"),
-            )  # fmt: skip
+                "on_validation_end",
+                set_barrier,
+                kwargs,
+                self._job.on_validation_end,
+                "phase_end",
+                lambda: ("validation", None),
+            )
 
     def on_validation_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch starts. Sends nothing."""
         if self._job is not None:
             self._call(
-                "on_validation_batch_start", set_barrier, kwargs, self._job.on_validation_batch_start,
-                lambda v2, now, _: v2.phase_start(now, "validation_batch"),
-            )  # fmt: skip
+                "on_validation_batch_start",
+                set_barrier,
+                kwargs,
+                self._job.on_validation_batch_start,
+                "phase_start",
+                lambda: ("validation_batch", None),
+            )
 
     def on_validation_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch ends. Sends nothing."""
         if self._job is not None:
             self._call(
-                "on_validation_batch_end", set_barrier, kwargs, self._job.on_validation_batch_end,
-                lambda v2, now, _: v2.phase_end(now, "validation_batch"),
-            )  # fmt: skip
+                "on_validation_batch_end",
+                set_barrier,
+                kwargs,
+                self._job.on_validation_batch_end,
+                "phase_end",
+                lambda: ("validation_batch", None),
+            )
 
     def on_test_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop starts. v1 had no metric for it; v2 has a span."""
         if self._job is not None:
             self._call(
-                "on_test_start", set_barrier, kwargs, nothing("on_test_start"),
-                lambda v2, now, _: v2.phase_start(now, "test"),
-            )  # fmt: skip
+                "on_test_start", set_barrier, kwargs, nothing("on_test_start"), "phase_start", lambda: ("test", None)
+            )
 
     def on_test_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop ends."""
         if self._job is not None:
-            self._call(
-                "on_test_end", set_barrier, kwargs, nothing("on_test_end"),
-                lambda v2, now, _: v2.phase_end(now, "test"),
-            )  # fmt: skip
+            self._call("on_test_end", set_barrier, kwargs, nothing("on_test_end"), "phase_end", lambda: ("test", None))
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
@@ -288,16 +297,16 @@ class OneLoggerUtils(Callbacks):
         """
         if self._job is not None:
             self._call(
-                "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start,
-                lambda v2, now, _: v2.save_start(now, kwargs["global_step"]), allowed=self._job.check_checkpoints,
+                "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start, "save_start",
+                lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
             )  # fmt: skip
 
     def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The part of a save that blocks training ends. ``global_step``: required."""
         if self._job is not None:
             self._call(
-                "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end,
-                lambda v2, now, _: v2.save_end(now, kwargs["global_step"]), allowed=self._job.check_checkpoints,
+                "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end, "save_end",
+                lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
             )  # fmt: skip
 
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
@@ -306,8 +315,8 @@ class OneLoggerUtils(Callbacks):
         if job is not None:
             self._call(
                 "on_save_checkpoint_success", False, kwargs,
-                lambda now, given: job.on_save_checkpoint_success(given),
-                lambda v2, now, _: v2.save_success(now, kwargs["global_step"]),
+                lambda now, given: job.on_save_checkpoint_success(given), "save_success",
+                lambda: (whole(kwargs["global_step"]),),
             )  # fmt: skip
 
     def finish(self) -> None:

@@ -1,4 +1,4 @@
-"""Which interpreter the worker runs on. Decided in the job's process, before the worker is started.
+"""Which interpreter the worker runs on. Asked before a worker is started.
 
 A worker is never started on a program that only embeds Python (PyInstaller, Nuitka, uwsgi ...): there
 ``sys.executable`` is the training itself, and starting it would start a second training.

@@ -1,4 +1,6 @@
-"""Checks server and key before ``wandb.init``, which may prompt, raise or block for long.
+"""Server and key, without wandb. Asked by the worker and by commands.
+
+Checks both before ``wandb.init``, which may prompt, raise or block for long.
 
 Only what is certain keeps a run offline: no credentials, a refused key, a server of which no address answers. Where a
 proxy or a gateway's headers stand between, nothing is asked here: ``wandb.init``, which is bounded, is the question.
@@ -18,15 +20,30 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from .._journal.destination import RunSpec, why_not_online, without_user
 from .._variables import seconds
-from .settings import Found
+from .destination import RunSpec, why_not_online, without_user
 
 _NOT_REACHED = "{} can not be reached"
 # W&B's own server has a second name since wandb 0.31; a key is kept under either.
 _CLOUD = ("api.wandb.ai", "api.forge.coreweave.com")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Attributes:
+    mode: ``online``, ``offline`` or ``disabled``.
+    base_url: the server.
+    api_key: from the environment or a settings file, if there is one. Never shown.
+    direct: no proxy and no HTTP header of the user's stands between us and the server.
+    """
+
+    mode: str
+    base_url: str
+    api_key: Optional[str] = field(repr=False)
+    direct: bool
 
 
 def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:

@@ -1,4 +1,7 @@
-"""The command and the environment with which the job starts its worker."""
+"""How a worker is started: its command and its environment.
+
+Asked by the job, by a worker for its successor, and by commands; the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
-from .._journal.destination import FOREIGN, RunSpec, without_user
+from .destination import FOREIGN, RunSpec, without_user
 from .interpreter import Interpreter
-
-#: set for the worker and for all that it starts: there no worker is started
-INSIDE = "ONE_LOGGER_V1_WORKER"
-#: the job's ``sys.path`` as JSON, for a worker that shares the job's packages
-PATH = "ONE_LOGGER_V1_WORKER_PATH"
-#: the server of the v1 configuration, if its address holds a password
-HOST = "ONE_LOGGER_V1_HOST"
+from .words import HOST, INSIDE, PATH
 
 # What the job's interpreter was told is not meant for the worker: its warnings would become errors, for one.
 _NOT_FOR_THE_WORKER = (

@@ -1,0 +1,72 @@
+"""v2 in the job's process, where the application itself uses it: v1's calls are played to its provider.
+
+What is played is in the journal already. No lock is held while v2 and its exporters work: the calls stand in a queue,
+and whichever thread finds nobody at it plays all of them, in their order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any, Callable
+
+from nv_one_logger.api.one_logger_provider import OneLoggerProvider
+from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
+
+from .._journal.calls import Call
+from .._log import warn_once
+from ..config_adapter import V2Values
+from . import silence
+from .attach import configure_with, configured_exporters, ours
+from .config import build
+from .forward import Forward
+from .playback import Playback
+
+
+class Here:
+    """The v2 of this process.
+
+    Args:
+        values: v2's configuration, used if nobody has configured the provider yet.
+        exporter: the v1-compatible exporter whose run the v1 calls share, if there is one.
+    """
+
+    def __init__(self, values: V2Values, exporter: Any) -> None:
+        self._playback = Playback(lambda read: _join(values, read, exporter))
+        self._queue: deque[Call] = deque()
+        self._busy = threading.Lock()
+        self._off = False
+
+    def play(self, calls: list[Call]) -> None:
+        """Play ``calls``, after those that were given before. Raises no ``Exception``."""
+        queue = self._queue
+        queue.extend(calls)
+        while queue and self._busy.acquire(blocking=False):  # else who is at it plays these, too
+            try:
+                while queue:
+                    self._play(queue.popleft())
+            finally:
+                self._busy.release()
+
+    def _play(self, call: Call) -> None:
+        if self._off:
+            return
+        try:
+            self._playback.play(call)
+        except Exception as error:
+            self._off = True
+            warn_once("v2:attach", f"v2 hears nothing, it could not be set up ({error!r}); v1 rows are not affected")
+
+
+def _join(values: V2Values, read: Callable[[str], Any], exporter: Any) -> Forward:
+    silence.install()
+    owned = not OneLoggerProvider.instance().one_logger_ready
+    if owned:
+        config = build(values, read)
+        configure_with(config, [one for one in configured_exporters(config) if ours(one) is None])
+    recorder = OneLoggerProvider.instance().recorder
+    if not isinstance(recorder, TrainingRecorder):
+        raise RuntimeError(f"the v2 provider has a {type(recorder).__name__}; expected a TrainingRecorder")
+    if exporter is not None:
+        exporter.hold()
+    return Forward(recorder, exporter, owned)
