@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -13,9 +12,8 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from one_logger_v1_shim import _log
 from tests import left_behind, loops
-from tests.support import CONFIG, stored_rows
+from tests.support import journalled_rows
 
 _FOLDER = pytest.StashKey[Path]()
 _KEPT = pytest.StashKey[Path]()
@@ -115,39 +113,34 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A working directory of its own, an unconfigured v2 provider, W&B offline and in this process."""
+    """A working directory of its own, an unconfigured v2 provider, and no interpreter for a worker: rows are kept."""
     from nv_one_logger.core.internal.singleton import SingletonMeta
 
-    from one_logger_v1_shim._job import rows, telemetry
-    from one_logger_v1_shim._v1.bookkeeping import TagList
+    from one_logger_v1_shim import _state
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("WANDB_SILENT", "true")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
-    monkeypatch.setenv("ONE_LOGGER_V1_DELIVERY", "inline")
+    monkeypatch.setenv("ONE_LOGGER_V1_PYTHON", str(tmp_path / "none"))
 
     def reset() -> None:
-        if telemetry._current is not None:
-            telemetry._current.finish(0)
-        telemetry._current = None
-        telemetry._forked = False  # a tool that forks for each test run is no job that forks
-        telemetry.tags = TagList()
-        rows.abandon_offered()
+        current = _state.process.current
+        if current is not None:
+            current.finish(0)
+        new = _state.Process()
+        new.hooked = _state.process.hooked
+        new.said["worker:start"] = "the tests know"
+        _state.exchange(new)
         SingletonMeta._instances.clear()
-        _log.forget()
 
     reset()
     yield tmp_path
     reset()
-    if "wandb" in sys.modules:
-        sys.modules["wandb"].teardown()  # it reads its environment once per process
 
 
 @pytest.fixture
 def rows(fresh: Path) -> Callable[[], list[dict[str, Any]]]:
-    """Finish what is open and read the rows of all runs back from the ``.wandb`` files, in order."""
+    """Finish what is open and read the rows of all runs back from their journals, in order."""
 
     def read() -> list[dict[str, Any]]:
         from one_logger_v1_shim._job.telemetry import current
@@ -155,11 +148,6 @@ def rows(fresh: Path) -> Callable[[], list[dict[str, Any]]]:
         telemetry = current()
         if telemetry is not None:
             telemetry.finish(0)
-        return stored_rows(fresh)
+        return journalled_rows(fresh)
 
     return read
-
-
-@pytest.fixture
-def config() -> dict[str, Any]:
-    return dict(CONFIG)

@@ -174,14 +174,23 @@ def stored_runs(folder: Path) -> list[Any]:
     return [read(path) for path in paths]
 
 
+def journalled_rows(folder: Path, bookkeeping: bool = False) -> list[dict[str, Any]]:
+    """As :func:`stored_rows`, from the journals below ``folder``, in the order in which they were begun."""
+    paths = sorted(folder.rglob("rows-*.jsonl"), key=lambda path: (path.parent.stat().st_ctime_ns, path.name))
+    rows = [json.loads(line) for path in paths for line in path.read_bytes().splitlines() if line[:1] == b"{"]
+    return rows if bookkeeping else _without_bookkeeping(rows)
+
+
 BOOKKEEPING = {"app_last_log_time", "app_first_log_time", "one_logger_version", "job_start_time", "limit_run"}
 
 
 def stored_rows(folder: Path, bookkeeping: bool = False) -> list[dict[str, Any]]:
     """The rows of all runs below ``folder``; by default without what the core adds, and without rows of tags only."""
     rows = [row for run in stored_runs(folder) for row in run.rows]
-    if bookkeeping:
-        return rows
+    return rows if bookkeeping else _without_bookkeeping(rows)
+
+
+def _without_bookkeeping(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     hidden = BOOKKEEPING | {"app_tag", "app_tag_id", "app_tag_count"}
     kept = [{key: value for key, value in row.items() if key not in hidden} for row in rows]
     return [row for row in kept if row]

@@ -11,13 +11,13 @@ import pytest
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.recorder.default_recorder import DefaultRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
+from one_logger_v1_shim._v2.exporter import V1CompatibleWandbExporterAsync, V1Exporter
 
 from one_logger_v1_shim._journal.destination import WandBConfig
 from one_logger_v1_shim._v1.config import V1Config
 from one_logger_v1_shim._v2 import attach as module
 from one_logger_v1_shim._v2 import private
 from one_logger_v1_shim._v2.attach import attach, configure, configure_with, configured_exporters, ours, ours_of
-from one_logger_v1_shim._v2.exporter import V1CompatibleWandbExporterAsync, V1Exporter
 from one_logger_v1_shim.config_adapter import convert
 from tests.support import CONFIG
 from tests.test_v2_exporter import KeptRows

@@ -13,11 +13,6 @@ from nv_one_logger.core.event import ErrorEvent, Event, TelemetryDataError
 from nv_one_logger.core.span import StandardSpanName
 from nv_one_logger.training_telemetry.api.events import StandardTrainingJobEventName as EventName
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
-
-from one_logger_v1_shim._job import rows as job_rows
-from one_logger_v1_shim._job.rows import Rows
-from one_logger_v1_shim._journal.destination import WandBConfig, specification
-from one_logger_v1_shim._v2 import exporter as module
 from one_logger_v1_shim._v2.exporter import (
     V1CompatibleWandbExporterAdapter as Exporter,
 )
@@ -25,6 +20,11 @@ from one_logger_v1_shim._v2.exporter import (
     V1CompatibleWandbExporterAsync,
     V1CompatibleWandbExporterSync,
 )
+
+from one_logger_v1_shim._job import rows as job_rows
+from one_logger_v1_shim._job.rows import Rows
+from one_logger_v1_shim._journal.destination import WandBConfig, specification
+from one_logger_v1_shim._v2 import exporter as module
 from tests.support import Clock
 from tests.v2_events import span
 from tests.v2_room import T0, no_provider, v2_config

@@ -17,7 +17,7 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 from overrides import override
 
 from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT, Forward
-from one_logger_v1_shim._v2.iterations import MOST_EVENTS
+from one_logger_v1_shim._v2.spans import MOST_EVENTS
 from tests.support import Clock
 from tests.v2_room import T0, TRAINING, Heard, configured, in_thread, no_provider, reading, stamp
 

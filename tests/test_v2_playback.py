@@ -13,11 +13,11 @@ import pytest
 from nv_one_logger.core import span as v2_span
 from nv_one_logger.core import time as v2_time
 from nv_one_logger.exporter.file_exporter import FileExporter
+from one_logger_v1_shim._v2.exporter import V1Exporter
 
 from one_logger_v1_shim._journal.destination import WandBConfig
 from one_logger_v1_shim._v1.config import V1Config
 from one_logger_v1_shim._v2 import playback as module
-from one_logger_v1_shim._v2.exporter import V1Exporter
 from one_logger_v1_shim._v2.playback import Playback, _Clock, _Ids, _Muted
 from one_logger_v1_shim.config_adapter import convert, core_values
 from tests.support import CONFIG

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .._journal.calls import milliseconds
 from .._log import warn_once
-from .._v1.bookkeeping import Emit
+from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import as_number
 from .._v1.job import Job
 from .._v1.schema import check
@@ -25,14 +25,14 @@ class Callbacks:
 
     _job: Optional[Job]
     _telemetry: Optional[Telemetry]
+    _core: Optional[OneLogger]
     one_logger: Optional[OneLogger]
     timer: NamedTimer
     quiet: bool
 
     @property
     def _finished(self) -> bool:
-        core = self.one_logger
-        return core is None or core._finished
+        return self._core is None or self._core._finished
 
     def _phase_start(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
         job = self._job
@@ -87,11 +87,32 @@ class Callbacks:
                 self.timer.wait()
             now = time.time()
             emits = run(now, kwargs)
-            if self._telemetry is not None and not self._finished:
-                more = (milliseconds(_instant(emits)),) if with_instant else ()
-                self._telemetry.call(name, now, (*arguments(), *more), emits, rows_first)
+            more = (milliseconds(_instant(emits)),) if with_instant else ()
+            self._send(name, now, (*arguments(), *more), emits, rows_first)
         except Exception as error:
             self._fail(callback, error)
+
+    def _send(
+        self, name: str, now: float, arguments: tuple[Any, ...], emits: list[Emit], rows_first: bool = True
+    ) -> None:
+        """The call and its rows in one step; the rows by way of the core object, if it is not ours."""
+        telemetry = self._telemetry
+        if telemetry is not None and self.one_logger is self._core:
+            if not self._finished:
+                telemetry.call(name, now, arguments, emits, rows_first)
+            return
+        self._emit(emits)
+        if telemetry is not None:
+            telemetry.call(name, now, arguments)
+
+    def _emit(self, emits: list[Emit]) -> None:
+        core = self.one_logger
+        if core is not None:
+            for kind, value in emits:
+                if kind == ROW:
+                    core.log_metrics(value)
+                else:
+                    core.log_app_tag(value)
 
     def _fail(self, callback: str, error: Exception) -> None:
         if not self.quiet:

@@ -61,6 +61,8 @@ class OneLoggerUtils(Callbacks):
         raw = dict(config or {})
         self._job: Optional[Job] = None
         self._telemetry: Optional[Telemetry] = None
+        self._core: Optional[OneLogger] = None  # the core object that we have made
+        self._first: list[Emit] = []  # what is sent at the construction
         self._config = raw
         self._app = ""  # "", "started", "ended"
         self.enable_for_current_rank: Any = raw.get("enable_for_current_rank", False)
@@ -92,14 +94,20 @@ class OneLoggerUtils(Callbacks):
         except ValueError as error:  # v1 raised after the tag had been sent
             del emits[1:]
             refused = error
-        self._set_one_logger(emits)
+        self._first = emits
+        self._set_one_logger()
+        if self._telemetry is None:
+            self._emit(emits)
         if refused is not None:
             raise refused
         if self.one_logger is not None:
             self._job = job
 
-    def _set_one_logger(self, emits: list[Emit]) -> None:
-        """Make the core object. If that fails the job runs on without telemetry, with v1's own words."""
+    def _set_one_logger(self) -> None:
+        """Make the core object. If that fails the job runs on without telemetry, with v1's own words.
+
+        v1's name of it, and v1's seam: programs put a core object of their own into :attr:`one_logger` here.
+        """
         from ..core import OneLogger
 
         core = {
@@ -115,7 +123,8 @@ class OneLoggerUtils(Callbacks):
             config = self._v1_config
             values = convert(config)
             start = config.read("app_start_time") if config.has("app_start_time") else None
-            self.one_logger = OneLogger._for_utils(core, values, lambda key: config.latest(key)(), start, emits)
+            self.one_logger = OneLogger._for_utils(core, values, lambda key: config.latest(key)(), start, self._first)
+            self._core = self.one_logger
             self._telemetry = self.one_logger._telemetry
         except ValueError:
             raise
@@ -221,8 +230,10 @@ class OneLoggerUtils(Callbacks):
             if kwargs:
                 self._job.refuse_batch_end(now, kwargs)
             emits = self._job.on_train_batch_end(now)
-            if self._telemetry is not None and not self._finished:
+            if self._telemetry is not None and self.one_logger is self._core and not self._finished:
                 self._telemetry.batch_end(now, emits)
+            else:
+                self._send("batch_end", now, (), emits)
         except Exception as error:
             self._fail("on_train_batch_end", error)
 

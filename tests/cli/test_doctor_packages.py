@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from one_logger_v1_shim._cli import _checks_packages
-from one_logger_v1_shim._job.interpreter import Interpreter
+from one_logger_v1_shim._journal.interpreter import Interpreter
 from one_logger_v1_shim._requirements import REQUIREMENTS
 from tests.isolated.places import distribution, script, thin
 from tests.support import ROOT, run_command

@@ -12,7 +12,7 @@ from compat_matrix.wandb_file import read
 from one_logger_v1_shim._cli import _sources
 from one_logger_v1_shim._cli._stored import records
 from one_logger_v1_shim._goodput.values import decoded
-from one_logger_v1_shim._worker.wandb_file import Scanner, rows_at_end
+from one_logger_v1_shim._journal.wandb_file import Scanner, rows_at_end
 from tests.cli.journals import journal
 from tests.support import run_python
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from one_logger_v1_shim._worker.wandb_file import run_files
+from one_logger_v1_shim._journal.wandb_file import run_files
 from tests.delivery import jobs
 from tests.delivery.server import KEY, Server
 from tests.support import run_command

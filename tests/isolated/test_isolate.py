@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from one_logger_v1_shim._cli._environment import BEGUN
-from one_logger_v1_shim._job.interpreter import MARKER, default_place, find
+from one_logger_v1_shim._journal.interpreter import MARKER, default_place, find
 from one_logger_v1_shim._requirements import REQUIREMENTS
 from one_logger_v1_shim._version import VERSION
 from tests.delivery.jobs import until

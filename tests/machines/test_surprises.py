@@ -16,9 +16,9 @@ import pytest
 
 from one_logger_v1_shim import _log
 from one_logger_v1_shim._job import writer
-from one_logger_v1_shim._job.interpreter import find
 from one_logger_v1_shim._job.worker_sink import WorkerSink
 from one_logger_v1_shim._journal.destination import WandBConfig, specification
+from one_logger_v1_shim._journal.interpreter import find
 from tests.delivery import jobs
 
 
