@@ -64,6 +64,7 @@ class Telemetry:
         self.users = 0
         self._rows = rows
         self._dead = False  # in a forked child
+        self._tags = _tags()  # of the process that opened the run: a test's block is another one
         self._last_tag: Optional[str] = None  # is in the list, which was sent
         # Readings that wait for a line. Each step on it is one for the interpreter, also among threads.
         self._waiting: deque[Moment] = deque()
@@ -112,9 +113,9 @@ class Telemetry:
                 if value:
                     rows.append(value)
             else:
-                if _tags().add(value) or not self._rows.tags_sent:
+                if self._tags.add(value) or not self._rows.tags_sent:
                     self._rows.tags_sent = True
-                    rows.append(_tags().row())
+                    rows.append(self._tags.row())
                 self._last_tag = value if type(value) is str else None
         return rows
 
