@@ -8,6 +8,7 @@ from typing import Any, Optional
 import pytest
 
 from one_logger_v1_shim import OneLogger, _log, core
+from one_logger_v1_shim._v1.bookkeeping import TAG
 from one_logger_v1_shim.utils import OneLoggerUtils
 from tests.support import CONFIG, Clock
 from tests.v1_job import T0
@@ -28,8 +29,8 @@ class Behind:
     def log_metrics(self, metrics: Any, now: float) -> None:
         self._take("log_metrics", metrics, now)
 
-    def log_app_tag(self, tag: Any, now: float) -> None:
-        self._take("log_app_tag", tag, now)
+    def call(self, name: str, now: float, emits: Any) -> None:
+        self._take("call", name, now, emits)
 
     def leave(self) -> None:
         self._take("leave")
@@ -53,7 +54,7 @@ def test_rows_and_tags_are_handed_on_with_the_time(behind: Behind) -> None:
     row = {"a": None}
     assert one.log_metrics(row) is None
     assert one.log_app_tag(["x", "y"]) is None
-    assert behind.calls == [("log_metrics", {"a": None}, T0), ("log_app_tag", ["x", "y"], T0)]
+    assert behind.calls == [("log_metrics", {"a": None}, T0), ("call", "", T0, [(TAG, ["x", "y"])])]
     one.log_metrics({})
     assert len(behind.calls) == 2, "an empty dict sends nothing"
 

@@ -1,12 +1,15 @@
-"""What v2 hears of each v1 callback, and when: beside the rows, with the same clock reading, in v1's vocabulary."""
+"""What each v1 callback hands on: one call with its rows, in their order, with one clock reading, in v1's words."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from one_logger_v1_shim import _log, core
+from one_logger_v1_shim._v1.bookkeeping import ROW, Emit
 from one_logger_v1_shim.utils import OneLoggerUtils
 from tests.support import CONFIG, Clock
 from tests.v1_job import T0, T0_MS
@@ -24,37 +27,33 @@ class Telemetry:
         taken, self.calls = self.calls, []
         return taken
 
-    def log_metrics(self, row: Any, now: float) -> None:
-        self.calls.append(("row", next(iter(row)), now))
-
-    def log_app_tag(self, tag: Any, now: float) -> None:
-        self.calls.append(("tag", tag, now))
-
     def leave(self) -> None:
         self.calls.append(("leave",))
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda *arguments: self.calls.append((name, *arguments))
+    def batch_start(self, now: float) -> None:
+        self.calls.append(("batch_start", now))
 
-    # before the rooms were divided: three calls for all
-    def open(self, now: float, instant: Any, asked: bool) -> None:
-        assert asked
-        self.calls.append(("app_start", now, instant))
+    def batch_end(self, now: float, emits: list[Emit]) -> None:
+        self.call("batch_end", now, (), emits)
 
-    def end(self, now: float, instant: Any) -> None:
-        self.calls.append(("app_end", now, instant))
+    def call(
+        self, name: str, now: float, arguments: Call = (), emits: Iterable[Emit] = (), rows_first: bool = True
+    ) -> None:
+        sent = [(kind, next(iter(value)) if kind == ROW else value, now) for kind, value in emits]
+        call = (name, now, *arguments)
+        self.calls += [*sent, call] if rows_first else [call, *sent]
 
-    def forward(self, method: str, now: float, *arguments: Any) -> None:
-        if (method, *arguments) == ("stop", "train"):
-            method, arguments = "train_end", ()
-        self.calls.append(({"start": "phase_start", "stop": "phase_end"}.get(method, method), now, *arguments))
+    def attach(self, *arguments: Any, **keywords: Any) -> Telemetry:
+        """In place of the one that opens a run; what is sent at the construction is its last argument."""
+        self.call("attach", time.time(), (), arguments[-1])
+        return self
 
 
 @pytest.fixture
 def telemetry(monkeypatch: pytest.MonkeyPatch) -> Telemetry:
     _log.forget()
     one = Telemetry()
-    monkeypatch.setattr(core, "_attach", lambda *arguments, **keywords: one)
+    monkeypatch.setattr(core, "_attach", one.attach)
     return one
 
 
@@ -117,16 +116,16 @@ LIFE: list[tuple[str, dict[str, Any], list[Call]]] = [
     ),
     ("on_train_batch_start", {}, [("batch_start", NOW)]),
     ("on_train_batch_end", {}, [("tag", "tag", NOW), ("row", "train_iterations", NOW), ("batch_end", NOW)]),
-    ("on_validation_start", {}, [("phase_start", NOW, "validation")]),
-    ("on_validation_batch_start", {}, [("phase_start", NOW, "validation_batch")]),
-    ("on_validation_batch_end", {}, [("phase_end", NOW, "validation_batch")]),
+    ("on_validation_start", {}, [("phase_start", NOW, "validation", None)]),
+    ("on_validation_batch_start", {}, [("phase_start", NOW, "validation_batch", None)]),
+    ("on_validation_batch_end", {}, [("phase_end", NOW, "validation_batch", None)]),
     (
         "on_validation_end",
         {},
-        [("row", "validation_iterations_time_total", NOW), ("phase_end", NOW, "validation")],
+        [("row", "validation_iterations_time_total", NOW), ("phase_end", NOW, "validation", None)],
     ),
-    ("on_test_start", {}, [("phase_start", NOW, "test")]),
-    ("on_test_end", {}, [("phase_end", NOW, "test")]),
+    ("on_test_start", {}, [("phase_start", NOW, "test", None)]),
+    ("on_test_end", {}, [("phase_end", NOW, "test", None)]),
     (
         "on_save_checkpoint_start",
         {"global_step": 6},
@@ -199,7 +198,7 @@ def test_job_that_has_stopped_is_not_heard(telemetry: Telemetry, monkeypatch: py
 def test_construction(monkeypatch: pytest.MonkeyPatch, telemetry: Telemetry) -> None:
     Clock(monkeypatch, T0)
     OneLoggerUtils(CONFIG)
-    assert telemetry.take() == [("tag", "tag", T0), ("row", "one_logger_utils_version", T0)]
+    assert telemetry.take() == [("tag", "tag", T0), ("row", "one_logger_utils_version", T0), ("attach", T0)]
 
 
 @pytest.mark.parametrize(
@@ -246,3 +245,35 @@ def test_run_that_can_not_be_made(monkeypatch: pytest.MonkeyPatch, caplog: pytes
     monkeypatch.setattr(core, "_attach", refuse(ValueError("bad")))
     with pytest.raises(ValueError, match="bad"):
         OneLoggerUtils(CONFIG)
+
+
+# -- a core object that is not ours ---------------------------------------------------------------------------
+
+
+class Theirs:
+    """A core object that a program has put into ``one_logger``: it is sent what v1 would have sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+
+    def log_metrics(self, row: dict[str, Any]) -> None:
+        self.sent.append(next(iter(row)))
+
+    def log_app_tag(self, tag: Any) -> None:
+        self.sent.append(f"tag {tag}")
+
+
+def test_core_that_is_not_ours_gets_the_rows_and_v2_the_calls(
+    telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch, T0)
+    utils = job(telemetry)
+    clock.now = NOW
+    theirs = Theirs()
+    utils.one_logger = theirs  # type: ignore[assignment]
+    for callback, arguments, expected in LIFE[:-1]:
+        getattr(utils, callback)(**arguments)
+        sent = [f"tag {call[1]}" if call[0] == "tag" else call[1] for call in expected if call[0] in ("tag", "row")]
+        assert theirs.sent == sent, callback
+        assert telemetry.take() == [call for call in expected if call[0] not in ("tag", "row")], callback
+        theirs.sent.clear()

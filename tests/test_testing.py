@@ -19,9 +19,9 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 import one_logger_v1_shim as shim
 from compat_matrix import compare, jobs
 from compat_matrix.wandb_file import StoredRun
-from one_logger_v1_shim import OneLogger, configure_v2_adapter
-from one_logger_v1_shim._job import capture as taken
-from one_logger_v1_shim._job import telemetry
+from one_logger_v1_shim import OneLogger, _state, configure_v2_adapter
+from one_logger_v1_shim._job import ending, telemetry
+from one_logger_v1_shim._job.open import STARTED_BY_TEST
 from one_logger_v1_shim._v2 import private
 from one_logger_v1_shim.testing import Capture, Span, capture
 from one_logger_v1_shim.utils import OneLoggerUtils
@@ -166,9 +166,8 @@ def test_runs_name_where_the_rows_would_have_gone(monkeypatch: pytest.MonkeyPatc
     "environment",
     [
         {"WANDB_MODE": "disabled"},
-        {"ONE_LOGGER_V1_DELIVERY": "inline"},
-        {"ONE_LOGGER_V1_DELIVERY": "worker"},
-        {"ONE_LOGGER_V1_FORWARD": "worker", "ONE_LOGGER_V1_PYTHON": "/no/such/python", "WANDB_MODE": "disabled"},
+        {"ONE_LOGGER_V1_DELIVERY": "inline", "ONE_LOGGER_V1_FORWARD": "job"},
+        {"ONE_LOGGER_V1_PYTHON": "/no/such/python", "WANDB_MODE": "disabled"},
         {"ONE_LOGGER_V1_WORKER": "1", "ONE_LOGGER_V1_JOURNAL": "0", "WANDB_MODE": "online"},
     ],
     ids=lambda environment: "-".join(environment),
@@ -392,12 +391,12 @@ def test_what_a_program_leaves_for_the_end_of_the_process_happens_at_the_end_of_
     called: list[str] = []
     with capture() as captured:
         core = OneLogger()
-        taken.at_exit(lambda: called.append("first"))
-        taken.at_exit(lambda: core.log_metrics({"last": 1}))
+        ending.at_exit(lambda: called.append("first"))
+        ending.at_exit(lambda: core.log_metrics({"last": 1}))
         forgotten = [].clear
-        taken.at_exit(forgotten)
-        taken.not_at_exit(forgotten)
-        taken.at_exit(lambda: called.append("last") or 1 / 0)  # type: ignore[arg-type]
+        ending.at_exit(forgotten)
+        ending.not_at_exit(forgotten)
+        ending.at_exit(lambda: called.append("last") or 1 / 0)  # type: ignore[arg-type]
         assert called == []
     assert called == ["last", "first"]
     assert own(captured) == [{"last": 1}]
@@ -472,7 +471,7 @@ def test_each_block_is_a_new_process(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_a_run_outside_goes_on_as_before(rows: Callable[[], list[dict[str, Any]]]) -> None:
-    """With the real wandb, in this process: see the fixture."""
+    """Its rows are in its journal: see the fixture."""
     outside = OneLogger({"project": "outside"})
     outside.log_app_tag("outside")
     outside.log_metrics({"before": 1})
@@ -533,7 +532,7 @@ def test_the_environment_is_as_before() -> None:
     with capture():
         train()
     assert (dict(os.environ), sys.meta_path) == (before, finders)
-    assert taken.active is None
+    assert _state.process.taker is None
 
 
 # -- one inside of the other, side by side ---------------------------------------------------------------------
@@ -593,8 +592,8 @@ def test_blocks_that_overlap_are_said_and_leave_nothing_behind() -> None:
     OneLogger().log_metrics({"two": 2})
     second.__exit__(None, None, None)
     assert (own(one), own(two)) == ([], [{"two": 1}, {"two": 2}])
-    assert taken.active is None
-    assert taken.STARTED_BY_TEST not in os.environ
+    assert _state.process.taker is None
+    assert STARTED_BY_TEST not in os.environ
     assert telemetry.current() is None
     assert not OneLoggerProvider.instance().one_logger_ready
 
@@ -659,7 +658,7 @@ def test_a_forked_child_has_a_copy_of_its_own(monkeypatch: pytest.MonkeyPatch) -
             outside.log_metrics({"child": "silent"})
             OneLogger({"project": "child"}).log_metrics({"child": 1})
             block.__exit__(None, None, None)
-            found = [own(captured), telemetry.current(), taken.active, outside._telemetry._dead]  # type: ignore[union-attr]
+            found = [own(captured), telemetry.current(), _state.process.taker, outside._telemetry._dead]  # type: ignore[union-attr]
             os.write(write, repr(found).encode())
         finally:
             os._exit(0)

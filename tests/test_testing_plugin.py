@@ -264,9 +264,8 @@ assert len(events) == 1, "the hook hears"
 
 
 @pytest.mark.parametrize("mode", ["online", "offline", "disabled", None])
-@pytest.mark.parametrize("delivery", ["inline", None])
-def test_no_process_no_file_no_connection_no_wandb(mode: Any, delivery: Any, tmp_path: Path) -> None:
-    given = {"WANDB_MODE": mode, "ONE_LOGGER_V1_DELIVERY": delivery, "WANDB_API_KEY": "0" * 40}
+def test_no_process_no_file_no_connection_no_wandb(mode: Any, tmp_path: Path) -> None:
+    given = {"WANDB_MODE": mode, "WANDB_API_KEY": "0" * 40}
     env = {key: value for key, value in given.items() if value is not None}
     run_python(WATCHED, tmp_path, env=env)
     assert [path.name for path in tmp_path.iterdir()] == ["proof"]
