@@ -181,6 +181,13 @@ def journalled_rows(folder: Path, bookkeeping: bool = False) -> list[dict[str, A
     return rows if bookkeeping else _without_bookkeeping(rows)
 
 
+def journalled_runs(folder: Path) -> list[Any]:
+    """The ``run.json`` of all journals below ``folder``, in the order in which they were begun."""
+    from one_logger_v1_shim._journal.records import RunRecord
+
+    return sorted((RunRecord.read(path.parent) for path in folder.rglob("run.json")), key=lambda one: one.created)
+
+
 BOOKKEEPING = {"app_last_log_time", "app_first_log_time", "one_logger_version", "job_start_time", "limit_run"}
 
 

@@ -1,4 +1,4 @@
-"""``OneLogger``: the rows that reach W&B, the store, the context manager, every form of configuration."""
+"""``OneLogger``: the rows that reach the journal, the store, the context manager, every form of configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from one_logger_v1_shim import OneLogger, rankpulse
 from one_logger_v1_shim._journal.destination import WandBConfig
 from one_logger_v1_shim.testing import capture
-from tests.support import stored_rows, stored_runs
+from tests.support import journalled_rows, journalled_runs
 
 Rows = Callable[[], list[dict[str, Any]]]
 SYNC = {"project": "p", "name": "run", "async": False}
@@ -30,7 +30,19 @@ def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     ]
 
 
-def test_rows_reach_wandb_as_given(rows: Rows) -> None:
+def arguments(folder: Path) -> dict[str, Any]:
+    """What ``wandb.init`` is given for the only run: by the worker, from the journal."""
+    (run,) = journalled_runs(folder)
+    found: dict[str, Any] = run.spec.arguments(run.settled)
+    return found
+
+
+def last_line(folder: Path) -> bytes:
+    (journal,) = folder.rglob("rows-*.jsonl")
+    return journal.read_bytes().splitlines()[-1]
+
+
+def test_rows_reach_the_journal_as_given(rows: Rows) -> None:
     core = OneLogger(config=SYNC)
     given = {"a": 1, "b": 0.1, "c": True, "d": "ä:b", "e": None, "f": [1, 2], "g": {"h": 1.5}}
     core.log_metrics(given)
@@ -62,7 +74,7 @@ def test_first_row_and_every_row(fresh: Path, monkeypatch: pytest.MonkeyPatch) -
     core.log_metrics({"a": 1})
     core.log_metrics({"a": 2})
     core.finish()
-    first, second = stored_rows(fresh, bookkeeping=True)
+    first, second = journalled_rows(fresh, bookkeeping=True)
     assert (first["jobid"], first["step_id"]) == ("77", "3")
     assert (first["job_start_time"], first["limit_run"]) == (100_000, 60)
     assert "cluster" not in first
@@ -76,9 +88,9 @@ def test_tags_grow_and_are_sent_when_the_list_changes(fresh: Path) -> None:
     for tag in ("x", "x", ["x", "y"], "y", "z"):
         core.log_app_tag(tag)
     core.finish()
-    sent = [row["app_tag"] for row in stored_rows(fresh, bookkeeping=True)]
+    sent = [row["app_tag"] for row in journalled_rows(fresh, bookkeeping=True)]
     assert sent == [["x"], ["x", "y"], ["x", "y", "z"]]
-    last = stored_rows(fresh, bookkeeping=True)[-1]
+    last = journalled_rows(fresh, bookkeeping=True)[-1]
     assert last["app_tag_id"] == [hashlib.md5(tag.encode()).hexdigest() for tag in "xyz"]
     assert last["app_tag_count"] == 3
 
@@ -135,9 +147,9 @@ def test_no_exception_false_lets_it_through(fresh: Path) -> None:
 
 def test_run_settings_of_the_flat_form(fresh: Path) -> None:
     OneLogger({**SYNC, "entity": "team"}).finish()
-    (run,) = stored_runs(fresh)
-    assert (run.project, run.name, run.entity, run.tags) == ("p", "run", "team", ["e2e_metrics_enabled"])
-    assert run.exit_code == 0
+    tags = ["e2e_metrics_enabled"]
+    assert arguments(fresh) == {"project": "p", "name": "run", "entity": "team", "tags": tags}
+    assert last_line(fresh) == b"#finish 0"
 
 
 def test_run_settings_of_the_nested_form(fresh: Path) -> None:
@@ -145,8 +157,7 @@ def test_run_settings_of_the_nested_form(fresh: Path) -> None:
     core = OneLogger({"enable_one_logger": True, "is_baseline_run": False, "wandb": nested})
     core.log_metrics({"a": 1})
     core.finish()
-    (run,) = stored_runs(fresh)
-    assert (run.project, run.name, run.entity, run.tags) == ("q", "n", "team", ["t1", "t2"])
+    assert arguments(fresh) == {"project": "q", "name": "n", "entity": "team", "tags": ["t1", "t2"]}
     assert OneLogger({"enable_one_logger": False, "wandb": nested})._telemetry is None
 
 
@@ -154,17 +165,19 @@ def test_environment_wins_over_defaults_and_not_over_the_config(fresh: Path, mon
     for name in ("ENTITY", "PROJECT", "NAME"):
         monkeypatch.setenv(f"WANDB_{name}", f"env-{name.lower()}")
     OneLogger(SYNC).finish()
-    (run,) = stored_runs(fresh)
-    assert (run.project, run.name, run.entity) == ("p", "run", "env-entity")
+    # what the environment decides is left to W&B, which reads it by itself
+    assert arguments(fresh) == {"project": "p", "name": "run", "tags": ["e2e_metrics_enabled"]}
+    (run,) = journalled_runs(fresh)
+    assert run.settled["WANDB_ENTITY"] == "env-entity"
 
 
 def test_without_any_configuration(fresh: Path) -> None:
     core = OneLogger()
     core.log_metrics({"a": 1})
     core.finish()
-    (run,) = stored_runs(fresh)
-    assert (run.project, run.entity) == ("e2e-tracking", "hwinf_dcm")
-    assert len(run.rows) == 1
+    found = arguments(fresh)
+    assert (found["project"], found["entity"]) == ("e2e-tracking", "hwinf_dcm")
+    assert journalled_rows(fresh) == [{"a": 1}]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +228,7 @@ def test_copies_and_pickles(fresh: Path) -> None:
     elsewhere.finish()
     one.log_metrics({"i": 2})
     one.finish()
-    assert [row["i"] for row in stored_rows(fresh) if "i" in row] == [2]
+    assert [row["i"] for row in journalled_rows(fresh) if "i" in row] == [2]
 
 
 @pytest.mark.parametrize("asynchronous", [True, False])
