@@ -13,18 +13,18 @@ from nv_one_logger.core.event import ErrorEvent, Event, TelemetryDataError
 from nv_one_logger.core.span import StandardSpanName
 from nv_one_logger.training_telemetry.api.events import StandardTrainingJobEventName as EventName
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
-from one_logger_v1_shim._v2.exporter import (
-    V1CompatibleWandbExporterAdapter as Exporter,
-)
-from one_logger_v1_shim._v2.exporter import (
-    V1CompatibleWandbExporterAsync,
-    V1CompatibleWandbExporterSync,
-)
 
+from one_logger_v1_shim import v1_compatible_wandb_exporter as module
 from one_logger_v1_shim._job import rows as job_rows
 from one_logger_v1_shim._job.rows import Rows
 from one_logger_v1_shim._journal.destination import WandBConfig, specification
-from one_logger_v1_shim._v2 import exporter as module
+from one_logger_v1_shim.v1_compatible_wandb_exporter import (
+    V1CompatibleWandbExporterAdapter as Exporter,
+)
+from one_logger_v1_shim.v1_compatible_wandb_exporter import (
+    V1CompatibleWandbExporterAsync,
+    V1CompatibleWandbExporterSync,
+)
 from tests.support import Clock
 from tests.v2_events import span
 from tests.v2_room import T0, no_provider, v2_config
@@ -41,13 +41,16 @@ class KeptRows(Rows):
         super().__init__(specification(WandBConfig(**chosen), chosen), asynchronous)
         self.opened: list[str] = []
         self.kept: list[dict[str, Any]] = []
+        self.appended: list[int] = []
         self.exit_codes: list[int] = []
 
     def open(self, v2: str = "", v2_values: Optional[dict[str, Any]] = None) -> Any:
         self.opened.append(v2)
 
-    def put(self, row: bytes, before: bytes = b"") -> None:
-        self.kept.append(json.loads(row))
+    def put(self, data: bytes) -> None:
+        rows = [json.loads(line) for line in data.split(b"\n")]
+        self.appended.append(len(rows))
+        self.kept += rows
 
     def finish(self, exit_code: int = 0) -> None:
         self.finished = True
@@ -61,13 +64,20 @@ class KeptRows(Rows):
 
 
 @pytest.fixture
-def rows(monkeypatch: pytest.MonkeyPatch) -> KeptRows:
-    monkeypatch.setattr(job_rows, "_offered", [])
+def rows() -> KeptRows:
     return KeptRows()
 
 
-def exporter(rows: Rows, **more: Any) -> Exporter:
-    one = Exporter(v2_config(), WandBConfig(), rows=rows, **more)
+def exporter_of(rows: Rows, kind: type[Exporter] = Exporter, **base: Any) -> Exporter:
+    """An exporter whose rows go to ``rows``."""
+    one = kind(v2_config(**base), WandBConfig())
+    one.rows = rows
+    rows.exporter = one
+    return one
+
+
+def exporter(rows: Rows) -> Exporter:
+    one = exporter_of(rows)
     one.initialize()
     return one
 
@@ -112,6 +122,7 @@ def test_tags_are_sent_when_their_list_changes_and_before_the_row(rows: KeptRows
         one.export_event(Event.create(EventName.UPDATE_TRAINING_TELEMETRY_CONFIG, attributes), application)
     sent = [row.get("app_tag", row.get("micro_batch_size")) for row in rows.take()]
     assert sent == [["a"], 2, 2, ["a", "b"], 2]
+    assert rows.appended[1:] == [2, 1, 2], "the rows of one event are one step"
 
 
 def test_what_v1_had_no_metric_for(rows: KeptRows, caplog: pytest.LogCaptureFixture) -> None:
@@ -151,22 +162,6 @@ def test_muted_thread_and_no_other(rows: KeptRows) -> None:
     assert [list(row) for row in rows.take()] == [["app_build_dataiters_start_time"]]
 
 
-def test_shims_own_exporter_translates_nothing(rows: KeptRows) -> None:
-    run = KeptRows(asynchronous=False, project="p", run_name="r")
-    one = Exporter.of(run, v2_config())
-    assert (one.translates, one.rows, one.asynchronous) == (False, run, False)
-    assert run.exporter is one
-    assert (one.wandb_config.project, one.wandb_config.run_name) == ("p", "r")
-    assert Exporter.of(KeptRows(asynchronous=True), v2_config()).asynchronous is True
-    one.initialize()
-    init = stopped(Name.MODEL_INIT, 2, 3)
-    one.export_start(init)
-    one.export_stop(init)
-    attributes = Attributes({"total_iteration_time_sec": 2.0})
-    one.export_event(Event.create(EventName.VALIDATION_METRICS_UPDATE, attributes), init)
-    assert run.take() == []
-
-
 def test_run_is_offered_to_v1_faces_when_v2_begins(rows: KeptRows) -> None:
     assert job_rows.offered() is None
     one = exporter(rows)
@@ -189,7 +184,7 @@ def test_run_that_is_held_outlives_v2(rows: KeptRows) -> None:
 
 def test_process_is_watched(rows: KeptRows, monkeypatch: pytest.MonkeyPatch) -> None:
     hooked: list[bool] = []
-    monkeypatch.setattr(module.telemetry, "hook", lambda: hooked.append(True))
+    monkeypatch.setattr(module.ending, "watch", lambda: hooked.append(True))
     exporter(rows)
     assert hooked == [True]
 
@@ -201,7 +196,8 @@ def test_process_is_watched(rows: KeptRows, monkeypatch: pytest.MonkeyPatch) -> 
 def test_run_of_an_exporter(cls: Any, asynchronous: bool) -> None:
     wandb = WandBConfig(project="p", entity="e")
     one = cls(v2_config(), wandb)
-    assert (one.asynchronous, one.rows.asynchronous, one.translates) == (asynchronous, asynchronous, True)
+    assert (one.asynchronous, one.rows.asynchronous) == (asynchronous, asynchronous)
+    assert one.sends_v1_rows is True
     assert (one.wandb_config, one.rows.exporter) == (wandb, one)
     assert one.rows.spec == specification(wandb)
     chosen = {"project": "other"}
@@ -211,8 +207,7 @@ def test_run_of_an_exporter(cls: Any, asynchronous: bool) -> None:
 
 @pytest.mark.parametrize("cls", [V1CompatibleWandbExporterSync, V1CompatibleWandbExporterAsync])
 def test_metadata_of_the_application(cls: Any, rows: KeptRows) -> None:
-    one = cls(v2_config(custom_metadata={"model": 3}), WandBConfig())
-    one.rows = rows
+    one = exporter_of(rows, cls, custom_metadata={"model": 3})
     one.initialize()
     application = span(StandardSpanName.APPLICATION)
     one.export_start(application)

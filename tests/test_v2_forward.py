@@ -8,13 +8,11 @@ from typing import Any
 
 import pytest
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-from nv_one_logger.core.event import Event
-from nv_one_logger.core.span import Span, StandardSpanName
+from nv_one_logger.core.span import StandardSpanName
 from nv_one_logger.recorder.default_recorder import ExportCustomizationMode
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
-from overrides import override
 
 from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT, Forward
 from one_logger_v1_shim._v2.spans import MOST_EVENTS
@@ -25,23 +23,32 @@ __all__ = ["no_provider"]
 
 pytestmark = pytest.mark.usefixtures("no_provider")
 
-NOTHING: dict[str, Any] = {}
 APPLICATION = [("start", "application", None, 1.0)]
 
 
 class Ours:
     """Stands for our exporter: is it muted while v2 is told?"""
 
-    def __init__(self, translates: bool = False) -> None:
-        self.translates = translates
+    def __init__(self) -> None:
         self.muted: list[bool] = []
 
     def mute(self, muted: bool) -> None:
         self.muted.append(muted)
 
 
-def forward(recorder: Any, exporter: Any = None, owned: bool = True) -> Forward:
-    return Forward(recorder, exporter, owned)
+class Job:
+    """Tells a ``Forward`` of calls: ``job.phase_start(reading(1), "test")``."""
+
+    def __init__(self, forward: Forward) -> None:
+        self._forward = forward
+        self.reads: dict[str, Any] = {}  # the values of callables
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda at, *arguments: self._forward.hear(name, at, arguments, self.reads.get)
+
+
+def forward(recorder: Any, exporter: Any = None, owned: bool = True) -> Job:
+    return Job(Forward(recorder, exporter, owned))
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -56,7 +63,6 @@ def test_names_of_the_row_event() -> None:
 def test_row_is_an_event_of_the_application() -> None:
     heard = Heard()
     one = forward(configured(heard))
-    assert one.before_row(reading(0)) == b""
     one.row(reading(1), b'{"a": 1, "b": null}')
     one.row(reading(2), b'{"a": 2}')
     told = heard.events(ROW_EVENT)
@@ -168,62 +174,6 @@ def test_recorder_that_is_closed_already() -> None:
     assert heard.take() == []
 
 
-def test_forked_child_tells_nothing() -> None:
-    heard = Heard()
-    one = forward(configured(heard, training=None))
-    one.app_start(reading(1))
-    heard.take()
-    one.abandon()
-    one.row(reading(2), b"{}")
-    one.phase_start(reading(2), "test")
-    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}}, NOTHING.get)
-    one.app_end(reading(2))
-    assert (heard.take(), heard.closings) == ([], 0)
-
-
-def test_row_that_nobody_else_would_hear() -> None:
-    """v2 takes a millisecond to tell nobody."""
-    ours = Ours()
-    recorder = configured(Heard())
-    recorder._exporters[:] = [ours]
-    one = forward(recorder, ours)
-    one.open(reading(1))
-    span = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)[0]
-    before = len(span.events)
-    one.row(reading(2), b"{}")
-    assert len(span.events) == before
-    recorder._exporters[:] = []
-    one.row(reading(3), b"{}")
-    assert len(span.events) == before
-
-
-@pytest.mark.parametrize(
-    ("exporters", "translates"), [(1, False), (2, False), (0, True)], ids=["another", "two", "ours translates"]
-)
-def test_row_that_somebody_else_hears(exporters: int, translates: bool) -> None:
-    ours = Ours(translates)
-    recorder = configured(Heard())
-    one = forward(recorder, ours)
-    one.open(reading(1))
-    recorder._exporters[:] = [ours] if exporters == 0 else [Heard() for _ in range(exporters)]
-    span = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)[0]
-    before = len(span.events)
-    one.row(reading(2), b"{}")
-    assert len(span.events) == before + 1
-
-
-def test_row_where_the_exporters_can_not_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard = Heard()
-    one = forward(configured(heard), Ours())
-    one.open(reading(1))
-    from one_logger_v1_shim._v2 import private
-
-    monkeypatch.setattr(private, "exporters", lambda recorder: None)
-    heard.take()
-    one.row(reading(2), b"{}")
-    assert heard.take() == [("event", ROW_EVENT, "application", 2.0)]
-
-
 def test_application_span_stays_small() -> None:
     recorder = configured(Heard())
     one = forward(recorder)
@@ -249,7 +199,7 @@ def test_row_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     monkeypatch.setattr(recorder, "event", broken)
     for second in range(3):
         one.row(reading(2 + second), b"{}")
-    assert warnings(caplog) == ["v2 could not record a row (RuntimeError('broken')); rows go on without it"]
+    assert warnings(caplog) == ["v2 could not record row (RuntimeError('broken')); v1 rows are not affected"]
 
 
 def test_call_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -266,7 +216,7 @@ def test_call_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: py
     for second in (2, 3):
         one.phase_start(reading(second), "test")
     assert ours.muted == [True, False] * 3, "our exporter listens again"
-    assert warnings(caplog) == ["v2 could not record start (RuntimeError('broken')); v1 rows are not affected"]
+    assert warnings(caplog) == ["v2 could not record phase_start (RuntimeError('broken')); v1 rows are not affected"]
 
 
 def test_v2_that_has_disabled_itself() -> None:
@@ -285,7 +235,7 @@ FIELDS = {**TRAINING, "save_checkpoint_strategy": "async"}
 def test_training_becomes_known_before_the_application() -> None:
     heard = Heard()
     one = forward(configured(heard, training=None))
-    one.training(reading(0), {"fields": FIELDS, "callables": []}, NOTHING.get)
+    one.training(reading(0), {"fields": FIELDS, "callables": []})
     config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
     assert (config.global_batch_size, str(config.save_checkpoint_strategy)) == (8, "async")
     one.app_start(reading(1))
@@ -297,10 +247,10 @@ def test_training_becomes_known_inside_the_application() -> None:
     one = forward(configured(heard, training=None))
     one.app_start(reading(1))
     assert heard.events("update_training_telemetry_config") == []
-    one.training(reading(2), {"fields": FIELDS}, NOTHING.get)
+    one.training(reading(2), {"fields": FIELDS})
     (told,) = heard.events("update_training_telemetry_config")
     assert told["global_batch_size"] == 8
-    one.training(reading(3), {"fields": {**FIELDS, "global_batch_size_or_fn": 9}}, NOTHING.get)
+    one.training(reading(3), {"fields": {**FIELDS, "global_batch_size_or_fn": 9}})
     assert len(heard.events("update_training_telemetry_config")) == 1, "the first one counts"
     config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
     assert config.global_batch_size == 8
@@ -311,7 +261,8 @@ def test_training_reads_callables_as_v1_has_read_them() -> None:
     recorder = configured(heard, training=None)
     one = forward(recorder)
     fields = {key: value for key, value in FIELDS.items() if key != "global_batch_size_or_fn"}
-    one.training(reading(0), {"fields": fields, "callables": ["global_batch_size"]}, {"global_batch_size": 32}.get)
+    one.reads["global_batch_size"] = 32
+    one.training(reading(0), {"fields": fields, "callables": ["global_batch_size"]})
     config: Any = TrainingTelemetryProvider.instance().config.telemetry_config
     assert config.global_batch_size == 32
 
@@ -322,7 +273,8 @@ def test_training_that_v2_refuses(caplog: pytest.LogCaptureFixture) -> None:
     one = forward(configured(heard, training=None))
     one.app_start(reading(1))
     fields = {key: value for key, value in FIELDS.items() if key != "global_batch_size_or_fn"}
-    one.training(reading(2), {"fields": fields, "callables": ["global_batch_size"]}, {"global_batch_size": "x"}.get)
+    one.reads["global_batch_size"] = "x"
+    one.training(reading(2), {"fields": fields, "callables": ["global_batch_size"]})
     one.train_start(reading(3), 0, 0)
     one.batch_start(reading(4))
     one.batch_end(reading(5))
@@ -337,7 +289,7 @@ def test_training_after_the_end() -> None:
     one = forward(configured(Heard(), training=None))
     one.app_start(reading(1))
     one.app_end(reading(2))
-    one.training(reading(3), {"fields": FIELDS}, NOTHING.get)
+    one.training(reading(3), {"fields": FIELDS})
     assert TrainingTelemetryProvider.instance().config.telemetry_config is None
 
 
@@ -408,7 +360,7 @@ def test_save_that_has_succeeded_ends_at_once() -> None:
     assert heard.spans() == [("stop", "checkpoint_save_sync", 6.0)]
 
 
-def saving() -> tuple[Heard, Forward]:
+def saving() -> tuple[Heard, Job]:
     """Inside of a sync save of step 1, which began at 2 s; nothing of that is in ``told``."""
     heard = Heard()
     one = forward(configured(heard))
@@ -479,7 +431,7 @@ def test_iteration_that_the_end_of_the_training_cuts_short(caplog: pytest.LogCap
     one.train_end(reading(5))
     assert not timer.is_active
     one.batch_end(reading(6))
-    assert recorder._training_state.completed_training_iterations_overall == 0
+    assert recorder._training_state.completed_training_iterations_overall == 1
     assert warnings(caplog) == []
 
 
@@ -560,7 +512,7 @@ def test_a_setting_that_v2_refuses_is_named(monkeypatch: pytest.MonkeyPatch, cap
         raise RuntimeError("broken")
 
     monkeypatch.setattr(TrainingTelemetryProvider, "set_training_telemetry_config", broken)
-    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}, "callables": []}, NOTHING.get)
+    one.training(reading(2), {"fields": {**TRAINING, "save_checkpoint_strategy": "sync"}, "callables": []})
     said = "v2 could not record training config (RuntimeError('broken')); v1 rows are not affected"
     assert warnings(caplog) == [said]
 
@@ -620,37 +572,12 @@ def test_recorder_that_the_application_closes(caplog: pytest.LogCaptureFixture) 
     assert (heard.take(), warnings(caplog)) == ([], [])
 
 
-@pytest.mark.parametrize("how", ["close", "abandon"])
-def test_application_is_not_opened_when_all_is_over(how: str) -> None:
+def test_application_is_not_opened_when_all_is_over() -> None:
     heard = Heard()
     one = forward(configured(heard), owned=False)
-    if how == "close":
-        one.close(reading(1))
-    else:
-        one.abandon()
+    one.close(reading(1))
     one.app_start(reading(2))
     assert heard.take() == []
-
-
-def test_recorder_with_an_event_of_its_own() -> None:
-    """It is told of each row, even where no exporter listens."""
-    told: list[Any] = []
-
-    class Own(TrainingRecorder):
-        @override
-        def event(self, span: Span, event: Event) -> Event:
-            told.append(event.name)
-            return super().event(span, event)
-
-    ours = Ours()
-    recorder = configured(Heard())
-    recorder._exporters[:] = [ours]
-    recorder.__class__ = Own
-    one = forward(recorder, ours)
-    one.open(reading(1))
-    told.clear()
-    one.row(reading(2), b"{}")
-    assert told == [ROW_EVENT]
 
 
 # -- threads, and what is left open ----------------------------------------------------------------------------

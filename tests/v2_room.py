@@ -18,7 +18,7 @@ from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 from overrides import override
 
-from one_logger_v1_shim import _log
+from one_logger_v1_shim import _state
 
 T0 = 1_700_000_000.0
 
@@ -147,13 +147,15 @@ def configured(*exporters: Any, training: Optional[dict[str, Any]] = TRAINING, c
 
 @pytest.fixture
 def no_provider(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """v2's singletons as in a new process; an empty working directory; warnings are logged anew."""
+    """v2's singletons and the shim's process as they are when one begins; an empty working directory."""
     from nv_one_logger.core.internal.singleton import SingletonMeta
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Heard, "made", [])
+    new = _state.Process()
+    new.hooked = _state.process.hooked
+    before = _state.exchange(new)
     SingletonMeta._instances.clear()
-    _log.forget()
     yield
     SingletonMeta._instances.clear()
-    _log.forget()
+    before.hooked = _state.exchange(before).hooked

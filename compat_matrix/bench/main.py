@@ -19,7 +19,7 @@ from typing import Any, Callable, Optional
 
 from . import starts
 from . import table as table_of
-from .process import BenchError, HangingServer, Lane, isolated_mode, together
+from .process import BenchError, HangingServer, Lane, together
 from .table import Row, us
 
 
@@ -69,24 +69,19 @@ def turns(lanes: Sequence[Lane], size: Size, measure: Callable[[Lane], Any]) -> 
 def callbacks(base: Path, size: Size) -> list[Row]:
     """The pair of batch callbacks: without a row due, and with one due every iteration; young and old."""
     row_due = {"every": 1}
-    modes: tuple[dict[str, str], ...] = ({}, isolated_mode(base))
     with ExitStack() as stack:
 
-        def lane(kind: str, options: Optional[dict[str, Any]] = None, settles: bool = True, **more: str) -> Lane:
-            return stack.enter_context(Lane(kind, base, options, settles, **more))
+        def lane(kind: str, options: Optional[dict[str, Any]] = None) -> Lane:
+            return stack.enter_context(Lane(kind, base, options))
 
         empty, v2, v2_rows, v2_old = lane("empty"), lane("v2"), lane("v2", row_due), lane("v2", row_due)
-        # in the job nothing waits after a pair without a row
-        young, old = lane("shim", settles=False), lane("shim", settles=False)
-        young_isolated, old_isolated = lane("shim", **modes[1]), lane("shim", **modes[1])
-        rows_young, rows_young_isolated = (lane("shim", row_due, **mode) for mode in modes)
-        rows_old, rows_old_isolated = (lane("shim", row_due, **mode) for mode in modes)
-        ours = (young, young_isolated, old, old_isolated, rows_young, rows_young_isolated, rows_old, rows_old_isolated)
-        for a, b in ((old, rows_old), (old_isolated, rows_old_isolated)):
-            together((a, "advance", {"n": size.iterations}), (b, "advance", {"n": size.rows}))
+        young, old = lane("shim"), lane("shim")
+        rows_young, rows_old = lane("shim", row_due), lane("shim", row_due)
+        ours = (young, old, rows_young, rows_old)
+        together((old, "advance", {"n": size.iterations}), (rows_old, "advance", {"n": size.rows}))
         reached = v2_old.do("advance", n=size.v2_rows, limit=20)
         v2_at = us(v2_old.do("turn", n=20))
-        for one in (v2, young, young_isolated, rows_young, rows_young_isolated):
+        for one in (v2, young, rows_young):
             one.do("advance", n=size.warm)
         together(*((one, "settle", {}) for one in ours))
         found = turns(
@@ -97,56 +92,37 @@ def callbacks(base: Path, size: Size) -> list[Row]:
     def ratio(one: Lane, other: Lane) -> float:
         return ratios(found[one], found[other])
 
-    to_v2, to_v2_isolated = ratio(young, v2), ratio(young_isolated, v2)
-    aged, aged_isolated = ratio(old, young), ratio(old_isolated, young_isolated)
-    to_pair, row_to_v2_isolated = ratio(rows_young, young), ratio(rows_young_isolated, v2)
-    row_aged, row_aged_isolated = ratio(rows_old, rows_young), ratio(rows_old_isolated, rows_young_isolated)
+    to_v2, aged = ratio(young, v2), ratio(old, young)
+    row_to_v2, row_aged = ratio(rows_young, v2), ratio(rows_old, rows_young)
     direct = median[v2]
-    v2_rows_text = (
-        f"v2 direct {us(median[v2_rows])} in its first {20 * size.turns} rows, {v2_at} after {reached:,}, "
-        f"{us(direct)} without a row"
-    )
     start, at = "`on_train_batch_start` + `_end`, enabled, ", f"iteration {size.warm:,}"
     return [
         Row(
-            f"{start}no row due, from {at}", "at most 0.8 x v2's own pair, isolated 0.12 x",
-            us(median[young]), f"{to_v2:.2f} x v2", f"{us(median[young_isolated])}, {to_v2_isolated:.2f} x v2",
-            f"v2 direct {us(direct)}; empty method calls {us(median[empty])}", to_v2 <= 0.8 and to_v2_isolated <= 0.12,
-            figures={
-                "us": median[young], "ratio": to_v2, "v2_us": direct, "empty_us": median[empty],
-                "isolated_us": median[young_isolated], "isolated_ratio": to_v2_isolated,
-            },
+            f"{start}no row due, from {at}", "at most 0.12 x v2's own pair",
+            us(median[young]), f"{to_v2:.2f} x v2",
+            f"v2 direct {us(direct)}; empty method calls {us(median[empty])}", to_v2 <= 0.12,
+            figures={"us": median[young], "ratio": to_v2, "v2_us": direct, "empty_us": median[empty]},
         ),
         Row(
             f"the same from iteration {size.iterations:,}", f"within 1.2 x of {at}",
-            us(median[old]), f"{aged:.2f} x {at}", f"{us(median[old_isolated])}, {aged_isolated:.2f} x",
-            f"at {at} {us(median[young])}, isolated {us(median[young_isolated])}", aged <= 1.2 and aged_isolated <= 1.2,
-            figures={
-                "us": median[old], "ratio": aged,
-                "isolated_us": median[old_isolated], "isolated_ratio": aged_isolated,
-            },
+            us(median[old]), f"{aged:.2f} x {at}", f"at {at} {us(median[young])}", aged <= 1.2,
+            figures={"us": median[old], "ratio": aged},
         ),
         Row(
-            "the pair with a row due every iteration, async",
-            "at most 2 x the pair without a row; isolated at most 0.35 x v2's pair without",
-            us(median[rows_young]), f"{to_pair:.2f} x the pair without a row, {ratio(rows_young, v2):.2f} x v2's",
-            f"{us(median[rows_young_isolated])}, {row_to_v2_isolated:.2f} x v2's pair without",
-            v2_rows_text, to_pair <= 2 and row_to_v2_isolated <= 0.35,
+            "the pair with a row due every iteration, async", "at most 0.35 x v2's own pair without a row",
+            us(median[rows_young]), f"{row_to_v2:.2f} x v2's pair without",
+            f"v2 direct {us(median[v2_rows])} in its first {20 * size.turns} rows, {v2_at} after {reached:,}, "
+            f"{us(direct)} without a row",
+            row_to_v2 <= 0.35,
             figures={
-                "us": median[rows_young], "ratio": to_pair, "v2_us": median[v2_rows], "v2_rows": reached,
-                "isolated_us": median[rows_young_isolated], "isolated_ratio": row_to_v2_isolated,
+                "us": median[rows_young], "ratio": row_to_v2, "v2_us": median[v2_rows], "v2_rows": reached,
             },
         ),
         Row(
             f"the same after {size.rows:,} rows", "flat: within 1.2 x of the first rows",
             us(median[rows_old]), f"{row_aged:.2f} x row {size.warm:,}",
-            f"{us(median[rows_old_isolated])}, {row_aged_isolated:.2f} x",
-            f"at row {size.warm:,} {us(median[rows_young])}, isolated {us(median[rows_young_isolated])}",
-            row_aged <= 1.2 and row_aged_isolated <= 1.2,
-            figures={
-                "us": median[rows_old], "ratio": row_aged,
-                "isolated_us": median[rows_old_isolated], "isolated_ratio": row_aged_isolated,
-            },
+            f"at row {size.warm:,} {us(median[rows_young])}", row_aged <= 1.2,
+            figures={"us": median[rows_old], "ratio": row_aged},
         ),
     ]  # fmt: skip
 
@@ -155,38 +131,28 @@ def memory(base: Path, size: Size) -> list[Row]:
     """What a long job's telemetry keeps, and what its processes take."""
     every = max(1, size.iterations // size.rows)
     given = {"every": every}
-    with (
-        Lane("shim", base, given) as shim,
-        Lane("shim", base, given, **isolated_mode(base)) as apart,
-        Lane("v2", base, given) as v2,
-    ):
-        long = {"n": size.iterations, "after": size.memory_after}
+    with Lane("shim", base, given) as shim, Lane("v2", base, given) as v2:
         ours, theirs = together(
-            (shim, "memory", long),
+            (shim, "memory", {"n": size.iterations, "after": size.memory_after}),
             (v2, "memory", {"n": size.iterations, "after": min(2000, size.memory_after), "limit": 20}),
         )
-        ours_isolated = apart.do("memory", **long)
-        together((shim, "settle", {}), (apart, "settle", {}))
-        taken = [one.do("processes") for one in (shim, apart)]
-    grown, grown_isolated, v2_rows = ours["mib"], ours_isolated["mib"], theirs["units"] / every
-
-    def described(processes: dict[str, dict[str, float]]) -> str:
-        return ", ".join(f"{kind} {one['mib']:.0f} MiB, {one['cpu_s']:.0f} s" for kind, one in processes.items())
-
+        shim.do("settle")
+        taken = shim.do("processes")
+    grown, v2_rows = ours["mib"], theirs["units"] / every
     return [
         Row(
             f"memory over {size.iterations:,} iterations and {size.rows:,} rows",
             f"RSS growth under 16 MiB after the first {size.memory_after:,}",
-            f"{grown:.1f} MiB", f"{grown / size.rows * 1024:.2f} KiB a row", f"{grown_isolated:.1f} MiB",
+            f"{grown:.1f} MiB", f"{grown / size.rows * 1024:.2f} KiB a row",
             f"v2 direct {theirs['mib']:.1f} MiB over {v2_rows:,.0f} rows, where it was stopped",
-            grown < 16 and grown_isolated < 16,
-            figures={"mib": grown, "isolated_mib": grown_isolated, "v2_mib": theirs["mib"], "v2_rows": v2_rows},
+            grown < 16,
+            figures={"mib": grown, "v2_mib": theirs["mib"], "v2_rows": v2_rows},
         ),
         Row(
             "the processes after it: memory, CPU time in all", "",
-            described(taken[0]), "", described(taken[1]),
-            "`wandb`: its own process; isolated, v2 is in the worker",
-            figures={"processes": taken[0], "isolated_processes": taken[1]},
+            ", ".join(f"{kind} {one['mib']:.0f} MiB, {one['cpu_s']:.0f} s" for kind, one in taken.items()), "",
+            "`worker` holds v2; `wandb`: wandb's own process",
+            figures={"processes": taken},
         ),
     ]  # fmt: skip
 
@@ -194,38 +160,30 @@ def memory(base: Path, size: Size) -> list[Row]:
 def disabled(base: Path, size: Size) -> list[Row]:
     """A rank that is not enabled."""
     off = {"enabled": False}
-    with (
-        Lane("empty", base) as empty,
-        Lane("v2", base, off) as v2,
-        Lane("shim", base, off) as shim,
-        Lane("shim", base, off, **isolated_mode(base)) as apart,
-    ):
-        found = turns((empty, v2, shim, apart), size, lambda lane: lane.do("turn", n=size.pairs) / 2)
-    nothing, direct, ours, ours_isolated = (statistics.median(times) for times in found.values())
+    with Lane("empty", base) as empty, Lane("v2", base, off) as v2, Lane("shim", base, off) as shim:
+        found = turns((empty, v2, shim), size, lambda lane: lane.do("turn", n=size.pairs) / 2)
+    nothing, direct, ours = (statistics.median(times) for times in found.values())
     return [
         Row(
             "a disabled rank, one callback", "at most 0.5 us",
-            us(ours), f"{ratios(found[shim], found[v2]):.3f} x v2 disabled", us(ours_isolated),
-            f"v2 disabled {us(direct)}; an empty method call {us(nothing)}", ours <= 0.5 and ours_isolated <= 0.5,
-            figures={"us": ours, "isolated_us": ours_isolated, "v2_us": direct, "empty_us": nothing},
+            us(ours), f"{ratios(found[shim], found[v2]):.3f} x v2 disabled",
+            f"v2 disabled {us(direct)}; an empty method call {us(nothing)}", ours <= 0.5,
+            figures={"us": ours, "v2_us": direct, "empty_us": nothing},
         )
     ]  # fmt: skip
 
 
 def rows(base: Path, size: Size) -> list[Row]:
     """``OneLogger.log_metrics`` beside ``wandb.Run.log``; also while the server hangs."""
-    modes: tuple[dict[str, str], ...] = ({}, isolated_mode(base))
     with ExitStack() as stack:
         server = stack.enter_context(HangingServer())
         theirs = stack.enter_context(Lane("wandb", base))
-        ours, isolated = (stack.enter_context(Lane("core", base, None, **mode)) for mode in modes)
-        hanging, hanging_isolated = (
-            stack.enter_context(Lane("core", base, None, settles=False, **server.environment, **mode)) for mode in modes
-        )
-        lanes = (theirs, ours, isolated, hanging, hanging_isolated)
+        ours = stack.enter_context(Lane("core", base))
+        hanging = stack.enter_context(Lane("core", base, None, settles=False, **server.environment))
+        lanes = (theirs, ours, hanging)
         for lane in lanes:
             lane.do("advance", n=size.warm)
-        for lane in (theirs, ours, isolated):
+        for lane in (theirs, ours):
             lane.do("settle")
         found = turns(lanes, size, lambda lane: lane.do("each", n=size.calls))
     middle = {lane: [one["median"] for one in found[lane]] for lane in lanes}
@@ -234,31 +192,21 @@ def rows(base: Path, size: Size) -> list[Row]:
     median = {lane: statistics.median(middle[lane]) for lane in lanes}
     wandb = f"`wandb.Run.log` {us(median[theirs])}, p99.9 {us(worst[theirs])}"
     listed = []
-    for lane, apart, what in (
-        (ours, isolated, "async, journal on"),
-        (hanging, hanging_isolated, "while the server hangs"),
-    ):
-        ratio, ratio_apart = (ratios(middle[one], middle[theirs]) for one in (lane, apart))
+    for lane, what in ((ours, "async, journal on"), (hanging, "while the server hangs")):
+        ratio = ratios(middle[lane], middle[theirs])
         listed += [
             Row(
-                f"`OneLogger.log_metrics` of 14 numbers, {what}", "at most 0.4 x `wandb.Run.log`",
-                us(median[lane]), f"{ratio:.2f} x `wandb.Run.log`", f"{us(median[apart])}, {ratio_apart:.2f} x",
-                wandb, ratio <= 0.4 and ratio_apart <= 0.4,
-                figures={
-                    "us": median[lane], "ratio": ratio, "wandb_us": median[theirs],
-                    "isolated_us": median[apart], "isolated_ratio": ratio_apart,
-                },
+                f"`OneLogger.log_metrics` of 14 numbers, {what}", "at most 0.11 x `wandb.Run.log`",
+                us(median[lane]), f"{ratio:.2f} x `wandb.Run.log`", wandb, ratio <= 0.11,
+                figures={"us": median[lane], "ratio": ratio, "wandb_us": median[theirs]},
             ),
             Row(
                 f"the same, 99.9th percentile, {what}", "under 1 ms",
-                us(worst[lane]), f"{worst[lane] / worst[theirs]:.2f} x `wandb.Run.log`", us(worst[apart]),
-                wandb, worst[lane] < 1000 and worst[apart] < 1000,
+                us(worst[lane]), f"{worst[lane] / worst[theirs]:.2f} x `wandb.Run.log`",
+                wandb, worst[lane] < 1000,
                 f"without calls that lost their core to another process; with them {us(every[lane])}, "
-                f"isolated {us(every[apart])}, wandb {us(every[theirs])}",
-                {
-                    "us": worst[lane], "wandb_us": worst[theirs], "every_us": every[lane],
-                    "isolated_us": worst[apart], "isolated_every_us": every[apart],
-                },
+                f"wandb {us(every[theirs])}",
+                {"us": worst[lane], "wandb_us": worst[theirs], "every_us": every[lane]},
             ),
         ]  # fmt: skip
     return listed

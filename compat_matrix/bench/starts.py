@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .lanes import CONFIG
-from .process import HangingServer, Lane, isolated_mode, timed
+from .process import HangingServer, Lane, timed
 from .table import Row
 
 _TIMED = """
@@ -42,26 +41,20 @@ def imports(base: Path, size: Any) -> list[Row]:
     measures the neighbours.
     """
     found: dict[str, list[dict[str, Any]]] = {}
-    modes: list[tuple[str, dict[str, str]]] = [("", {}), ("_isolated", isolated_mode(base))]
     for turn in range(size.starts + 1):
         for name, code in _IMPORTS.items():
-            for suffix, mode in modes if name in ("import", "used") else modes[:1]:
-                answer = timed(_TIMED.format(code=code), base / name, **mode)
-                if turn or not size.starts:  # the first one compiles
-                    found.setdefault(name + suffix, []).append(answer)
+            answer = timed(_TIMED.format(code=code), base / name)
+            if turn or not size.starts:  # the first one compiles
+                found.setdefault(name, []).append(answer)
     cpu = {name: statistics.median(one["cpu"] for one in answers) for name, answers in found.items()}
     wall = {name: statistics.median(one["ms"] for one in answers) for name, answers in found.items()}
     peers = f"importing v2 {cpu['v2']:.0f} ms, wandb {cpu['wandb']:.0f} ms"
     return [
         Row(
             what, "at most 30 ms",
-            f"{cpu[name]:.1f} ms", f"{cpu[name] / cpu['v2']:.2f} x v2", f"{cpu[f'{name}_isolated']:.1f} ms",
-            peers, max(cpu[name], cpu[f"{name}_isolated"]) <= 30,
+            f"{cpu[name]:.1f} ms", f"{cpu[name] / cpu['v2']:.2f} x v2", peers, cpu[name] <= 30,
             f"CPU time; by the clock {wall[name]:.0f}, {wall['v2']:.0f} and {wall['wandb']:.0f} ms",
-            {
-                "cpu_ms": cpu[name], "ms": wall[name], "v2_cpu_ms": cpu["v2"], "wandb_cpu_ms": cpu["wandb"],
-                "isolated_cpu_ms": cpu[f"{name}_isolated"],
-            },
+            {"cpu_ms": cpu[name], "ms": wall[name], "v2_cpu_ms": cpu["v2"], "wandb_cpu_ms": cpu["wandb"]},
         )
         for name, what in (
             ("import", "`import one_logger_v1_shim`"),
@@ -108,21 +101,16 @@ print(json.dumps({"ms": (built - begin) * 1000, "init_ms": (built - imported) * 
 def construction(base: Path, size: Any) -> list[Row]:
     """The first enabled ``OneLoggerUtils`` of a process, its imports included; the same while the server hangs."""
     ours: list[dict[str, Any]] = []
-    isolated: list[dict[str, Any]] = []
     hanging: list[dict[str, Any]] = []
-    hanging_isolated: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
-    mode = isolated_mode(base)
     with HangingServer() as server:
         more = {**server.environment, **_SHORT}
         for turn in range(size.starts + 1):
             # The job's process of the hanging server waits for the worker at its end, which takes its time.
             for collected, name, code, environ in (
                 (ours, "ours", _CONSTRUCTION, {}),
-                (isolated, "isolated", _CONSTRUCTION, mode),
                 (theirs, "theirs", _WANDB, {}),
                 *([(hanging, "hanging", _CONSTRUCTION, more)] if turn <= 3 else []),
-                *([(hanging_isolated, "hanging-isolated", _CONSTRUCTION, {**more, **mode})] if turn <= 3 else []),
             ):
                 answer = timed(code, base / f"{name}-{turn}", **environ)  # compiled modules lie in base
                 if turn or not size.starts:  # the first one compiles
@@ -130,23 +118,17 @@ def construction(base: Path, size: Any) -> list[Row]:
     wandb = statistics.median(one["ms"] for one in theirs)
     init = statistics.median(one["init_ms"] for one in theirs)
     listed = []
-    for answers, apart, what in ((ours, isolated, "offline"), (hanging, hanging_isolated, "while the server hangs")):
-        built, built_apart = (statistics.median(one["ms"] for one in some) for some in (answers, apart))
-        up, up_apart = (statistics.median(one["up_ms"] for one in some) for some in (answers, apart))
-        waited = any(one["early"] for one in [*answers, *apart])
+    for answers, what in ((ours, "offline"), (hanging, "while the server hangs")):
+        built, up = (statistics.median(one[name] for one in answers) for name in ("ms", "up_ms"))
+        waited = any(one["early"] for one in answers)
         listed.append(
             Row(
-                f"first enabled construction, {what}",
-                "does not wait for wandb to come up; isolated at most 60 ms",
+                f"first enabled construction, {what}", "does not wait for wandb to come up; at most 60 ms",
                 f"{built:.0f} ms", f"{built / wandb:.2f} x `import wandb` + `wandb.init`",
-                f"{built_apart:.0f} ms, {built_apart / wandb:.2f} x",
-                f"our W&B run is up {up - built:.0f} ms later, isolated {up_apart - built_apart:.0f}; "
+                f"our W&B run is up {up - built:.0f} ms later; "
                 f"`wandb.init` offline {init:.0f} ms, with its import {wandb:.0f} ms",
-                not waited and built < up and built_apart <= 60,
-                figures={
-                    "ms": built, "up_ms": up, "wandb_ms": wandb, "init_ms": init,
-                    "isolated_ms": built_apart, "isolated_up_ms": up_apart,
-                },
+                not waited and built < up and built <= 60,
+                figures={"ms": built, "up_ms": up, "wandb_ms": wandb, "init_ms": init},
             )
         )  # fmt: skip
     return listed
@@ -154,15 +136,15 @@ def construction(base: Path, size: Any) -> list[Row]:
 
 @dataclass
 class _Drains:
-    """What ``finish()`` right after many rows took in one mode, a figure for each time."""
+    """What ``finish()`` right after many rows took, a figure for each time."""
 
     seconds: list[float] = field(default_factory=list)
     all_seconds: list[float] = field(default_factory=list)  # logging included
     stored: list[int] = field(default_factory=list)
     said: list[bool] = field(default_factory=list)
 
-    def add(self, base: Path, queued: int, limit: float, mode: Mapping[str, str]) -> None:
-        with Lane("core", base, None, ONE_LOGGER_V1_FINISH_TIMEOUT=str(limit), **mode) as lane:
+    def add(self, base: Path, queued: int, limit: float) -> None:
+        with Lane("core", base, None, ONE_LOGGER_V1_FINISH_TIMEOUT=str(limit)) as lane:
             lane.do("advance", n=1)
             lane.do("settle")  # wandb is up: what is timed is the drain
             ended = lane.do("ending", n=queued)
@@ -184,48 +166,41 @@ class _Drains:
 def finish(base: Path, size: Any) -> list[Row]:
     """``finish()`` right after many rows; and with a time limit that is too short, while the server hangs."""
     limit, short = 30.0, 2.0
-    apart = isolated_mode(base)
-    ours, isolated, theirs = _Drains(), _Drains(), _Drains()
+    ours, theirs = _Drains(), _Drains()
     for _ in range(max(1, size.starts // 3)):
-        ours.add(base, size.queued, limit, {})
-        isolated.add(base, size.queued, limit, apart)
+        ours.add(base, size.queued, limit)
         with Lane("wandb", base) as lane:
             direct = lane.do("ending", n=size.queued)
         theirs.seconds.append(direct["s"])
         # wandb takes the rows while they are logged, in the job's time: only both together compare
         theirs.all_seconds.append(direct["all"])
-    all_ours, all_isolated, all_theirs = (statistics.median(one.all_seconds) for one in (ours, isolated, theirs))
-    least = min(ours.stored + isolated.stored)
-    bounded, left = [], []
+    all_ours, all_theirs = (statistics.median(one.all_seconds) for one in (ours, theirs))
+    least = min(ours.stored)
     with HangingServer() as server:
-        for mode in ({}, apart):
-            more = {**server.environment, **_SHORT, **mode, "ONE_LOGGER_V1_FINISH_TIMEOUT": str(short)}
-            with Lane("core", base, None, **more) as lane:
-                bounded.append(lane.do("ending", n=size.queued)["s"])
-                begin = time.monotonic()
-            left.append(time.monotonic() - begin)
+        more = {**server.environment, **_SHORT, "ONE_LOGGER_V1_FINISH_TIMEOUT": str(short)}
+        with Lane("core", base, None, **more) as lane:
+            bounded = lane.do("ending", n=size.queued)["s"]
+            begin = time.monotonic()
+        left = time.monotonic() - begin
     return [
         Row(
             f"`finish()` with {size.queued:,} rows queued",
             f"bounded by the drain, a line if over 2 s, never over the limit ({limit:.0f} s)",
             f"{ours.took:.1f} s", f"{all_ours / all_theirs:.2f} x `wandb.Run`, logging included",
-            f"{isolated.took:.1f} s, {all_isolated / all_theirs:.2f} x",
-            f"`wandb.Run.finish` after as many rows {theirs.took:.1f} s; logging included, ours {all_ours:.1f} s, "
-            f"isolated {all_isolated:.1f} s and wandb {all_theirs:.1f} s",
-            all(one.kept(size.queued, limit) for one in (ours, isolated)),
+            f"`wandb.Run.finish` after as many rows {theirs.took:.1f} s; logging included, ours {all_ours:.1f} s "
+            f"and wandb {all_theirs:.1f} s",
+            ours.kept(size.queued, limit),
             f"{size.queued / ours.took:,.0f} rows/s, {'all' if least > size.queued else least} rows taken, "
-            f"{'a line was said' if any(ours.said + isolated.said) else 'no line was due'}",
+            f"{'a line was said' if any(ours.said) else 'no line was due'}",
             {
                 "s": ours.took, "wandb_s": theirs.took, "all_s": all_ours, "wandb_all_s": all_theirs,
-                "isolated_s": isolated.took, "isolated_all_s": all_isolated,
-                "stored": ours.stored, "isolated_stored": isolated.stored,
+                "stored": ours.stored,
             },
         ),
         Row(
             f"the same, server hanging, limit {short:.0f} s", f"at most {short + 0.5} s",
-            f"{bounded[0]:.2f} s", f"{bounded[0] / short:.2f} x the limit", f"{bounded[1]:.2f} s",
-            "", max(bounded) <= short + 0.5,
-            f"the worker finished by itself {left[0]:.1f} s later, offline; isolated {left[1]:.1f} s",
-            {"s": bounded[0], "left_s": left[0], "isolated_s": bounded[1], "isolated_left_s": left[1]},
+            f"{bounded:.2f} s", f"{bounded / short:.2f} x the limit", "", bounded <= short + 0.5,
+            f"the worker finished by itself {left:.1f} s later, offline",
+            {"s": bounded, "left_s": left},
         ),
     ]  # fmt: skip

@@ -13,16 +13,12 @@ from typing import Any, Optional
 
 @dataclass
 class Row:
-    """One line; ``isolated``: the same in isolated mode. ``met`` is for both.
-
-    It is None where it was not measured (``note`` says why), and where there is no target.
-    """
+    """One line. ``met`` is None where it was not measured (``note`` says why), and where there is no target."""
 
     what: str
     target: str
     measured: str = ""
     compared: str = ""
-    isolated: str = ""
     peers: str = ""
     met: Optional[bool] = None
     note: str = ""
@@ -88,12 +84,12 @@ def _version(distribution: str) -> str:
         return "none"
 
 
-_TITLES = ("what", "measured", "compared with", "isolated mode", "must reach", "verdict", "peers in the same run")
+_TITLES = ("what", "measured", "compared with", "must reach", "verdict", "peers in the same run")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     peers = "; ".join(filter(None, [row.peers, row.note]))
-    middle = (row.measured, row.compared, row.isolated, row.target)
+    middle = (row.measured, row.compared, row.target)
     return (row.what, *(cell or "-" for cell in middle), row.verdict, peers)
 
 
@@ -109,8 +105,8 @@ def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
 
 def text(row: Row) -> str:
     """One row for a terminal, as soon as it is measured."""
-    what, measured, compared, isolated, target, verdict, peers = _cells(row)
-    lines = (what, f"{measured} ({compared})", f"isolated: {isolated}", f"must reach: {target}", peers)
+    what, measured, compared, target, verdict, peers = _cells(row)
+    lines = (what, f"{measured} ({compared})", f"must reach: {target}", peers)
     return f"{verdict:>12}  " + f"\n{'':14}".join(lines)
 
 

@@ -1,16 +1,14 @@
 """A row as one line of JSON, whatever is in it. Runs in the job's process.
 
-A row of numbers and strings takes one call of pydantic's encoder, where the job's environment has it: it writes a
-number in a fifth of the time that Python's own takes. Any other row of what JSON knows takes one call of Python's.
-Anything that neither can take goes through :func:`_clean`, which asks for each value what W&B could store.
+A row of what JSON knows takes one call of Python's encoder. Anything that it cannot take goes through :func:`_clean`,
+which asks for each value what W&B could store.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from .._log import warn_once
 
@@ -18,14 +16,6 @@ from .._log import warn_once
 _LONGEST_ARRAY = 32
 _LONGEST_REPR = 1000
 _DEEPEST = 50
-
-
-# pydantic's encoder takes more than these, each in its own way (a set becomes a list, an Enum its value), and has no
-# cycle check: other types are not for it. A subclass is another type too.
-_SIMPLE = frozenset({str, int, float, bool, type(None)})
-_TEXT = frozenset({str})
-# It also writes whole numbers of any length; Python reads none of more than 4300 digits. A shorter line has none.
-_SHORT = 4000
 
 
 class _Unusual(Exception):
@@ -54,30 +44,6 @@ def _python_encoder() -> Callable[[Any], str]:
 _plain = _python_encoder()
 
 
-def _fast_encoder() -> Optional[Callable[[Mapping[str, Any]], bytes]]:
-    """pydantic's encoder, if it is loaded here and writes what Python's ``json`` would write.
-
-    It is taken where v2 or the application has loaded it, and never loaded for its own sake: that takes 50 ms.
-    """
-    module = sys.modules.get("pydantic_core")
-    try:
-        to_json: Any = module.to_json  # type: ignore[union-attr]
-        if to_json({"a": float("nan"), "b": "x"}, inf_nan_mode="constants") != b'{"a":NaN,"b":"x"}':
-            return None
-    except Exception:  # not there, older, or broken: it is never needed
-        return None
-    return lambda row: to_json(row, inf_nan_mode="constants")
-
-
-_fast: Optional[Callable[[Mapping[str, Any]], bytes]] = None
-
-
-def choose() -> None:
-    """Look again which encoder is here; called when a run is opened."""
-    global _fast
-    _fast = _fast_encoder()
-
-
 def encode(row: Mapping[str, Any]) -> bytes:
     """One JSON object on one line of ASCII, without its end. Never raises; ``row`` is neither changed nor kept.
 
@@ -86,15 +52,6 @@ def encode(row: Mapping[str, Any]) -> bytes:
     logged once per key.
     """
     try:
-        if (
-            _fast is not None
-            and type(row) is dict
-            and _SIMPLE.issuperset(map(type, row.values()))
-            and _TEXT.issuperset(map(type, row))
-        ):
-            data = _fast(row)  # raises ValueError for a surrogate
-            if len(data) <= _SHORT and data.isascii():
-                return data
         text = _plain(row if type(row) is dict else dict(row))
         if "\\ud" not in text:  # perhaps a surrogate, which W&B's UTF-8 can't carry
             return text.encode("ascii")

@@ -24,6 +24,7 @@ from .._journal.calls import (
     call_line,
     milliseconds,
     moments_line,
+    pack,
     plain,
 )
 from .._journal.destination import RunSpec
@@ -125,7 +126,7 @@ class Telemetry:
             return
         encoded = self._rows.encode(row, now)
         if self.here is None and not self._told:
-            self._waiting.append((LOGGED, now, time.perf_counter()))
+            self._waiting.append((LOGGED, pack(now, time.perf_counter())))
             self._rows.put(self._take() + encoded)
         else:
             self._write([*self._changed_values(), Call("row", (now, time.perf_counter()), (encoded,))])
@@ -135,7 +136,7 @@ class Telemetry:
         if self._dead:
             return
         counter = time.perf_counter()
-        self._waiting.append((START, now, counter))
+        self._waiting.append((START, pack(now, counter)))
         if self.here is not None:
             self._flush()
             self.here.play([Call("batch_start", (now, counter))])
@@ -153,12 +154,12 @@ class Telemetry:
             return
         if emits:
             encoded = self._rows.encode(emits[0][1], now)
-            self._waiting.append((END_WITH_ROW, now, time.perf_counter()))
+            self._waiting.append((END_WITH_ROW, pack(now, time.perf_counter())))
             self._rows.put(self._take() + encoded)
             return
         counter = time.perf_counter()
         waiting = self._waiting
-        waiting.append((END, now, counter))
+        waiting.append((END, pack(now, counter)))
         if not 0.0 <= counter - self._flushed < _LONGEST_WAIT or len(waiting) >= _MOST_WAITING:
             self._flush()
 
@@ -183,8 +184,8 @@ class Telemetry:
                 break
         if not taken:
             return b""
-        self._flushed = taken[-1][2]
-        return moments_line(taken) + b"\n"
+        self._flushed = time.perf_counter()
+        return moments_line(taken)
 
     def _flush(self) -> None:
         line = self._take()

@@ -19,8 +19,7 @@ from __future__ import annotations
 import binascii
 import json
 import struct
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
 
 #: two clock readings of one moment: s since the epoch (``time.time()``), s of the counter (``time.perf_counter()``)
@@ -31,10 +30,10 @@ FROM = b"#from"
 CALL = b">"
 ROW = b"{"
 
-START, END, LOGGED, END_WITH_ROW = "S", "E", "R", "W"
+START, END, LOGGED, END_WITH_ROW = b"S", b"E", b"R", b"W"
 
 #: letter -> the calls that it stands for; ``row`` is the row in the next line
-LETTERS: dict[str, tuple[str, ...]] = {
+LETTERS: dict[bytes, tuple[str, ...]] = {
     START: ("batch_start",),
     END: ("batch_end",),
     LOGGED: ("row",),
@@ -60,8 +59,11 @@ class Call(NamedTuple):
     arguments: tuple[Any, ...] = ()
 
 
-#: a letter of :data:`LETTERS` and its reading
-Moment = tuple[str, float, float]
+#: a letter of :data:`LETTERS` and its reading, packed by :data:`pack`
+Moment = tuple[bytes, bytes]
+
+#: the two clock readings of a moment as bytes
+pack = struct.Struct("<2d").pack
 
 
 def is_row(line: bytes) -> bool:
@@ -92,18 +94,17 @@ def call_line(call: Call) -> bytes:
     if call.at is None:
         at: tuple[Any, ...] = ()
     elif call.name == "row":
-        return moments_line([(LOGGED, *call.at)]) + b"\n" + bytes(call.arguments[0])
+        return moments_line([(LOGGED, pack(*call.at))]) + bytes(call.arguments[0])
     else:
         at = (call.at,)
     return CALL + json.dumps([call.name, *at, *call.arguments], separators=(",", ":")).encode()
 
 
-def moments_line(moments: Iterable[Moment]) -> bytes:
-    """Calls that consist of their readings alone as a line, without its end. ``moments``: one at least."""
-    letters, walls, counters = zip(*moments)
-    readings = chain.from_iterable(zip(walls, counters))
-    packed = binascii.b2a_base64(struct.pack(f"<{2 * len(letters)}d", *readings), newline=False)
-    return b">%b %b" % ("".join(letters).encode(), packed)
+def moments_line(moments: Sequence[Moment]) -> bytes:
+    """Calls that consist of their readings alone as a line, with its end."""
+    letters = b"".join([letter for letter, _ in moments])
+    readings = b"".join([reading for _, reading in moments])
+    return b">" + letters + b" " + binascii.b2a_base64(readings)
 
 
 def calls(line: bytes) -> Iterator[Call]:
@@ -119,7 +120,8 @@ def calls(line: bytes) -> Iterator[Call]:
     if len(data) != 16 * len(letters):
         raise ValueError(f"{len(letters)} calls and {len(data)} bytes of readings")
     readings = struct.unpack(f"<{2 * len(letters)}d", data)
-    for index, letter in enumerate(letters.decode()):
+    for index in range(len(letters)):
+        letter = letters[index : index + 1]
         if letter not in LETTERS:
             raise ValueError(f"unknown call {letter!r}")
         for name in LETTERS[letter]:

@@ -214,8 +214,9 @@ class OneLoggerUtils(Callbacks):
             self._job.on_train_batch_start(now)
             if kwargs:
                 check("on_train_batch_start", kwargs)
-            if self._telemetry is not None and not self._finished:
-                self._telemetry.batch_start(now)
+            core = self._core
+            if core is not None and not core._finished:
+                self._telemetry.batch_start(now)  # type: ignore[union-attr]  # who has one has the other
         except Exception as error:
             self._fail("on_train_batch_start", error)
 
@@ -230,8 +231,9 @@ class OneLoggerUtils(Callbacks):
             if kwargs:
                 self._job.refuse_batch_end(now, kwargs)
             emits = self._job.on_train_batch_end(now)
-            if self._telemetry is not None and self.one_logger is self._core and not self._finished:
-                self._telemetry.batch_end(now, emits)
+            core = self._core
+            if core is not None and core is self.one_logger and not core._finished:
+                self._telemetry.batch_end(now, emits)  # type: ignore[union-attr]
             else:
                 self._send("batch_end", now, (), emits)
         except Exception as error:

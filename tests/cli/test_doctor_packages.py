@@ -82,7 +82,7 @@ def test_all_of_them_absent(tmp_path: Path) -> None:
     for name in FILES:
         expected = "ok     " if name == "wrapt" else level(name)
         assert lines[name].startswith(f"{expected}  {name}: not installed"), lines[name]
-    assert "in the worker's process: v2 is not installed here" in lines["v2 hears v1's calls"]
+    assert "with the worker" in lines["v2 hears v1's calls"]
 
 
 def test_a_folder_of_that_name_is_no_package(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_torn_anywhere_near_its_end(long_run: Path, tmp_path: Path) -> None:
 def test_a_tail_without_rows_leads_further_back(
     long_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from one_logger_v1_shim._worker import wandb_file
+    from one_logger_v1_shim._journal import wandb_file
 
     monkeypatch.setattr(wandb_file, "_TAIL", 1)
     assert rows_at_end(long_run) == 3000
