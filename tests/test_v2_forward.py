@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from typing import Any
 
 import pytest
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-from nv_one_logger.core.span import StandardSpanName
+from nv_one_logger.core.event import Event
+from nv_one_logger.core.span import Span, StandardSpanName
+from nv_one_logger.exporter.exporter import BaseExporter
 from nv_one_logger.recorder.default_recorder import ExportCustomizationMode
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
+from overrides import override
 
 from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT, Forward
 from one_logger_v1_shim._v2.spans import MOST_EVENTS
@@ -615,3 +619,106 @@ def test_finish_at_the_very_start() -> None:
     one.phase_start(reading(2), "model_init", given)
     one.phase_end(reading(3), "model_init", given)
     assert heard.spans()[-1] == ("stop", "model_initialization", 2.0)
+
+
+# -- a long job ------------------------------------------------------------------------------------------------
+
+
+class Forgets(BaseExporter):
+    """Another exporter, which keeps nothing; ``worst``: the most events that a span had while it was told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told = self.worst = 0
+
+    @override
+    def export_event(self, event: Event, span: Span) -> None:
+        super().export_event(event, span)
+        self.told += 1
+        self.worst = max(self.worst, len(span.events))
+
+
+def iterations(one: Job, first: int, last: int) -> None:
+    """Each with a row, and with v2's own progress on the span of the training loop."""
+    for number in range(first, last):
+        one.batch_start(reading(10 + number))
+        one.row(reading(10.5 + number), b"{}")
+        one.batch_end(reading(10.5 + number))
+
+
+def test_a_span_keeps_a_bounded_number_of_events() -> None:
+    """v2 formats all of them each time that a child ends: a job would get slower with each row."""
+    exporter = Forgets()
+    recorder = configured(exporter, training={**TRAINING, "log_every_n_train_iterations": 1})
+    one = forward(recorder)
+    one.open(reading(1))
+    one.train_start(reading(2), 0, 0)
+    iterations(one, 0, 300)
+    assert exporter.told >= 599, "a row and a progress for each but the first"
+    assert exporter.worst <= MOST_EVENTS + 1
+    kept = [len(span.events) for span in _open_spans(recorder)]
+    assert len(kept) == 2
+    assert max(kept) <= MOST_EVENTS
+
+
+def _open_spans(recorder: Any) -> list[Span]:
+    return [one for name in (StandardSpanName.APPLICATION, *Name) for one in recorder.get_active_spans_by_name(name)]
+
+
+def test_nothing_grows_with_the_iterations() -> None:
+    """Neither what v2 keeps nor what we keep."""
+    one = forward(configured(Forgets(), training={**TRAINING, "log_every_n_train_iterations": 1}))
+    one.open(reading(1))
+    one.train_start(reading(2), 0, 0)
+    iterations(one, 0, 100)
+    gc.collect()
+    before = len(gc.get_objects())
+    iterations(one, 100, 400)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
+
+
+def test_iteration_that_was_never_ended_is_ended_and_counted_when_the_next_begins(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard = Heard()
+    one = forward(configured(heard, customization=(ExportCustomizationMode.BLACKLIST_SPANS, [Name.MODEL_FORWARD])))
+    one.train_start(reading(1), 0, 0)
+    one.batch_start(reading(2))
+    one.batch_start(reading(4))
+    one.batch_end(reading(5))
+    (progress,) = heard.events("training_metrics_update")
+    assert (progress["num_iterations"], progress["total_iteration_time_sec"]) == (2, 3.0)
+    assert heard.spans()[2:] == [
+        ("start", "training_single_iteration", "training_loop", 2.0),
+        ("stop", "training_single_iteration", 4.0),
+        ("start", "training_single_iteration", "training_loop", 4.0),
+        ("stop", "training_single_iteration", 5.0),
+    ]
+    assert warnings(caplog) == []
+
+
+def test_end_of_an_iteration_without_its_start(caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    one = forward(configured(heard))
+    one.train_start(reading(1), 0, 0)
+    heard.take()
+    one.batch_end(reading(2))
+    assert (heard.take(), warnings(caplog)) == ([], [])
+
+
+def test_iteration_that_v2_refuses_leaves_no_span(caplog: pytest.LogCaptureFixture) -> None:
+    """Throughput while the clock stands still: v2 divides by the time, after it has stopped its timer."""
+    training = {**TRAINING, "is_log_throughput_enabled_or_fn": True, "flops_per_sample_or_fn": 7}
+    recorder = configured(Heard(), training=training)
+    one = forward(recorder)
+    one.train_start(reading(1), 0, 0)
+    for _ in range(2):
+        one.batch_start(reading(2))
+        one.batch_end(reading(2))
+        assert recorder.get_active_spans_by_name(Name.TRAINING_SINGLE_ITERATION) == []
+    (text,) = warnings(caplog)
+    assert text.startswith("v2 could not record batch_end (")
+    one.batch_start(reading(3))
+    one.batch_end(reading(4))
+    assert len(warnings(caplog)) == 1, "and it goes on"
