@@ -82,7 +82,7 @@ def mutate(wheel: Path, mutation: Mutation, into: Path) -> Path:
 def main(arguments: Sequence[str] = ()) -> int:
     """0 if the sound wheel passes and every mutation is caught."""
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    cell = Cell(version, "newest", "newest", "sync", "inline", "swapped", "offline")
+    cell = Cell(version, "newest", "newest", "sync", "swapped", "offline")
     jobs = [job for job in all_jobs() if not job.needs and not job.name.endswith("@readme")]
     folder = Path(tempfile.mkdtemp(prefix="compat_matrix-mutations-"))
     caught = 0

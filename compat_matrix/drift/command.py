@@ -20,13 +20,10 @@ from .copies import home, renamed
 from .names import READ, V2, WANDB, Name, all_names
 from .play import Heard, Rows, Stream, play
 
-JOB, WORKER, INLINE = "job", "worker", "inline"
-_SETTINGS = {
-    JOB: {"ONE_LOGGER_V1_FORWARD": "job"},
-    WORKER: {"ONE_LOGGER_V1_FORWARD": "worker"},
-    INLINE: {"ONE_LOGGER_V1_DELIVERY": "inline"},
-}
-_MODES = {V2: (JOB, WORKER), WANDB: (WORKER, INLINE)}
+#: where v2 hears the calls: with the worker; in the job's process, because the job itself has imported v2
+WORKER, JOB = "worker", "job"
+_SETTINGS: dict[str, dict[str, str]] = {WORKER: {}, JOB: {"COMPAT_MATRIX_IMPORT_V2": "1"}}
+_MODES: dict[str, tuple[str, ...]] = {V2: (JOB, WORKER), WANDB: (WORKER,)}
 KEPT, LOST, ABSENT = "ok", "LOST", "-"
 
 

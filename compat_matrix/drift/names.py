@@ -45,8 +45,7 @@ WANDB_NAMES: dict[str, tuple[Name, str]] = {
     name.text: (name, otherwise)
     for name, otherwise in (
         (Name(WANDB, "wandb_setup", MODULE), "environment and documented defaults say where the run goes"),
-        (Name(WANDB, "singleton"), "wandb.setup(), which may start a process; inline: our run is not hidden"),
-        (Name(WANDB, "remove_active_run"), "inline: our run may be the one that a plain wandb.init() returns"),
+        (Name(WANDB, "singleton"), "wandb.setup(), which may start a process"),
         (Name(WANDB, "sync_dir"), "the folder above run.dir"),
         (Name(WANDB, "starting_step", PROPERTY), "what is on disk says how many rows the server has"),
         (Name(WANDB, "update_from_env_vars"), "a refused variable is found when wandb.init raises"),
@@ -56,10 +55,6 @@ WANDB_NAMES: dict[str, tuple[Name, str]] = {
         (Name(WANDB, "x_primary"), "wandb's default, which is the same"),
         (Name(WANDB, "x_skip_transaction_log"), "wandb's default, which is the same"),
         (Name(WANDB, "x_update_finish_state"), "wandb's default, which is the same"),
-        (Name(WANDB, "x_graphql_retry_max"), "inline: a dead server is waited for as long as wandb does"),
-        (Name(WANDB, "x_graphql_timeout_seconds"), "the same"),
-        (Name(WANDB, "x_file_stream_retry_max"), "the same"),
-        (Name(WANDB, "x_file_stream_timeout_seconds"), "the same"),
         (Name(WANDB, "x_proxies"), "a proxy that only this setting names is not known to the first question"),
         (Name(WANDB, "_proxies"), "the same, up to wandb 0.18"),
         (Name(WANDB, "x_extra_http_headers"), "a gateway's headers are not known to the first question"),

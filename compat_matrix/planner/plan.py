@@ -17,7 +17,7 @@ MATRIX = Path(__file__).resolve().parent.parent / "matrix.toml"
 
 #: the name of cells whose environment has nothing but the interpreter
 BARE = "bare"
-_AXES = ("python", "wandb", "wrapt", "mode", "delivery", "imports", "wandb_mode")
+_AXES = ("python", "wandb", "wrapt", "mode", "imports", "wandb_mode")
 
 Pair = tuple[str, str, str, str]
 
@@ -30,7 +30,6 @@ class Cell:
     wandb: str
     wrapt: str
     mode: str
-    delivery: str
     imports: str
     wandb_mode: str
     #: with the training frameworks, and for the programs that need them
@@ -46,7 +45,7 @@ class Cell:
         if self.consumer:
             return f"{self.environment}-{self.mode}-{self.imports}-{self.wandb_mode}"
         head = "here" if self.python == "here" else self.environment
-        return f"{head}-{self.mode}-{self.delivery}-{self.imports}-{self.wandb_mode}"
+        return f"{head}-{self.mode}-{self.imports}-{self.wandb_mode}"
 
     @property
     def environment(self) -> str:
@@ -107,7 +106,7 @@ def grid(axes: Mapping[str, Any]) -> list[Cell]:
             cells.append(_most_new(candidates[by:] + candidates[:by], seen))
     for corner in axes["frameworks"]["cells"]:
         python, wandb = corner.split("/")
-        for rest in (("async", "worker", "no-edit", "offline"), ("sync", "worker", "swapped", "offline")):
+        for rest in (("async", "no-edit", "offline"), ("sync", "swapped", "offline")):
             cells.append(Cell(python, wandb, "newest", *rest, frameworks=True))
     return cells
 
@@ -120,14 +119,14 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
     *corners, last = (corner.split("/") for corner in axes["quick"])
     cells = []
     for number, (python, wandb) in enumerate(corners):
-        steps = (("wrapt", 1), ("mode", 2), ("delivery", 3))
+        steps = (("wrapt", 1), ("mode", 2))
         bits = [axes[axis][number // by % len(axes[axis])] for axis, by in steps]
         imports = axes["imports"][(number + 1) % 2]
         cells.append(Cell(python, wandb, *bits, imports, "offline"))
     python, wandb = last
     wrapt = axes["wrapt"][-1]
-    cells.append(Cell(python, wandb, wrapt, "async", "worker", "no-edit", "online"))
-    cells.append(Cell(python, wandb, wrapt, "sync", "worker", "swapped", "disabled"))
+    cells.append(Cell(python, wandb, wrapt, "async", "no-edit", "online"))
+    cells.append(Cell(python, wandb, wrapt, "sync", "swapped", "disabled"))
     return cells
 
 
@@ -140,10 +139,9 @@ def canary(axes: Mapping[str, Any]) -> list[Cell]:
     for python in axes["python"][-axes["canary"]["pythons"] :]:
         newest = (python, "newest", "newest")
         cells += [
-            Cell(*newest, "sync", "worker", "swapped", "offline"),
-            Cell(*newest, "async", "inline", "no-edit", "offline"),
-            Cell(*newest, "async", "worker", "no-edit", "online"),
-            Cell(*newest, "sync", "worker", "swapped", "disabled"),
+            Cell(*newest, "sync", "swapped", "offline"),
+            Cell(*newest, "async", "no-edit", "online"),
+            Cell(*newest, "sync", "swapped", "disabled"),
         ]
     return cells
 
@@ -172,23 +170,23 @@ def quick_environments(axes: Mapping[str, Any], consumers: Mapping[str, Consumer
 
 def _consumer(name: str, python: str, turn: tuple[str, str], isolated: bool, frameworks: bool = False) -> Cell:
     mode, imports = turn
-    return Cell(python, "pinned", "pinned", mode, "worker", imports, "offline", frameworks, name, isolated)
+    return Cell(python, "pinned", "pinned", mode, imports, "offline", frameworks, name, isolated)
 
 
 def here() -> list[Cell]:
     """This interpreter with what it has installed."""
     return [
-        Cell("here", "here", "here", "sync", "worker", "swapped", "offline"),
-        Cell("here", "here", "here", "async", "worker", "no-edit", "offline"),
+        Cell("here", "here", "here", "sync", "swapped", "offline"),
+        Cell("here", "here", "here", "async", "no-edit", "offline"),
     ]
 
 
-_ROTATED = ("wrapt", "mode", "delivery", "imports")
+_ROTATED = ("wrapt", "mode", "imports")
 
 
 def _rotated(axes: Mapping[str, Any], by: int) -> list[Sequence[str]]:
     every = list(itertools.product(*(axes[axis] for axis in _ROTATED)))
-    by = by * 5 % len(every)  # 5 and 16 have no common factor: ties are broken differently from cell to cell
+    by = by * 5 % len(every)  # 5 and 12 have no common factor: ties are broken differently from cell to cell
     return every[by:] + every[:by]
 
 

@@ -25,7 +25,7 @@ from ..runner.execute import INSIDE, Bench, job_environment, left_behind, raised
 
 ORACLE = HOME / "oracle"
 _LIMIT = 120.0  # seconds for one job
-_CELL = Cell("here", "here", "here", "async", "worker", "swapped", "offline")
+_CELL = Cell("here", "here", "here", "async", "swapped", "offline")
 
 Recorded = dict[str, Any]
 

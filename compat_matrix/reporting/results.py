@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,16 +58,28 @@ class CellReport:
 
 
 def known_differences(cell: str) -> dict[str, str]:
-    """Job -> reason, from ``known_differences/<cell>.txt``: one ``job: reason`` to a line, ``#`` for comments."""
-    path = KNOWN / f"{cell}.txt"
+    """Job -> reason, from the files of ``known_differences/`` whose pattern fits ``cell``."""
     known = {}
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            text = line.partition("#")[0].strip()
-            if text:
-                job, _, reason = text.partition(": ")
-                known[job.strip()] = reason.strip() or "no reason given"
+    for path in sorted(KNOWN.glob("*.txt")):
+        pattern, found = read_known(path)
+        if fnmatch.fnmatchcase(cell, pattern):
+            known.update(found)
     return known
+
+
+def read_known(path: Path) -> tuple[str, dict[str, str]]:
+    """The pattern of a file's cells (``cells: PATTERN``), and job -> reason: one ``job: reason`` to a line.
+
+    ``#`` begins a comment.
+    """
+    pattern, known = "", {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, _, text = line.partition("#")[0].strip().partition(": ")
+        if name == "cells":
+            pattern = text.strip()
+        elif name:
+            known[name.strip()] = text.strip() or "no reason given"
+    return pattern, known
 
 
 def judge(result: Result, known: dict[str, str]) -> Result:

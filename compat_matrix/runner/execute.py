@@ -100,7 +100,7 @@ def job_environment(bench: Bench, job: Job) -> dict[str, str]:
     home = bench.folder / "home"
     home.mkdir(exist_ok=True)
     # W&B keeps settings, keys and caches in the user's home
-    environment.update(HOME=str(home), ONE_LOGGER_V1_DELIVERY=cell.delivery, WANDB_MODE=cell.wandb_mode)
+    environment.update(HOME=str(home), WANDB_MODE=cell.wandb_mode)
     environment["TMPDIR"] = str(bench.temporary)
     if bench.isolated is not None:
         environment["ONE_LOGGER_V1_PYTHON"] = bench.isolated

@@ -35,14 +35,14 @@ def test_the_canary_has_the_newest_of_everything_in_each_mode() -> None:
     assert {(cell.wandb, cell.wrapt) for cell in cells} == {("newest", "newest")}
     assert {cell.python for cell in cells} == set(axes["python"][-2:])
     assert set(axes["canary"]["forced"]) <= {one.name for one in REQUIREMENTS}
-    for axis in ("mode", "delivery", "imports", "wandb_mode"):
+    for axis in ("mode", "imports", "wandb_mode"):
         assert {getattr(cell, axis) for cell in cells} == set(axes[axis])
 
 
 def test_every_pair_of_values_occurs() -> None:
     axes = plan.load()
     seen = set().union(*(cell.pairs() for cell in plan.grid(axes)))
-    names = ("wrapt", "mode", "delivery", "imports", "wandb_mode", "python", "wandb")
+    names = ("wrapt", "mode", "imports", "wandb_mode", "python", "wandb")
     for one, other in itertools.combinations(sorted(names), 2):
         for a, b in itertools.product(axes[one], axes[other]):
             if {one, other} == {"python", "wandb"}:
@@ -63,7 +63,7 @@ def test_the_diagonal_has_each_python_the_ends_of_wandb_and_each_value_of_the_ot
     axes = plan.load()
     cells = plan.diagonal(axes)
     assert {"0.17.7", "newest"} <= {cell.wandb for cell in cells}
-    for axis in ("python", "wrapt", "mode", "delivery", "imports", "wandb_mode"):
+    for axis in ("python", "wrapt", "mode", "imports", "wandb_mode"):
         assert {getattr(cell, axis) for cell in cells} == set(axes[axis]), axis
     assert all(plan.supports(axes["wandb"][cell.wandb], cell.python) for cell in cells)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import io
 import json
 import re
@@ -85,13 +86,15 @@ def test_progress_is_lines_where_there_is_no_terminal() -> None:
 
 def test_known_differences_are_strict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(results, "KNOWN", tmp_path)
-    (tmp_path / "cell.txt").write_text("# why\ngolden/a: wandb rounds\n\ngolden/b: gone long ago\n")
-    known = results.known_differences("cell")
+    told = "# why\ncells: cell-*-offline\ngolden/a: wandb rounds\n\ngolden/b: gone long ago\n"
+    (tmp_path / "some.txt").write_text(told)
+    (tmp_path / "none.txt").write_text("golden/c: a file without a pattern is for no cell\n")
+    known = results.known_differences("cell-1-offline")
     assert known == {"golden/a": "wandb rounds", "golden/b": "gone long ago"}
     assert judge(Result("cell", "golden/a", "failed"), known).status == "known"
     assert judge(Result("cell", "golden/b", "passed"), known).status == "failed"
     assert judge(Result("cell", "golden/c", "failed"), known).status == "failed"
-    assert results.known_differences("other") == {}
+    assert results.known_differences("cell-1-online") == {}
 
 
 def test_known_differences_name_cells_and_jobs_that_exist() -> None:
@@ -101,12 +104,13 @@ def test_known_differences_name_cells_and_jobs_that_exist() -> None:
     cells = {cell.name for cell in [*here(), *grid(load()), *diagonal(load())]}
     jobs = {job.name for job in all_jobs()}
     for path in results.KNOWN.glob("*.txt"):
-        assert path.stem in cells
-        assert results.known_differences(path.stem).keys() <= jobs
+        pattern, known = results.read_known(path)
+        assert fnmatch.filter(cells, pattern), path
+        assert known.keys() <= jobs
 
 
 def test_a_cell_that_is_not_what_it_says_is_refused() -> None:
-    cell = Cell("3.11", "0.25.1", "1.16", "sync", "worker", "swapped", "offline")
+    cell = Cell("3.11", "0.25.1", "1.16", "sync", "swapped", "offline")
     identity = {
         "python": "3.11.7", "wandb": "0.25.1", "wrapt": "1.16.0", "implementation": "CPython", "shim": "0.1.0",
         "prefix": "/env", "shim_place": "/env/lib/one_logger_v1_shim", "tree": None,
