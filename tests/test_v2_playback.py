@@ -1,247 +1,92 @@
-"""Calls from a journal, played to v2 in another process: the job's clock, the same ids, nothing is heard twice."""
+"""The one playback of v1's calls, in the worker's process and in the job's; Replay and Here have tests of their own."""
 
 from __future__ import annotations
 
-import json
 import logging
-import time
-import uuid
-from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 import pytest
-from nv_one_logger.core import span as v2_span
-from nv_one_logger.core import time as v2_time
-from nv_one_logger.exporter.file_exporter import FileExporter
-from one_logger_v1_shim._v2.exporter import V1Exporter
 
-from one_logger_v1_shim._journal.destination import WandBConfig
-from one_logger_v1_shim._v1.config import V1Config
-from one_logger_v1_shim._v2 import playback as module
-from one_logger_v1_shim._v2.playback import Playback, _Clock, _Ids, _Muted
-from one_logger_v1_shim.config_adapter import convert, core_values
-from tests.support import CONFIG
-from tests.v2_room import T0, Heard, no_provider, reading, v2_config
+from one_logger_v1_shim import _log
+from one_logger_v1_shim._journal.calls import Call, Reading
+from one_logger_v1_shim._v2.playback import Playback
+from tests.v2_room import reading
 
-__all__ = ["no_provider"]
+Read = Callable[[str], Any]
 
-HEARD = {"class_name": "tests.v2_room.Heard"}
+
+class Told:
+    """Stands for ``Forward``: keeps what it is told, with the value of ``global_batch_size`` at that time."""
+
+    def __init__(self, fails: tuple[str, ...] = ()) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.joined: list[Any] = []
+        self._fails = fails
+
+    def join(self, read: Read) -> Any:
+        self.joined.append(read("global_batch_size"))
+        return self
+
+    def hear(self, name: str, at: Reading, arguments: tuple[Any, ...], read: Read) -> None:
+        self.calls.append((name, at, arguments, read("global_batch_size")))
+        if name in self._fails:
+            raise RuntimeError(name)
 
 
 @pytest.fixture(autouse=True)
-def _v2s_globals(no_provider: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A playback puts its own clock and ids into v2; they go with the test."""
-    monkeypatch.setattr(v2_time, "time", time)
-    monkeypatch.setattr(v2_span, "uuid", uuid)
-
-
-def exporting(monkeypatch: pytest.MonkeyPatch, *exporters: dict[str, Any]) -> None:
-    path = Path("exporters.json").resolve()
-    path.write_text(json.dumps({"exporters": list(exporters)}))
-    monkeypatch.setenv("ONE_LOGGER_EXPORTER_CONFIG_PATH", str(path))
-
-
-def values(**config: Any) -> dict[str, Any]:
-    """As the journal has them."""
-    told: dict[str, Any] = json.loads(json.dumps(convert(V1Config({**CONFIG, **config})).to_json()))
-    return told
-
-
-def playback(monkeypatch: pytest.MonkeyPatch, run_id: str = "run", resumed: bool = False, **config: Any) -> Playback:
-    exporting(monkeypatch, HEARD)
-    return Playback(values(**config), run_id, resumed)
+def _unsaid() -> None:
+    _log.forget()
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING and "v2" in one.getMessage()]
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
-def test_calls_are_heard_with_the_jobs_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = playback(monkeypatch)
-    (heard,) = Heard.made
-    for name, *arguments in (
-        ("app_start", reading(1), None),
-        ("train_start", reading(2), 0, 0),
-        ("save_start", reading(3), 1),
-        ("save_success", reading(4), 1),
-        ("save_end", reading(5), 1),
-        ("train_end", reading(6)),
-        ("row", reading(7), b'{"a": 1}'),
-    ):
-        one.play(name, list(arguments), heard=False)
-    told = heard.take()
-    assert [call for call in told if call[0] != "event"] == [
-        ("start", "application", None, 1.0),
-        ("start", "training_loop", "application", 2.0),
-        ("start", "checkpoint_save_sync", "training_loop", 3.0),
-        ("stop", "checkpoint_save_sync", 5.0),
-        ("stop", "training_loop", 6.0),
-    ]
-    # the first has its time from the call, the second is one that v2 dates by itself
-    assert ("event", "one_logger_initialization", "application", 1.0) in told
-    assert ("event", "update_training_telemetry_config", "application", 1.0) in told
-    assert ("event", "one_logger_v1.log_metrics", "application", 7.0) in told
-    one.close(reading(9))
-    assert heard.take() == [("stop", "application", 9.0)]
-    assert heard.closings == 1
+def test_provider_is_joined_at_the_first_call() -> None:
+    told = Told()
+    one = Playback(told.join)
+    one.play(Call("value", None, ("global_batch_size", 16)))
+    assert told.joined == [], "a value is no call of the job's"
+    one.play(Call("app_start", reading(1), (None,)))
+    one.play(Call("batch_start", reading(2)))
+    one.join()
+    assert told.joined == [16], "once, with the values that were known then"
+    assert told.calls == [("app_start", reading(1), (None,), 16), ("batch_start", reading(2), (), 16)]
 
 
-def test_clock_is_the_jobs_for_the_length_of_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = playback(monkeypatch)
-    one.play("app_start", [reading(1), None], heard=False)
-    assert v2_time.TracingTimestamp.now().seconds_since_epoch == T0 + 1
-    assert v2_time.TracingTimestamp.now().perf_counter_seconds == 1001.0
-    one.play("batch_start", [["1700000002.5", "1002.5"]], heard=False)  # numbers that JSON had as texts
-    assert v2_time.TracingTimestamp.now().seconds_since_epoch == T0 + 2.5
-    one.close(reading(3))
-    assert v2_time.TracingTimestamp.now().seconds_since_epoch > T0 + 1000
-    clock = _Clock()
-    assert clock.sleep is time.sleep
-    clock.at = (5.0, 6.0)
-    assert (clock.time(), clock.perf_counter()) == (5.0, 6.0)
+def test_values_change_between_two_calls() -> None:
+    told = Told()
+    one = Playback(told.join)
+    one.join()
+    for size in (1, 2, 2):
+        one.play(Call("value", None, ("global_batch_size", size)))
+        one.play(Call("batch_end", reading(size)))
+    assert [call[3] for call in told.calls] == [1, 2, 2]
 
 
-def test_ids_are_the_same_in_each_worker_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    def ids(run_id: str) -> list[uuid.UUID]:
-        made = _Ids(run_id)
-        return [made.uuid4() for _ in range(3)]
-
-    assert ids("a") == ids("a")
-    assert len({*ids("a"), *ids("b")}) == 6
-    assert {one.version for one in ids("a")} == {4}
-    assert {one.variant for one in ids("a")} == {uuid.RFC_4122}
-    assert _Ids("a").UUID is uuid.UUID
-    one = playback(monkeypatch, "run-7")
-    one.play("app_start", [reading(1), None], heard=False)
-    assert Heard.made[0].ids == ids("run-7")[:1]
-
-
-def test_what_an_earlier_worker_has_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = playback(monkeypatch, resumed=True)
-    (heard,) = Heard.made
-    assert heard.initialisations == 1
-    one.play("app_start", [reading(1), None], heard=True)
-    one.play("phase_start", [reading(2), "model_init", None], heard=True)
-    assert heard.take() == []
-    one.play("phase_end", [reading(3), "model_init", None], heard=False)
-    assert heard.take() == [("stop", "model_initialization", 3.0)]
-    one.play("phase_start", [reading(4), "test", None], heard=True)
-    assert heard.take() == []
-    assert heard.closings == 0
-    one.close(reading(5))
-    assert [call for call in heard.take() if call[0] == "stop"] == [
-        ("stop", "testing_loop", 5.0),
-        ("stop", "application", 5.0),
-    ]
-    assert heard.closings == 1
-
-
-def test_first_worker_tells_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = playback(monkeypatch, resumed=False)
-    one.play("app_start", [reading(1), None], heard=True)
-    assert Heard.made[0].take()[0] == ("start", "application", None, 1.0)
-
-
-def test_file_is_written_anew_by_each_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    file = {"class_name": "nv_one_logger.exporter.file_exporter.FileExporter", "config": {"file_path": "v2.jsonl"}}
-    exporting(monkeypatch, file, HEARD)
-    one = Playback(values(), "run", True)
-    one.play("app_start", [reading(1), None], heard=True)
-    assert "application" in Path("v2.jsonl").read_text()
-    assert Heard.made[0].take() == []
-    assert FileExporter.__name__ in {type(kept).__name__ for kept in exporters()}
-
-
-def exporters() -> list[Any]:
-    from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-
-    recorder: Any = OneLoggerProvider.instance().recorder
-    return list(recorder._exporters)
-
-
-def test_our_own_exporter_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would send the rows of the job a second time."""
-    other, mine = Heard(), V1Exporter(v2_config(), WandBConfig())
-    asked: list[Any] = []
-    monkeypatch.setattr(module, "configured_exporters", lambda config: asked.append(config) or [mine, other])
-    Playback(values(), "run", False)
-    assert exporters() == [other]
-    assert [config.application_name for config in asked] == ["tests"]
-
-
-def test_application_begins_with_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The provider is ours: nobody else opens the application."""
-    one = playback(monkeypatch)
-    one.play("open", [reading(1), None], heard=False)
-    assert Heard.made[0].take()[0] == ("start", "application", None, 1.0)
-
-
-def test_training_that_becomes_known_later_reads_callables_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    exporting(monkeypatch, HEARD)
-    one = Playback(core_values("p", "s", False).to_json(), "run", False)
-    one.play("open", [reading(1), None], heard=False)
-    one.play("value", ["global_batch_size", 48], heard=False)
-    told = values(global_batch_size=lambda: 0)
-    one.play("training", [reading(2), {"fields": told["training"], "callables": told["callables"]}], heard=False)
-    (event,) = Heard.made[0].events("update_training_telemetry_config")
-    assert event["global_batch_size"] == 48
-
-
-def test_values_of_callables_come_with_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = playback(monkeypatch, global_batch_size=lambda: 0)
-    (heard,) = Heard.made
-    one.play("value", ["global_batch_size", 16], heard=False)
-    one.play("app_start", [reading(1), None], heard=False)
-    (told,) = heard.events("update_training_telemetry_config")
-    assert told["global_batch_size"] == 16
-
-
-def test_call_that_is_not_known(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    one = playback(monkeypatch)
-    for name in ("dance", "before_row", "abandon", "_open", "dance"):
-        one.play(name, [reading(1)], heard=False)
-    assert [text for text in caplog.messages if "the journal has" in text] == [
-        f"the journal has a call {name!r}, which this version does not know"
-        for name in ("dance", "before_row", "abandon", "_open")
+def test_call_that_raises_is_logged_once_and_the_next_ones_are_played(caplog: pytest.LogCaptureFixture) -> None:
+    told = Told(fails=("save_start", "row"))
+    one = Playback(told.join)
+    for name in ("save_start", "save_start", "row", "save_end"):
+        one.play(Call(name, reading(1)))
+    assert [call[0] for call in told.calls] == ["save_start", "save_start", "row", "save_end"]
+    assert warnings(caplog) == [
+        f"v2 could not record {name} (RuntimeError({name!r})); v1 rows are not affected"
+        for name in ("save_start", "row")
     ]
 
 
-def test_call_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    one = playback(monkeypatch)
-    one.play("phase_start", [reading(1)], heard=False)  # an argument is missing
-    one.play("phase_start", [reading(1)], heard=False)
-    (text,) = warnings(caplog)
-    assert text.startswith("v2 could not record phase_start (TypeError(")
-    assert text.endswith("); v1 rows are not affected")
-    one.play("app_start", [reading(2), None], heard=False)
-    assert Heard.made[0].take()[0] == ("start", "application", None, 2.0)
+def test_v2_that_can_not_be_used_is_the_callers_trouble() -> None:
+    def broken(read: Read) -> Any:
+        raise RuntimeError("no v2")
+
+    one = Playback(broken)
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="no v2"):
+            one.play(Call("app_start", reading(1)))
 
 
-@pytest.mark.parametrize(
-    ("call", "arguments"),
-    [
-        ("export_start", 1),
-        ("export_stop", 1),
-        ("export_event", 2),
-        ("export_error", 2),
-        ("export_telemetry_data_error", 1),
-        ("close", 0),
-    ],
-)
-def test_muted_exporter(call: str, arguments: int) -> None:
-    told: list[tuple[Any, ...]] = []
-
-    class Inner:
-        def __getattr__(self, name: str) -> Any:
-            return lambda *given: told.append((name, *given))
-
-    inner: Any = Inner()
-    muted: Any = _Muted(inner)
-    given = tuple(object() for _ in range(arguments))
-    getattr(muted, call)(*given)
-    assert told == [], "until it is told otherwise"
-    muted.initialize()
-    assert told == [("initialize",)]
-    muted.muted = False
-    getattr(muted, call)(*given)
-    assert told == [("initialize",), (call, *given)]
+def test_call_without_a_reading_is_left_out() -> None:
+    told = Told()
+    Playback(told.join).play(Call("app_start", None))
+    assert told.calls == []
