@@ -1,4 +1,4 @@
-"""Other v2 exporters of the process see what a v2-native program would have shown them."""
+"""v2's exporters see what a v2-native program would have shown them: in the worker's process, and in the job's."""
 
 from __future__ import annotations
 
@@ -63,6 +63,12 @@ def test_stream_equals_that_of_a_v2_native_twin(name: str, tmp_path: Path) -> No
     assert shape(ours) == shape(twin)
 
 
+@pytest.mark.parametrize("name", ["quickstart", "callables", "random_9"])
+def test_both_places_tell_the_same(name: str, tmp_path: Path) -> None:
+    """Rows and times too."""
+    assert stream("here", name, tmp_path) == stream("shim", name, tmp_path)
+
+
 def test_quickstart_by_hand(tmp_path: Path) -> None:
     records = stream("shim", "quickstart", tmp_path)
     assert shape(records) == [
@@ -114,7 +120,7 @@ def test_every_row_is_an_event_on_an_open_span(tmp_path: Path) -> None:
     assert all(sent_row.items() <= row.items() for row, sent_row in zip(untagged, sent))
 
 
-def test_v2s_counts_stay_right_without_its_iteration_spans(tmp_path: Path) -> None:
+def test_v2s_own_counts(tmp_path: Path) -> None:
     for name in ("throughput", "callables", "resume"):
         ours, twin = (
             [record[3] for record in stream(who, name, tmp_path) if record[:2] == ["event", "training_metrics_update"]]

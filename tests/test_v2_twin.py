@@ -120,12 +120,7 @@ PLAY = ROOT / "tests" / "isolated" / "play.py"
 def journal(home: Path, name: str) -> Path:
     """What a job leaves that never imports v2, and whose worker can't start; tests/isolated has some with a worker."""
     home.mkdir()
-    env = {
-        "WANDB_MODE": "offline",
-        "ONE_LOGGER_V1_DELIVERY": "worker",
-        "ONE_LOGGER_V1_FORWARD": "worker",
-        "ONE_LOGGER_V1_PYTHON": str(home / "no-such-python"),
-    }
+    env = {"WANDB_MODE": "offline", "ONE_LOGGER_V1_PYTHON": str(home / "no-such-python")}
     done = run_command([sys.executable, str(PLAY), str(GOLDENS / f"{name}.json")], home, env=env)
     assert not {"nv_one_logger", "wandb"} & set(json.loads(done.stdout.splitlines()[-1]))
     (found,) = home.glob("wandb/one-logger-*")
@@ -146,8 +141,8 @@ def played(job: dict[str, Any], at: Any) -> None:
 def test_a_worker_plays_the_same(
     name: str, stream: Callable[[Play, str], list[list[Any]]], fresh: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the twin; and in all, rows and times too, as forwarding in the job's process: nothing may differ here."""
-    for module, word in ((v2_time, "time"), (v2_span, "uuid")):  # a playback replaces them for good
+    """As the twin; and in all, rows and times too, as v2 in the job's process: nothing may differ here."""
+    for module, word in ((v2_time, "time"), (v2_span, "uuid")):  # a replay replaces them for good
         monkeypatch.setattr(module, word, getattr(module, word))
     journal(fresh / "job", name)
     ours = stream(played, name)

@@ -1,7 +1,8 @@
 """Runs one recorded job in this process: ``shim`` makes the v1 calls, ``twin`` the v2 calls of a v2-native program.
 
-Usage: ``python -m tests.v2_twin shim|twin GOLDEN OUTPUT``. The twin is what a careful author would write against v2's
-callbacks: the application first, success before the end of a sync save, v2's own timestamps elsewhere.
+Usage: ``python -m tests.v2_twin shim|here|twin GOLDEN OUTPUT``. ``here`` is ``shim`` in a program that uses v2, too: v2
+hears v1's calls in the job's process then. The twin is what a careful author would write against v2's callbacks: the
+application first, success before the end of a sync save, v2's own timestamps elsewhere.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ def shim(job: dict[str, Any], at: Any) -> None:
     for step in job["steps"]:
         at(step["at"])
         getattr(utils, step["call"])(**decoded(step.get("kwargs")))
+
+
+def here(job: dict[str, Any], at: Any) -> None:
+    from nv_one_logger.training_telemetry.api import callbacks  # noqa: F401
+
+    shim(job, at)
 
 
 def twin(job: dict[str, Any], at: Any) -> None:
@@ -114,7 +121,11 @@ def main() -> None:
     def at(seconds: float) -> None:
         now[0] = start + seconds
 
-    {"shim": shim, "twin": twin}[who](job, at)
+    {"shim": shim, "here": here, "twin": twin}[who](job, at)
+    if who != "twin":
+        from one_logger_v1_shim._job.telemetry import where_v2_hears
+
+        assert where_v2_hears() == {"shim": "worker", "here": "job"}[who]
 
 
 if __name__ == "__main__":
