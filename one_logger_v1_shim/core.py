@@ -12,8 +12,8 @@ from ._v1.bookkeeping import TAG, Emit
 from ._v1.core_config import CoreConfig
 
 if TYPE_CHECKING:
+    from ._conversion import V2Values
     from ._job.telemetry import Telemetry
-    from .config_adapter import V2Values
 
 __all__ = ["OneLogger"]
 
@@ -42,7 +42,7 @@ class OneLogger:
         if not settings.enabled:
             return
         try:
-            from .config_adapter import core_values
+            from ._conversion import core_values
 
             values = core_values(settings.project, settings.run_name, settings.quiet)
             self._telemetry = _attach(settings, values)

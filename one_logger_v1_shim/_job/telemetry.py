@@ -34,8 +34,8 @@ from . import ending
 from .rows import Rows, offered
 
 if TYPE_CHECKING:
+    from .._conversion import V2Values
     from .._v2.here import Here
-    from ..config_adapter import V2Values
 
 #: the value of a v1 key that is a callable, as v1 has read it last
 Read = Callable[[str], Any]

@@ -12,8 +12,7 @@ from typing import Any, Optional, TypeVar, Union
 from .destination import RunSpec
 from .files import NO_FOLLOW, is_own, overflow, read_json, write_json
 
-#: The version of the journal's format. 1 was that of release 0.1.0: rows only; 2 that of 0.2.0, which had the calls
-#: only where v2 lived with the worker.
+#: The version of the journal's format. 1 had rows only; 2 had v1's calls only where v2 lived with the worker.
 FORMAT = 3
 _READABLE = (1, 2, FORMAT)
 
@@ -38,7 +37,7 @@ class RunRecord:
         base: the folder that holds W&B's ``wandb/``; keep: does the journal stay after the run was finished?
         cwd, program: the job's working directory and script.
         python: the interpreter of the worker; v2: ``job``, ``worker`` or ``none``, where v2 hears v1's calls.
-        v2_values: v2's configuration (:class:`one_logger_v1_shim.config_adapter.V2Values`), if ``v2`` is ``worker``.
+        v2_values: v2's configuration (:class:`one_logger_v1_shim._conversion.V2Values`), if ``v2`` is ``worker``.
         exporters: v2's export configuration, an absolute path, if the job's environment named one.
     """
 

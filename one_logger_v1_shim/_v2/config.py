@@ -9,7 +9,7 @@ from nv_one_logger.api.config import LoggerConfig, OneLoggerConfig, OneLoggerErr
 from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
 
-from ..config_adapter import BASE, TABLE, TRAINING, Row, V2Values
+from .._conversion import BASE, TABLE, TRAINING, Row, V2Values
 
 #: the value of a v1 key that is a callable, as v1 has read it last
 Read = Callable[[str], Any]

@@ -14,9 +14,9 @@ from nv_one_logger.core.span import Span, StandardSpanName
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
+from .._conversion import V2Values
 from .._journal.calls import Reading
 from .._log import warn_once
-from ..config_adapter import V2Values
 from . import private
 from .clock import Clock
 from .config import training as training_config

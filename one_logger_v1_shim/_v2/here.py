@@ -13,9 +13,9 @@ from typing import Any, Callable
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 
+from .._conversion import V2Values
 from .._journal.calls import Call
 from .._log import warn_once
-from ..config_adapter import V2Values
 from . import silence
 from .attach import configure_with, configured_exporters, ours
 from .config import build

@@ -18,8 +18,8 @@ from nv_one_logger.exporter.exporter import Exporter
 from nv_one_logger.exporter.file_exporter import FileExporter
 from overrides import override
 
+from .._conversion import V2Values
 from .._journal.calls import Call, Reading
-from ..config_adapter import V2Values
 from . import private
 from .attach import configure_with, configured_exporters, ours
 from .config import build

@@ -118,7 +118,7 @@ class OneLoggerUtils(Callbacks):
             "no_exception": False,
         }
         try:
-            from ..config_adapter import convert
+            from .._conversion import convert
 
             config = self._v1_config
             values = convert(config)
