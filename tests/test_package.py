@@ -166,6 +166,13 @@ def test_every_room_has_a_rule() -> None:
     assert rooms - {"_namespace", "_startup"} == set(RULES)
 
 
+@pytest.mark.parametrize("room", ["_v1", "_v2", "_job", "_journal", "_worker"])
+def test_every_module_says_in_which_process_it_runs(room: str) -> None:
+    for path in sorted((SOURCE / room).glob("*.py")):
+        said = ast.get_docstring(ast.parse(path.read_text())) or ""
+        assert re.search(r"process|where v2 does", said), path
+
+
 def test_every_crossing_is_there() -> None:
     for module, target in CROSSINGS:
         assert any(name.startswith(target) for name in _imports(MODULES[module])), (module, target)

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="each name of v2 in one of the two modes in turn, of wandb those that are called (not the settings)",
+        help="each name of v2 in one of the two places in turn, of wandb those that are called (not the settings)",
     )
     options = parser.parse_args(arguments)
     names = [name for name in all_names() if not options.name or options.name.count(name.text)]

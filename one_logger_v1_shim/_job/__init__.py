@@ -1,6 +1,5 @@
 """The way of a row from the call to the disk. What runs in the job's process: the standard library alone.
 
-Neither wandb nor v2 nor any other package is imported here (:mod:`.encode` uses pydantic-core where the job has it).
-The worker (:mod:`one_logger_v1_shim._worker`) is a process of its own; the journal
+Neither wandb nor v2 nor any other package is imported here. The worker (:mod:`one_logger_v1_shim._worker`) is a process of its own; the journal
 (:mod:`one_logger_v1_shim._journal`) lies between the two.
 """

@@ -1,6 +1,8 @@
 """How a worker is started: its command and its environment.
 
 Asked by the job, by a worker for its successor, and by commands; the standard library only.
+
+Both processes.
 """
 
 from __future__ import annotations

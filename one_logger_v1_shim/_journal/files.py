@@ -1,4 +1,4 @@
-"""Names and places of the journal's files, and reading and writing of small JSON files."""
+"""Names and places of the journal's files, and reading and writing of small JSON files. Both processes."""
 
 from __future__ import annotations
 

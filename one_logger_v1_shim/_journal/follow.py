@@ -1,4 +1,7 @@
-"""Reading a journal: whole lines as they come, over all its files, and the removal of what is safe."""
+"""Reading a journal: whole lines as they come, over all its files, and the removal of what is safe.
+
+Both processes.
+"""
 
 from __future__ import annotations
 

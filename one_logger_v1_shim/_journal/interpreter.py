@@ -2,6 +2,8 @@
 
 A worker is never started on a program that only embeds Python (PyInstaller, Nuitka, uwsgi ...): there
 ``sys.executable`` is the training itself, and starting it would start a second training.
+
+Both processes.
 """
 
 from __future__ import annotations

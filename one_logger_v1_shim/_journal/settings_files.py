@@ -1,4 +1,7 @@
-"""W&B's settings files, which ``wandb offline`` and ``wandb disabled`` write. Read by the job: no wandb here."""
+"""W&B's settings files, which ``wandb offline`` and ``wandb disabled`` write. Read by the job: no wandb here.
+
+Both processes.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 A file is a LevelDB log (32 KiB blocks of checksummed fragments) of protobuf messages, of which only the rows' numbers
 matter here. The numbers of the fields never changed from wandb 0.20.1 to 0.31.0.
+
+Both processes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""What v1's core added to rows by itself: the log times, the SLURM fields and the list of tags."""
+"""What v1's core added to rows by itself: the log times, the SLURM fields and the list of tags.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """v1's checkpoint metrics. A save is start, end and success, the last two in either order; async ones interleave.
 
 "Productive" is what a successful checkpoint keeps: it is frozen when the save starts and reported when it succeeds.
+
+Runs in the job's process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A v1 configuration as v1 read it: raw values, and callables that are called at each reading."""
+"""A v1 configuration as v1 read it: raw values, and callables that are called at each reading.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The configurations that v1's core ``OneLogger`` took: flat, the old nested form, and none."""
+"""The configurations that v1's core ``OneLogger`` took: flat, the old nested form, and none.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ Code elsewhere says ``m.TRAIN_SAMPLES``; the string stands here and nowhere else
 always what the name suggests: ``*_time`` of an instant is milliseconds since the epoch, ``*_time_total`` is
 seconds, ``*_msecs_*`` is milliseconds, and ``load_checkpoint_time`` is seconds (1.0.2; it was ms in 1.0.0).
 ``docs/dictionary.md`` is made from these tables: ``python -m compat_matrix documents``.
+
+Runs in the job's process.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """The phases of a job that v1 timed from a start to an end, and the two metrics of each: the one table of phases.
 
 An argument of v1's callbacks ``on_<phase>_start`` and ``on_<phase>_end`` has the metric's name; it replaces the clock.
+
+Runs in the job's process.
 """
 
 from __future__ import annotations

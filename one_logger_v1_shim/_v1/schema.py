@@ -3,6 +3,8 @@
 The tables have v1's public shape (``{callback: {"required": set, "optional": set}}``). They are the superset of
 what any v1 version or public consumer passed: see "What is accepted" in the README. v1's name of the constructor is
 ``initialize``, in the tables and in its messages.
+
+Runs in the job's process.
 """
 
 from __future__ import annotations

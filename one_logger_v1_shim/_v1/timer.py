@@ -1,4 +1,7 @@
-"""v1's named stopwatches. All seconds; the instants are ``time.time()``, handed in by the caller."""
+"""v1's named stopwatches. All seconds; the instants are ``time.time()``, handed in by the caller.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""v1's training progress: counts, times and throughput of the iterations."""
+"""v1's training progress: counts, times and throughput of the iterations. Runs in the job's process."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 v2's times are seconds; v1's are milliseconds for instants and averages, seconds for totals (:mod:`.._v1.metrics`).
 What v2 does not tell an exporter can't be translated: v1's flush of the training progress before each save.
+
+Runs where v2 does: in the worker's process, or in the job's.
 """
 
 from __future__ import annotations

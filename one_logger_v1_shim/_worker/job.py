@@ -1,4 +1,7 @@
-"""The worker's end of the socket to its job, and the question whether the job is still there."""
+"""The worker's end of the socket to its job, and the question whether the job is still there.
+
+Runs in the worker's process.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
 """From a journal to an open W&B run: what the settings say, whether the server can be reached, ``wandb.init``.
 
 Whatever is in the way, the run is opened offline at the end, and one line says why.
+
+Runs in the worker's process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The worker's W&B run: opened or continued, given rows, finished, and looked at, whether W&B has everything."""
+"""The worker's W&B run: opened or continued, given rows, finished, and looked at, whether W&B has everything.
+
+Runs in the worker's process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rows that are longer than W&B's server takes: wandb skips them, and the summary ever after, in its own log only."""
+"""Rows that are longer than W&B's server takes: wandb skips them, and the summary ever after, in its own log only.
+
+Runs in the worker's process.
+"""
 
 from __future__ import annotations
 

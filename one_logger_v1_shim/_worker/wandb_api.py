@@ -1,4 +1,7 @@
-"""What is asked of wandb. What a version can do is asked by feature, never by version number."""
+"""What is asked of wandb. What a version can do is asked by feature, never by version number.
+
+Runs in the worker's process.
+"""
 
 from __future__ import annotations
 
