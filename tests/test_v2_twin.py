@@ -7,6 +7,7 @@ processes.
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any, Callable
@@ -115,6 +116,7 @@ def test_instants_given_by_hand(stream: Callable[[Play, str], list[list[Any]]]) 
 # -- played from a journal, as the worker does it ---------------------------------------------------------------
 
 PLAY = ROOT / "tests" / "isolated" / "play.py"
+FORMAT_2 = ROOT / "tests" / "v2_journals" / "format-2"
 
 
 def journal(home: Path, name: str) -> Path:
@@ -148,3 +150,20 @@ def test_a_worker_plays_the_same(
     ours = stream(played, name)
     assert shape(ours) == shape(stream(v2_twin.twin, name))
     assert ours == stream(v2_twin.shim, name)
+
+
+def test_a_journal_of_format_2_is_played_as_before(
+    stream: Callable[[Play, str], list[list[Any]]], fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Left by release 0.2.0 and never sent; ``recover`` of this version plays it."""
+    for module, word in ((v2_time, "time"), (v2_span, "uuid")):
+        monkeypatch.setattr(module, word, getattr(module, word))
+    shutil.copytree(FORMAT_2, fresh / "job" / "wandb" / "one-logger-20231114_221320-a0b1c2d3")
+    before = stream(played, "quickstart")
+    now = stream(v2_twin.shim, "quickstart")
+    rows = [
+        [json.loads(record[3]["row"]) for record in records if record[:2] == ["event", ROW_EVENT]]
+        for records in (before, now)
+    ]
+    assert [set(row) for row in rows[0]] == [set(row) for row in rows[1]]
+    assert told(before) == told(now)
