@@ -126,8 +126,7 @@ class Telemetry:
             return
         encoded = self._rows.encode(row, now)
         if self.here is None and not self._told:
-            self._waiting.append((LOGGED, pack(now, time.perf_counter())))
-            self._rows.put(self._take() + encoded)
+            self._rows.put(self._take((LOGGED, pack(now, time.perf_counter()))) + encoded)
         else:
             self._write([*self._changed_values(), Call("row", (now, time.perf_counter()), (encoded,))])
 
@@ -154,8 +153,7 @@ class Telemetry:
             return
         if emits:
             encoded = self._rows.encode(emits[0][1], now)
-            self._waiting.append((END_WITH_ROW, pack(now, time.perf_counter())))
-            self._rows.put(self._take() + encoded)
+            self._rows.put(self._take((END_WITH_ROW, pack(now, time.perf_counter()))) + encoded)
             return
         counter = time.perf_counter()
         waiting = self._waiting
@@ -174,14 +172,19 @@ class Telemetry:
         if self.here is not None:
             self.here.play(calls)
 
-    def _take(self) -> bytes:
-        """The line of the readings that wait, with its end."""
+    def _take(self, last: Optional[Moment] = None) -> bytes:
+        """The line of the readings that wait and of ``last``, with its end.
+
+        What has its row in the next line is given as ``last`` and never waits: another thread might take it.
+        """
         waiting, taken = self._waiting, []
         while waiting:
             try:
                 taken.append(waiting.popleft())
             except IndexError:  # another thread was faster
                 break
+        if last is not None:
+            taken.append(last)
         if not taken:
             return b""
         self._flushed = time.perf_counter()
