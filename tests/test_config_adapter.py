@@ -16,7 +16,7 @@ from one_logger_v1_shim._v1.schema import (
     MINIMAL_SCHEMA_CALLBACK_ARGS,
     THROUGHPUT_CALLBACK_ARGS,
 )
-from one_logger_v1_shim.config_adapter import BASE, EXPORTER, METADATA, REQUIRED, TABLE, V1_ONLY, core_values
+from one_logger_v1_shim._conversion import BASE, EXPORTER, METADATA, REQUIRED, TABLE, V1_ONLY, core_values
 from tests.support import CONFIG
 
 convert = ConfigAdapter.convert_to_v2_config
