@@ -165,7 +165,7 @@ print("done")
 """), 0, "done\n", 0, [],
     ),
     "exception": (plain('one = one_logger(); log(one, 50); raise KeyError("mine")'), 1, "", 1, ["KeyError: 'mine'"]),
-    "sys.exit": (plain("one = one_logger(); log(one, 50); sys.exit(7)"), 7, "", 0, []),
+    "sys.exit": (plain("one = one_logger(); log(one, 50); sys.exit(7)"), 7, "", 7, []),
     "os._exit": (plain("one = one_logger(); log(one, 50); os._exit(3)"), 3, "", 1, ["-"]),
     "SIGTERM": (signalled(signal.SIGTERM), -15, "", 1, ["-"]),
     "SIGTERM for everybody": (everybody_gets_sigterm, -15, "", 1, ["-"]),
