@@ -25,7 +25,7 @@ _MOST_KEPT_BYTES = 64 * 1024 * 1024
 _RETRY = 1.0  # seconds between offers
 
 
-def begin(base: Path, record: RunRecord, followed: bool = True) -> Journal:
+def begin(base: Path, record: RunRecord) -> Journal:
     """A new journal in a new folder under ``base``; in the temp directory if that can't be or is not wanted.
 
     ``record`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
@@ -38,14 +38,14 @@ def begin(base: Path, record: RunRecord, followed: bool = True) -> Journal:
             folder = base / "wandb" / name
             folder.mkdir()  # fails on anything that is there, a symlink too
             replace(record, base=str(base)).write(folder)
-            return Journal(folder, followed)
+            return Journal(folder)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
                       f"{temporary()}")  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
     replace(record, base=str(folder if record.keep else base)).write(folder)
-    return Journal(folder, followed)
+    return Journal(folder)
 
 
 class Journal:
@@ -54,12 +54,9 @@ class Journal:
     A signal handler of the job may come between any two instructions of that thread. It may log rows (they follow the
     one that it has interrupted), end the journal, or raise: a row stays in the queue until it is known to be in the
     file, and what is in the file is told from the file.
-
-    ``followed``: a worker reads it, and removes files when W&B has their rows; else the last two are kept.
     """
 
-    def __init__(self, folder: Path, followed: bool = True) -> None:
-        self._followed = followed
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._queue: deque[bytes] = deque()  # lines that are not in a file yet, the oldest first
         self._busy = False
@@ -73,7 +70,6 @@ class Journal:
         self._size = 0
         self._spilled = False
         self._opening: Optional[Path] = None
-        self._held: set[int] = set()  # numbers of files that stay
         self._next_segment(folder)
 
     @property
@@ -233,14 +229,7 @@ class Journal:
             self._next_segment(usual if self._opening is None else self._opening.parent)
         except OSError:
             return False
-        if not self._followed and self._number > 2 and self._number - 2 not in self._held:
-            with suppress(OSError):
-                (self.folder / segment(self._number - 2)).unlink()
         return True
-
-    def hold(self) -> None:
-        """Keep the file of the last row, which W&B has not as it was; a new one may have been begun since."""
-        self._held.update((self._number - 1, self._number))
 
     def _go_elsewhere(self) -> None:
         """The disk takes no more: go on in the temp directory."""
