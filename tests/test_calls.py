@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from one_logger_v1_shim._journal.calls import (
@@ -107,6 +107,7 @@ def test_iteration_with_a_row() -> None:
 readings = st.floats(allow_nan=False, width=64)
 
 
+@settings(deadline=None, database=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(LETTERS)), readings, readings), min_size=1, max_size=40))
 def test_readings_come_back_to_the_last_bit(moments: list[tuple[bytes, float, float]]) -> None:
     expected = [Call(name, (wall, counter)) for letter, wall, counter in moments for name in LETTERS[letter]]
@@ -120,6 +121,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None, database=None)
 @given(st.sampled_from([call.name for call in CALLS]), readings, readings, st.lists(json_values, max_size=3))
 def test_arguments_come_back(name: str, wall: float, counter: float, arguments: list[Any]) -> None:
     call = Call(name, None if name == "value" else (wall, counter), tuple(arguments))
@@ -160,6 +162,7 @@ def test_damaged_line(line: bytes) -> None:
         list(calls(line))
 
 
+@settings(deadline=None, database=None)
 @given(st.binary(max_size=60) | st.text(max_size=40).map(lambda text: b'["batch_start",' + text.encode()))
 def test_any_bytes_are_calls_or_a_value_error(body: bytes) -> None:
     try:
