@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
+from ._handlers import raised_by_handler
 from ._log import logger, warn_once
 from ._v1.bookkeeping import TAG, Emit
 from ._v1.core_config import CoreConfig
@@ -151,7 +152,7 @@ class OneLogger:
         return (_silent, ())
 
     def _swallow(self, where: str, error: Exception) -> None:
-        if not self._no_exception:
+        if not self._no_exception or raised_by_handler(error):
             raise error
         message = f"OneLogger: {type(error).__name__} in {where}: {error}"
         if self._quiet:
@@ -199,9 +200,8 @@ def _attach(
     from ._job.telemetry import attach
     from ._journal.destination import WandBConfig, specification
 
-    chosen = {"project": settings.project, **settings.chosen}
     return attach(
-        specification(WandBConfig(**chosen), chosen),
+        specification(WandBConfig(**settings.chosen), settings.chosen),
         settings.asynchronous,
         values,
         read or (lambda key: None),

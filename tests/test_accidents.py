@@ -133,8 +133,27 @@ def test_same_step_saved_twice(order: tuple[str, ...], clock: Clock) -> None:
     assert merged["save_checkpoint_sync_count"] == 2
     assert merged["save_checkpoint_sync_time_total"] == 2 * window
     assert "last_successful_save_checkpoint_sync_finish_time" in merged
+    assert merged["save_checkpoint_sync_time_total_productive"] == 2 * window
     # Not newer than the first save of that step: no productive metrics a second time.
     assert "train_iterations_productive_end" not in merged
+
+
+@pytest.mark.parametrize("strategy", ["sync", "async"])
+def test_lightning_saves_each_step_twice(strategy: str, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """v1 knew at the second end that its step had succeeded; at the second success it raised ``KeyError``."""
+    utils, spy = job(save_checkpoint_strategy=strategy)
+    utils.on_train_start(train_iterations_start=0)
+    for step in (4, 8):
+        _save(utils, clock, step, "start", "end", "success")
+        spy.take()
+        _save(utils, clock, step, "start", "end")
+        utils.on_save_checkpoint_success(global_step=step)
+        count, end, *success = spy.rows()[-3:] if strategy == "async" else spy.rows()[-2:]
+        assert count["save_checkpoint_count"] == step // 2
+        assert end["save_checkpoint_sync_time_total_productive"] == end["save_checkpoint_sync_time_total"]
+        assert end["last_successful_save_checkpoint_sync_finish_time"] > 0
+        assert success == ([{"save_checkpoint_async_count": step // 2}] if strategy == "async" else [])
+    assert warnings(caplog) == []
 
 
 def test_success_without_start(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Callable
 
+from .._handlers import raised_by_handler
 from .._log import warn_once
 
 # W&B stores arrays up to this size as lists and larger ones as histograms of that many bins.
@@ -55,11 +56,14 @@ def encode(row: Mapping[str, Any]) -> bytes:
         text = _plain(row if type(row) is dict else dict(row))
         if "\\ud" not in text:  # perhaps a surrogate, which W&B's UTF-8 can't carry
             return text.encode("ascii")
-    except (_Unusual, TypeError, ValueError, RecursionError, OverflowError):
-        pass
+    except (_Unusual, TypeError, ValueError, RecursionError, OverflowError) as error:
+        if raised_by_handler(error):
+            raise
     try:
         text = _plain({_key(key): _clean(str(key), value, ()) for key, value in dict(row).items()})
     except Exception as error:  # a value whose every method raises
+        if raised_by_handler(error):
+            raise
         warn_once("encode", f"a row could not be read ({error!r}); its values are kept as text")
         text = _plain({_key(key): _shown(value) for key, value in dict(row).items()})
     return text.encode("ascii")

@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
+from .._handlers import raised_by_handler
 from .._journal.environment import start_command
 from .._journal.files import NO_FOLLOW
 from .._journal.interpreter import Interpreter
@@ -126,10 +127,11 @@ class WorkerProcess:
         """Ask how far it is. False: it has gone."""
         try:
             self._ours().send(b"s", _socket.MSG_DONTWAIT | _NO_SIGNAL)
-        except BlockingIOError:  # it is not listening; there is room for many questions
-            return True
-        except OSError:
-            return False
+        except OSError as error:
+            if raised_by_handler(error):
+                raise
+            # it is not listening; there is room for many questions
+            return isinstance(error, BlockingIOError)
         return True
 
     def listen(self, limit: float) -> bool:
@@ -144,11 +146,11 @@ class WorkerProcess:
             peer = self._ours()
             peer.settimeout(limit)
             data = peer.recv(65536)
-        except (BlockingIOError, TimeoutError):
-            return False
         except OSError as error:
+            if raised_by_handler(error):
+                raise
             # up to Python 3.9 a time-out is an OSError without a number
-            self._closed = error.errno is not None
+            self._closed = error.errno is not None and not isinstance(error, (BlockingIOError, TimeoutError))
             return False
         self._closed = not data
         self._heard += data

@@ -15,6 +15,7 @@ import time
 from typing import Any, Optional
 
 from .. import _state
+from .._handlers import raised_by_handler
 from .._journal.calls import rows_in
 from .._journal.destination import RunSpec, is_quietly_offline, mode
 from .._journal.environment import environment
@@ -166,15 +167,11 @@ class WorkerSink:
         # call may raise, the lock's and those of a handler too.
         kept, late, written = False, False, journal.written
         try:
-            lock = process.lock
-            lock.acquire()
-            try:
+            with process.lock:  # nothing else: a signal handler may raise between an `acquire` and a `try`
                 late = self._finished
                 if not late:
                     journal.append(data)
                     kept = True
-            finally:
-                lock.release()
             if process.unsaid:
                 speak()
             if late:
@@ -186,6 +183,8 @@ class WorkerSink:
             if time.monotonic() >= self._next_look:
                 self._look()
         except Exception as error:
+            if raised_by_handler(error):
+                raise
             try:
                 if not kept:
                     journal.missed(data, written, error)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Optional
 
+from .._handlers import raised_by_handler
 from .._journal.calls import FINISH, FROM, rows_in
 from .._journal.files import NO_FOLLOW, above_standard, folder_name, is_own, overflow, segment, temporary
 from .._journal.records import RunRecord
@@ -103,6 +104,8 @@ class Journal:
         except Exception as error:  # the disk's own trouble is dealt with below
             with suppress(Exception):
                 self._write_queue()
+            if raised_by_handler(error):
+                raise
             warn_once("journal:append", f"a row could not be written at once ({error!r}); the job goes on")
         finally:
             self._busy = False
@@ -180,6 +183,8 @@ class Journal:
                 while written < length:
                     written += os.write(descriptor, data[written:])
         except OSError as error:
+            if raised_by_handler(error):
+                raise
             if self._descriptor is None:  # a signal handler has ended the journal
                 return False
             warn_once("journal:write", f"the journal in {self.folder} can not be written ({error.strerror}); "

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Union
 
+from .._handlers import raised_by_handler
+
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 PREFIX = "one-logger-"
 
@@ -115,6 +117,8 @@ def read_json(path: Path) -> dict[str, Any]:
         descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             content = json.loads(file.read(4 * 1024 * 1024))
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError) as error:
+        if raised_by_handler(error):
+            raise
         return {}
     return content if isinstance(content, dict) else {}

@@ -24,6 +24,18 @@ def is_running(pid: int, began: Optional[str] = None) -> bool:
     return words[0] != "Z" and (began is None or words[19] == began)
 
 
+def has_gone(pid: int) -> bool:
+    """Whether there is certainly no process ``pid`` any more, or only what its parent has not looked at yet.
+
+    For who hears of it by other means as well: what ``/proc`` does not show (``hidepid``, another user since, another
+    namespace, restored from an image with another start) may be alive.
+    """
+    try:
+        return stat(pid)[0] == "Z"
+    except (OSError, IndexError):
+        return not _answers(pid)
+
+
 def stat(pid: int) -> list[str]:
     """What the system says about the process, from its state on. Its name before that may be any bytes.
 
@@ -33,7 +45,7 @@ def stat(pid: int) -> list[str]:
 
 
 def _answers(pid: int) -> bool:
-    """For systems without ``/proc``."""
+    """Whether the kernel knows the process, as far as it tells this user."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -22,9 +22,9 @@ class _Save:
 
     __slots__ = ("finish_ms", "productive", "succeeded", "sync_total")
 
-    def __init__(self, productive: dict[str, Any]) -> None:
+    def __init__(self, productive: dict[str, Any], succeeded: bool) -> None:
         self.productive = productive
-        self.succeeded = False
+        self.succeeded = succeeded
         self.finish_ms: Optional[float] = None
         self.sync_total: float = 0.0
 
@@ -40,6 +40,7 @@ class Checkpoints:
         self._ends = 0
         self._successes = 0
         self._newest: Any = None
+        self._succeeded: dict[Any, None] = {}  # the last steps that have had a success
         self._first_reported = False
 
     def start(self, step: Any, train: dict[str, Any]) -> dict[str, Any]:
@@ -54,9 +55,9 @@ class Checkpoints:
         }
         if m.TRAIN_TFLOP_END in train:
             productive[m.TRAIN_TFLOP_PRODUCTIVE_END] = train[m.TRAIN_TFLOP_END]
-        # A step that is saved again starts afresh (v1: KeyError at its second success).
+        # A step that is saved again after its success (Lightning's save_last does it at each save) has one already.
         self._saves.pop(step, None)
-        self._saves[step] = _Save(productive)
+        self._saves[step] = _Save(productive, succeeded=step in self._succeeded)
         if len(self._saves) > _MOST_OPEN:  # saves whose success nobody ever reports
             del self._saves[next(iter(self._saves))]
         return {
@@ -89,11 +90,16 @@ class Checkpoints:
         step = _plain(step)
         row: dict[str, Any] = {}
         save = self._saves.get(step)
-        if save is None or save.succeeded:
+        if step in self._succeeded:
+            pass  # v1: KeyError
+        elif save is None:
             warn_once("unstarted:on_save_checkpoint_success", f"on_save_checkpoint_success(global_step={step!r}) "
                       "was called without a save of that step; only its count is logged")  # fmt: skip
         else:
             save.succeeded = True
+            self._succeeded[step] = None
+            if len(self._succeeded) > _MOST_OPEN:
+                del self._succeeded[next(iter(self._succeeded))]
             ended = save.finish_ms is not None
             if save.finish_ms is not None:
                 row.update(self._successful_window(save.finish_ms))

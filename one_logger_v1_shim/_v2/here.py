@@ -34,7 +34,9 @@ class Here:
     def __init__(self, values: V2Values, exporter: Any) -> None:
         self._playback = Playback(lambda read: _join(values, read, exporter))
         self._queue: deque[Call] = deque()
-        self._busy = threading.Lock()
+        # An RLock: a signal handler may raise between `acquire` and `try`, and this thread is to go on the next time.
+        self._busy = threading.RLock()
+        self._playing = False  # by the thread that has the lock
         self._off = False
 
     def play(self, calls: list[Call]) -> None:
@@ -43,8 +45,14 @@ class Here:
         queue.extend(calls)
         while queue and self._busy.acquire(blocking=False):  # else who is at it plays these, too
             try:
-                while queue:
-                    self._play(queue.popleft())
+                if self._playing:  # an exporter of v2's has logged something
+                    return
+                self._playing = True
+                try:
+                    while queue:
+                        self._play(queue.popleft())
+                finally:
+                    self._playing = False
             finally:
                 self._busy.release()
 

@@ -10,7 +10,7 @@ import select
 from contextlib import suppress
 from typing import Optional
 
-from .._journal.process_table import is_running
+from .._journal.process_table import has_gone
 from .._journal.words import ENDED, ROWS, UP, message
 
 
@@ -18,12 +18,11 @@ class JobEnd:
     """The job, as the worker sees it. Messages: see :mod:`one_logger_v1_shim._journal.words`.
 
     Args:
-        pid: the job's process, began: when it began (:func:`~one_logger_v1_shim._journal.process_table.started`).
-            The worker's own parentage tells nothing: it is a grandchild.
+        pid: the job's process. The worker's own parentage tells nothing: it is a grandchild.
     """
 
-    def __init__(self, pid: Optional[int], began: Optional[str]) -> None:
-        self._pid, self._began = pid, began
+    def __init__(self, pid: Optional[int]) -> None:
+        self._pid = pid
         # Moved away from 0 and 1, which wandb's process inherits: it would hold the socket open after us.
         self._descriptor = os.dup(0)
         os.set_blocking(self._descriptor, False)
@@ -62,7 +61,7 @@ class JobEnd:
             except OSError:
                 closed = True
         # A forked child of the job may hold the other end of the socket open.
-        return bool(heard), closed or (self._pid is not None and not is_running(self._pid, self._began))
+        return bool(heard), closed or (self._pid is not None and has_gone(self._pid))
 
     def hand_over(self) -> None:
         """The next program in this process finds the socket where this one found it."""

@@ -342,7 +342,7 @@ def main(arguments: list[str]) -> NoReturn:
     given = parser.parse_args(arguments)
     block_signals()
     record = RunRecord.read(given.folder)
-    job = None if given.recover else JobEnd(record.pid, record.started)
+    job = None if given.recover else JobEnd(record.pid)
     sys.stdout = sys.stderr = Log()
     logging.raiseExceptions = False
     if job is not None:

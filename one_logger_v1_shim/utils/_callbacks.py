@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import functools
 import time
-from typing import TYPE_CHECKING, Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
+from .._handlers import raised_by_handler
 from .._journal.calls import milliseconds
 from .._log import warn_once
 from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import as_number
-from .._v1.job import Job
 from .._v1.schema import check
 from .._v1.timer import NamedTimer
 
 if TYPE_CHECKING:
-    from .._job.telemetry import Telemetry
     from ..core import OneLogger
 
     Run = Callable[[float, dict[str, Any]], list[Emit]]
 
 
-class Callbacks:
-    """What all callbacks of ``OneLoggerUtils`` share. ``_job`` is None on a rank that does not log."""
+_Method = TypeVar("_Method", bound=Callable[..., None])
 
-    _job: Optional[Job]
-    _telemetry: Optional[Telemetry]
+
+def on_enabled_rank(method: _Method) -> _Method:
+    """A callback that on a rank that does not log returns None and ignores any arguments, as v1's did."""
+
+    @functools.wraps(method)
+    def callback(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self._job is not None:
+            method(self, *args, **kwargs)
+
+    return callback  # type: ignore[return-value]
+
+
+class Callbacks:
+    """What all callbacks of ``OneLoggerUtils`` share.
+
+    ``_job`` (:class:`one_logger_v1_shim._v1.job.Job`) is None on a rank that does not log, ``_telemetry`` (the
+    process's :class:`one_logger_v1_shim._job.telemetry.Telemetry`) where the core object is not ours. They are not
+    Optional: callbacks run on an enabled rank only.
+    """
+
+    _job: Any
+    _telemetry: Any
     _core: Optional[OneLogger]
     one_logger: Optional[OneLogger]
     timer: NamedTimer
@@ -36,7 +55,6 @@ class Callbacks:
 
     def _phase_start(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
         job = self._job
-        assert job is not None
         self._call(
             callback, set_barrier, kwargs,
             lambda now, given: job.phase_start(callback, phase, now, given),
@@ -46,7 +64,6 @@ class Callbacks:
 
     def _phase_end(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
         job = self._job
-        assert job is not None
         self._call(
             callback, set_barrier, kwargs,
             lambda now, given: job.phase_end(callback, phase, now, given),
@@ -115,7 +132,7 @@ class Callbacks:
                     core.log_app_tag(value)
 
     def _fail(self, callback: str, error: Exception) -> None:
-        if not self.quiet:
+        if not self.quiet or raised_by_handler(error):
             raise error
         self._job = None
         warn_once("quiet", f"OneLoggerUtils.{callback} failed ({error!r}); telemetry stops here (quiet=True)")

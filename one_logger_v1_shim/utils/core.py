@@ -19,10 +19,9 @@ from .._v1.schema import (
     check,
 )
 from .._v1.timer import NamedTimer
-from ._callbacks import Callbacks, count, nothing, whole
+from ._callbacks import Callbacks, count, nothing, on_enabled_rank, whole
 
 if TYPE_CHECKING:
-    from .._job.telemetry import Telemetry
     from ..core import OneLogger
 
 __all__ = [
@@ -59,8 +58,8 @@ class OneLoggerUtils(Callbacks):
         if config is not None and not isinstance(config, Mapping):
             raise bad_value("config", config, "a dict")
         raw = dict(config or {})
-        self._job: Optional[Job] = None
-        self._telemetry: Optional[Telemetry] = None
+        self._job = None
+        self._telemetry = None
         self._core: Optional[OneLogger] = None  # the core object that we have made
         self._first: list[Emit] = []  # what is sent at the construction
         self._config = raw
@@ -133,80 +132,79 @@ class OneLoggerUtils(Callbacks):
 
     # -- the application ---------------------------------------------------------------------------------------
 
+    @on_enabled_rank
     def on_app_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The application starts. ``app_start_time``: ms; default: the configured one, else now."""
-        if self._job is not None:
-            self._app = "started"
-            self._phase_start("on_app_start", "app_run", set_barrier, kwargs)
+        self._app = "started"
+        self._phase_start("on_app_start", "app_run", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_app_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The application ends. ``app_finish_time``: ms. A second call is logged and ignored."""
-        if self._job is not None:
-            self._phase_end("on_app_end", "app_run", set_barrier, kwargs)
-            self._app = "ended"
+        self._phase_end("on_app_end", "app_run", set_barrier, kwargs)
+        self._app = "ended"
 
+    @on_enabled_rank
     def on_model_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_model_init_start_time``: ms."""
-        if self._job is not None:
-            self._phase_start("on_model_init_start", "model_init", set_barrier, kwargs)
+        self._phase_start("on_model_init_start", "model_init", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_model_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_model_init_finish_time``: ms."""
-        if self._job is not None:
-            self._phase_end("on_model_init_end", "model_init", set_barrier, kwargs)
+        self._phase_end("on_model_init_end", "model_init", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_dataloader_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_dataiters_start_time`` is accepted and ignored, as v1 did."""
-        if self._job is not None:
-            self._phase_start("on_dataloader_init_start", "dataloader_init", set_barrier, kwargs)
+        self._phase_start("on_dataloader_init_start", "dataloader_init", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_dataloader_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_dataiters_finish_time``: ms."""
-        if self._job is not None:
-            self._phase_end("on_dataloader_init_end", "dataloader_init", set_barrier, kwargs)
+        self._phase_end("on_dataloader_init_end", "dataloader_init", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_optimizer_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_optimizer_start_time``: ms."""
-        if self._job is not None:
-            self._phase_start("on_optimizer_init_start", "optimizer_init", set_barrier, kwargs)
+        self._phase_start("on_optimizer_init_start", "optimizer_init", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_optimizer_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_optimizer_finish_time``: ms."""
-        if self._job is not None:
-            self._phase_end("on_optimizer_init_end", "optimizer_init", set_barrier, kwargs)
+        self._phase_end("on_optimizer_init_end", "optimizer_init", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_load_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``load_checkpoint_start_time``: ms."""
-        if self._job is not None:
-            self._phase_start("on_load_checkpoint_start", "load_checkpoint", set_barrier, kwargs)
+        self._phase_start("on_load_checkpoint_start", "load_checkpoint", set_barrier, kwargs)
 
+    @on_enabled_rank
     def on_load_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``load_checkpoint_finish_time``: ms. The metric ``load_checkpoint_time`` is seconds, over all loads."""
-        if self._job is not None:
-            self._phase_end("on_load_checkpoint_end", "load_checkpoint", set_barrier, kwargs)
+        self._phase_end("on_load_checkpoint_end", "load_checkpoint", set_barrier, kwargs)
 
     # -- training ----------------------------------------------------------------------------------------------
 
+    @on_enabled_rank
     def on_train_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``train_iterations_start``: required. ``train_samples_start``: default is that times ``batch_size``."""
-        if self._job is not None:
-            if os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y"):
-                rankpulse.start()  # v1 started it here; ours says once that it collects nothing
-            training = self._job.training
-            self._call(
-                "on_train_start", set_barrier, kwargs, self._job.on_train_start, "train_start",
-                lambda: (count(training.iterations_start), count(training.samples_start)),
-            )  # fmt: skip
+        if os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y"):
+            rankpulse.start()  # v1 started it here; ours says once that it collects nothing
+        training = self._job.training
+        self._call(
+            "on_train_start", set_barrier, kwargs, self._job.on_train_start, "train_start",
+            lambda: (count(training.iterations_start), count(training.samples_start)),
+        )  # fmt: skip
 
+    @on_enabled_rank
     def on_train_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The training loop ends."""
-        if self._job is not None:
-            self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, "train_end")
+        self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, "train_end")
 
+    @on_enabled_rank
     def on_train_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A training iteration starts. Sends nothing."""
-        if self._job is None:
-            return
         try:
             if set_barrier:
                 self.timer.wait()
@@ -216,14 +214,13 @@ class OneLoggerUtils(Callbacks):
                 check("on_train_batch_start", kwargs)
             core = self._core
             if core is not None and not core._finished:
-                self._telemetry.batch_start(now)  # type: ignore[union-attr]  # who has one has the other
+                self._telemetry.batch_start(now)
         except Exception as error:
             self._fail("on_train_batch_start", error)
 
+    @on_enabled_rank
     def on_train_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A training iteration ends; every ``log_every_n_train_iterations`` of the global count a row is sent."""
-        if self._job is None:
-            return
         try:
             if set_barrier:
                 self.timer.wait()
@@ -233,7 +230,7 @@ class OneLoggerUtils(Callbacks):
             emits = self._job.on_train_batch_end(now)
             core = self._core
             if core is not None and core is self.one_logger and not core._finished:
-                self._telemetry.batch_end(now, emits)  # type: ignore[union-attr]
+                self._telemetry.batch_end(now, emits)
             else:
                 self._send("batch_end", now, (), emits)
         except Exception as error:
@@ -241,96 +238,96 @@ class OneLoggerUtils(Callbacks):
 
     # -- validation and test -----------------------------------------------------------------------------------
 
+    @on_enabled_rank
     def on_validation_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop starts. Sends nothing."""
-        if self._job is not None:
-            self._call(
-                "on_validation_start",
-                set_barrier,
-                kwargs,
-                self._job.on_validation_start,
-                "phase_start",
-                lambda: ("validation", None),
-            )
+        self._call(
+            "on_validation_start",
+            set_barrier,
+            kwargs,
+            self._job.on_validation_start,
+            "phase_start",
+            lambda: ("validation", None),
+        )
 
+    @on_enabled_rank
     def on_validation_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop ends: totals (s) and averages (ms) over all validations of the job."""
-        if self._job is not None:
-            self._call(
-                "on_validation_end",
-                set_barrier,
-                kwargs,
-                self._job.on_validation_end,
-                "phase_end",
-                lambda: ("validation", None),
-            )
+        self._call(
+            "on_validation_end",
+            set_barrier,
+            kwargs,
+            self._job.on_validation_end,
+            "phase_end",
+            lambda: ("validation", None),
+        )
 
+    @on_enabled_rank
     def on_validation_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch starts. Sends nothing."""
-        if self._job is not None:
-            self._call(
-                "on_validation_batch_start",
-                set_barrier,
-                kwargs,
-                self._job.on_validation_batch_start,
-                "phase_start",
-                lambda: ("validation_batch", None),
-            )
+        self._call(
+            "on_validation_batch_start",
+            set_barrier,
+            kwargs,
+            self._job.on_validation_batch_start,
+            "phase_start",
+            lambda: ("validation_batch", None),
+        )
 
+    @on_enabled_rank
     def on_validation_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch ends. Sends nothing."""
-        if self._job is not None:
-            self._call(
-                "on_validation_batch_end",
-                set_barrier,
-                kwargs,
-                self._job.on_validation_batch_end,
-                "phase_end",
-                lambda: ("validation_batch", None),
-            )
+        self._call(
+            "on_validation_batch_end",
+            set_barrier,
+            kwargs,
+            self._job.on_validation_batch_end,
+            "phase_end",
+            lambda: ("validation_batch", None),
+        )
 
+    @on_enabled_rank
     def on_test_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop starts. v1 had no metric for it; v2 has a span."""
-        if self._job is not None:
-            self._call(
-                "on_test_start", set_barrier, kwargs, nothing("on_test_start"), "phase_start", lambda: ("test", None)
-            )
+        self._call(
+            "on_test_start", set_barrier, kwargs, nothing("on_test_start"), "phase_start", lambda: ("test", None)
+        )
 
+    @on_enabled_rank
     def on_test_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop ends."""
-        if self._job is not None:
-            self._call("on_test_end", set_barrier, kwargs, nothing("on_test_end"), "phase_end", lambda: ("test", None))
+        self._call("on_test_end", set_barrier, kwargs, nothing("on_test_end"), "phase_end", lambda: ("test", None))
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
+    @on_enabled_rank
     def on_save_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A save starts. ``global_step``: required. Sends the training progress first.
 
         This and the next two raise ``AssertionError`` when ``is_save_checkpoint_enabled`` is false, as v1 did.
         """
-        if self._job is not None:
-            self._call(
-                "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start, "save_start",
-                lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
-            )  # fmt: skip
+        self._call(
+            "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start, "save_start",
+            lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
+        )  # fmt: skip
 
+    @on_enabled_rank
     def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The part of a save that blocks training ends. ``global_step``: required."""
-        if self._job is not None:
-            self._call(
-                "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end, "save_end",
-                lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
-            )  # fmt: skip
+        self._call(
+            "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end, "save_end",
+            lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
+        )  # fmt: skip
 
+    @on_enabled_rank
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The checkpoint is safe. ``global_step``: required. ``set_barrier`` is ignored, as v1 did."""
         job = self._job
-        if job is not None:
-            self._call(
-                "on_save_checkpoint_success", False, kwargs,
-                lambda now, given: job.on_save_checkpoint_success(given), "save_success",
-                lambda: (whole(kwargs["global_step"]),),
-            )  # fmt: skip
+        self._call(
+            "on_save_checkpoint_success", False, kwargs,
+            lambda now, given: job.on_save_checkpoint_success(given), "save_success",
+            lambda: (whole(kwargs["global_step"]),),
+        )  # fmt: skip
 
     def finish(self) -> None:
         """Finish the W&B run; waits, bounded, for the rows. v1 code calls it last, after ``on_app_end``."""

@@ -1,0 +1,87 @@
+"""An exception that the application's signal handler raises while a row is logged is the application's: it passes."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from one_logger_v1_shim._handlers import raised_by_handler
+from tests.support import run_python, stored_rows
+
+_ALARM = """
+import logging, os, signal, sys, time
+from one_logger_v1_shim import OneLogger
+
+kind = {"own": type("Limit", (Exception,), {}), "ValueError": ValueError, "TimeoutError": TimeoutError}[sys.argv[1]]
+
+def over(*_):
+    raise kind("time is over")
+
+signal.signal(signal.SIGALRM, over)
+logger = OneLogger({"project": "p"})
+heard = logged = 0
+for turn in range(8):
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    try:
+        while True:
+            logger.log_metrics({"turn": turn, "x": 0.5, "values": [1, 2, 3]})
+            logged += 1
+    except kind:
+        heard += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+logger.log_metrics({"last": True})
+logger.finish()
+print(heard, logged)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["own", "ValueError", "TimeoutError"])
+def test_it_passes_and_no_row_is_lost(kind: str, tmp_path: Path) -> None:
+    env = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "ONE_LOGGER_V1_FINISH_TIMEOUT": "100"}
+    heard, logged = map(int, run_python(_ALARM, tmp_path, kind, env=env).stdout.split())
+    assert heard == 8
+    rows = stored_rows(tmp_path)
+    assert rows[-1] == {"last": True}
+    # a row whose call was interrupted is there or not; each of the others is there once
+    assert logged <= len(rows) - 1 <= logged + heard
+
+
+def _raise(*_: object) -> None:
+    raise RuntimeError("in the handler")
+
+
+class _Handler:
+    def method(self, *_: object) -> None:
+        _raise()
+
+    def __call__(self, *_: object) -> None:
+        _raise()
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [_raise, _Handler().method, _Handler(), partial(_raise, 1)],
+    ids=["function", "method", "object", "partial"],
+)
+def test_every_kind_of_handler_is_known(handler: Any) -> None:
+    import signal
+
+    before = signal.signal(signal.SIGUSR2, handler)
+    try:
+        with pytest.raises(RuntimeError) as raised:
+            handler()
+        assert raised_by_handler(raised.value)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert not raised_by_handler(raised.value)
+
+
+def test_trouble_of_ours_is_not_the_applications() -> None:
+    with pytest.raises(ValueError, match="ours") as raised:
+        raise ValueError("ours")
+    assert not raised_by_handler(raised.value)
+    assert not raised_by_handler(ValueError("without a traceback"))
