@@ -16,7 +16,7 @@ from nv_one_logger.recorder.default_recorder import DefaultRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 from overrides import override
 
-from one_logger_v1_shim import OneLogger
+from one_logger_v1_shim import OneLogger, _log
 from one_logger_v1_shim._conversion import convert
 from one_logger_v1_shim._journal.calls import Call
 from one_logger_v1_shim._v1.config import V1Config
@@ -103,7 +103,8 @@ def test_recorder_of_another_kind(caplog: pytest.LogCaptureFixture) -> None:
     OneLoggerProvider.instance().configure(v2_config(), DefaultRecorder(exporters=[]))
     one = here()
     one.play([OPEN, row(2)])
-    one.play([row(3)])
+    _log.forget()
+    one.play([row(3)])  # it is not tried again
     (text,) = warnings(caplog)
     assert "the v2 provider has a DefaultRecorder; expected a TrainingRecorder" in text
     assert text.startswith("v2 hears nothing, it could not be set up (")
@@ -156,7 +157,7 @@ def test_exporter_that_logs_a_row_itself(does: Does) -> None:
     assert does.deepest == 1
 
 
-def test_second_thread_while_the_first_is_inside_of_v2(does: Does) -> None:
+def test_second_thread_while_the_first_is_inside_of_v2(does: Does, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits for nothing, and what it gave is played by the first one."""
     one = here()
     inside, go_on = threading.Event(), threading.Event()
@@ -167,6 +168,8 @@ def test_second_thread_while_the_first_is_inside_of_v2(does: Does) -> None:
             assert go_on.wait(30)
 
     does.does = hold
+    asked: list[bool] = []
+    monkeypatch.setattr(one, "_busy", Asked(asked))
     first = threading.Thread(target=lambda: one.play(numbered(0, 1)), daemon=True)
     first.start()
     assert inside.wait(30)
@@ -178,6 +181,20 @@ def test_second_thread_while_the_first_is_inside_of_v2(does: Does) -> None:
     go_on.set()
     first.join(30)
     assert does.rows == [0, 1, 2]
+    assert asked == [False, False]
+
+
+class Asked:
+    """A lock that notes whether somebody would have waited."""
+
+    def __init__(self, asked: list[bool]) -> None:
+        self._asked = asked
+        self._lock = threading.Lock()
+        self.release = self._lock.release
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        self._asked.append(blocking)
+        return self._lock.acquire(blocking, timeout)
 
 
 def test_many_threads_lose_nothing(does: Does) -> None:
