@@ -11,12 +11,12 @@ from nv_one_logger.api.config import OneLoggerErrorHandlingStrategy
 from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 
 from one_logger_v1_shim import ConfigAdapter, _log
+from one_logger_v1_shim._conversion import BASE, EXPORTER, METADATA, REQUIRED, TABLE, V1_ONLY, core_values
 from one_logger_v1_shim._v1.schema import (
     CHECKPOINT_CALLBACK_ARGS,
     MINIMAL_SCHEMA_CALLBACK_ARGS,
     THROUGHPUT_CALLBACK_ARGS,
 )
-from one_logger_v1_shim._conversion import BASE, EXPORTER, METADATA, REQUIRED, TABLE, V1_ONLY, core_values
 from tests.support import CONFIG
 
 convert = ConfigAdapter.convert_to_v2_config
