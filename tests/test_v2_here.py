@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import sys
 import threading
 from pathlib import Path
 from typing import Any, Callable
@@ -16,12 +18,14 @@ from nv_one_logger.recorder.default_recorder import DefaultRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 from overrides import override
 
-from one_logger_v1_shim import OneLogger, _log
+from one_logger_v1_shim import OneLogger, _log, _state
 from one_logger_v1_shim._conversion import convert
+from one_logger_v1_shim._job.telemetry import where_v2_hears
 from one_logger_v1_shim._journal.calls import Call
 from one_logger_v1_shim._v1.config import V1Config
 from one_logger_v1_shim._v2.forward import ROW_EVENT
 from one_logger_v1_shim._v2.here import Here
+from one_logger_v1_shim.testing import capture
 from tests.support import CONFIG, journalled_rows
 from tests.test_v2_attach import FAILS, HEARD, exporters, exporting, warnings
 from tests.test_v2_exporter import KeptRows, exporter_of
@@ -290,3 +294,45 @@ def test_two_threads_one_of_them_inside_of_v2(fresh: Path, journalled: Callable[
     go_on.set()
     first.join(30)
     assert does.rows == [0, 1, 2]
+
+
+# -- where v2 hears --------------------------------------------------------------------------------------------
+
+PARTS = ("nv_one_logger.api", "nv_one_logger.core", "nv_one_logger.training_telemetry.api")
+
+
+@pytest.mark.parametrize("loaded", PARTS)
+def test_application_that_has_imported_v2(loaded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PARTS:
+        if name != loaded:
+            monkeypatch.delitem(sys.modules, name, raising=False)
+    assert loaded in sys.modules
+    assert where_v2_hears() == "job"
+
+
+def test_application_that_has_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Our own portion of v2's namespace package is no use of v2."""
+    importlib.import_module("nv_one_logger.training_telemetry.v1_adapter")
+    for name in PARTS:
+        monkeypatch.delitem(sys.modules, name)
+    assert where_v2_hears() == "worker"
+
+
+def test_forked_child_of_an_application_that_uses_v2(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its provider came with the fork: files and connections are the parent's. Without v2 it has a worker."""
+    _state.process.forked = True
+    assert where_v2_hears() == "none"
+    for name in PARTS:
+        monkeypatch.delitem(sys.modules, name)
+    assert where_v2_hears() == "worker"
+
+
+def test_inside_of_a_test() -> None:
+    with capture():
+        assert where_v2_hears() == "job"
+
+
+def test_the_look_imports_nothing() -> None:
+    before = set(sys.modules)
+    where_v2_hears()
+    assert set(sys.modules) == before
