@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Callable, NamedTuple, Optional, Union
 
 from ._log import warn_once
@@ -165,7 +165,7 @@ class V2Values:
 
     def to_json(self) -> dict[str, Any]:
         """As a dictionary that JSON can carry."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 def convert(config: V1Config) -> V2Values:

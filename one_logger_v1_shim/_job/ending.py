@@ -15,8 +15,8 @@ A program that is started by ``-c`` or ``-m`` is not flushed for: there ``sys.ex
 from __future__ import annotations
 
 import atexit
-import dis
 import gc
+import opcode
 import os
 import sys
 import threading
@@ -151,4 +151,4 @@ def _has_returned() -> bool:
     frame = _program.outermost
     if frame is None or frame.f_lasti < 0:
         return False
-    return dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN_")
+    return opcode.opname[frame.f_code.co_code[frame.f_lasti]].startswith("RETURN_")

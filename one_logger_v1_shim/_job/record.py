@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 import time
 from typing import Any, Optional
@@ -23,7 +22,7 @@ def new_record(
         id=new_run_id(),
         pid=os.getpid(),
         started=started(os.getpid()),
-        machine=socket.gethostname(),
+        machine=_host(),
         created=time.time(),
         version=VERSION,
         format=FORMAT,
@@ -39,6 +38,15 @@ def new_record(
         v2_values=v2_values,
         exporters=_exporters(),
     )
+
+
+def _host() -> str:
+    try:
+        return os.uname().nodename
+    except AttributeError:  # Windows
+        import socket
+
+        return socket.gethostname()
 
 
 def _exporters() -> str:

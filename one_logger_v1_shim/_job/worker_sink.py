@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .. import _state
 from .._handlers import raised_by_handler
@@ -25,9 +25,11 @@ from .._journal.records import PLAYED, UNPLAYED, Mark
 from .._journal.words import Exit
 from .._log import later, speak, warn, warn_once
 from .._variables import seconds, switch
-from .process import WorkerProcess
 from .record import new_record
 from .writer import begin
+
+if TYPE_CHECKING:
+    from .process import WorkerProcess
 
 _LOOK_EVERY = 5.0  # seconds between looks at the worker, while rows come in
 _MOST_WORKERS = 3  # that live for less than _LONG seconds
@@ -79,9 +81,11 @@ class WorkerSink:
     def _start(self, interpreter: Interpreter) -> None:
         self._workers += 1
         self._began = time.monotonic()
-        environ = environment(self._spec, interpreter, libraries=self._libraries)
         try:
-            self._process = WorkerProcess(self._journal.folder, interpreter, environ)
+            environ = environment(self._spec, interpreter, libraries=self._libraries)
+            from . import process  # a script's own select.py or signal.py may hide what it imports
+
+            self._process = process.WorkerProcess(self._journal.folder, interpreter, environ)
         except Exception as error:
             self._process = None
             warn_once("worker:start", f"no process could be started for W&B ({self._who(error)}); {self._kept()}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections import deque
 from contextlib import suppress
@@ -43,6 +42,8 @@ def begin(base: Path, record: RunRecord) -> Journal:
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
                       f"{temporary()}")  # fmt: skip
+    import tempfile  # only here: a script's own modules may hide what it imports
+
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
     replace(record, base=str(folder if record.keep else base)).write(folder)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import pkgutil
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -64,6 +63,8 @@ def _script() -> list[str]:
         if script.is_file():
             return [str(script)]
     package = __package__.partition(".")[0]
+    import pkgutil  # only here: a script's own modules may hide what it imports
+
     try:  # in a zip file (PEX, Spark's --py-files)
         return ["-c", (pkgutil.get_data(package, _START) or b"").decode()]
     except OSError:  # in a frozen program, without its source: the interpreter has to have the package

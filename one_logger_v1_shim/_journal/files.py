@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shlex
 import stat
-import string
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -22,8 +18,8 @@ PREFIX = "one-logger-"
 
 def new_run_id() -> str:
     """A W&B run id, chosen here so that a later process can find the run again."""
-    letters = string.ascii_lowercase + string.digits
-    return "".join(secrets.choice(letters) for _ in range(8))
+    number, letters = int.from_bytes(os.urandom(16), "big"), "0123456789abcdefghijklmnopqrstuvwxyz"
+    return "".join(letters[number // 36**place % 36] for place in range(8))
 
 
 def folder_name(run_id: str) -> str:
@@ -38,6 +34,8 @@ def recover_command(folder: Path, dry_run: bool = False) -> str:
 
 def quoted(path: Union[str, Path]) -> str:
     """``path`` as one word for a shell, on one line, and never an option. What can't be printed is for Bash or Zsh."""
+    import shlex
+
     text = str(path)
     text = f"./{text}" if text.startswith("-") else text
     return shlex.quote(text) if text.isprintable() else f"$'{''.join(map(_escaped, text))}'"
@@ -62,8 +60,10 @@ def overflow(folder: Path) -> Path:
 def temporary() -> Path:
     """The temp directory. Where no disk takes a file Python knows none, and raises: then where it would be."""
     try:
+        import tempfile
+
         return Path(tempfile.gettempdir())
-    except OSError:
+    except Exception:
         return Path(os.environ.get("TMPDIR") or "/tmp")
 
 
@@ -89,6 +89,8 @@ def is_own(folder: Path) -> bool:
 
 def has_room(folder: Path) -> bool:
     """Whether the disk of ``folder`` takes as much as wandb writes at a time."""
+    import tempfile
+
     try:
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             return file.write(bytes(65536)) == 65536

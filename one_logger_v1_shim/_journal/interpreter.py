@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -48,6 +47,8 @@ def find(environ: Mapping[str, str]) -> Optional[Interpreter]:
     if named:
         path = os.path.expanduser(named)
         if os.sep not in path:
+            import shutil
+
             path = shutil.which(path) or path
         path = os.path.abspath(path)
         names_own = path == os.path.abspath(sys.executable or os.devnull)

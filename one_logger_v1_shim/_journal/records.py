@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
 
@@ -68,7 +68,7 @@ class RunRecord:
 
     def write(self, folder: Path) -> None:
         """Raises ``OSError``."""
-        write_json(folder / "run.json", asdict(self))
+        write_json(folder / "run.json", vars(self))
 
     @property
     def spec(self) -> RunSpec:
@@ -137,7 +137,7 @@ class Mark:
     def write(self, folder: Path) -> None:
         """Replace the mark of the journal in ``folder``. Raises ``OSError`` when no disk takes it."""
         more = overflow(folder)
-        content = asdict(self)
+        content = vars(self)
         try:
             write_json(folder / "mark.json", content)
         except OSError:
