@@ -13,12 +13,12 @@ from typing import Any, Optional
 
 from .settings_files import setting
 
-# name here -> (argument of wandb.init, variable of the environment)
+# name here -> (argument of wandb.init, variable of the environment, name in W&B's settings files)
 _ARGUMENTS = {
-    "project": ("project", "WANDB_PROJECT"),
-    "entity": ("entity", "WANDB_ENTITY"),
-    "run_name": ("name", "WANDB_NAME"),
-    "tags": ("tags", "WANDB_TAGS"),
+    "project": ("project", "WANDB_PROJECT", "project"),
+    "entity": ("entity", "WANDB_ENTITY", "entity"),
+    "run_name": ("name", "WANDB_NAME", "run_name"),
+    "tags": ("tags", "WANDB_TAGS", "run_tags"),
 }
 
 # What decides beside the v1 configuration where a run goes and what it is called.
@@ -69,16 +69,26 @@ class RunSpec:
     chosen: Mapping[str, Any] = field(repr=False)
     default: Mapping[str, Any] = field(repr=False)
 
-    def arguments(self, environ: Mapping[str, str]) -> dict[str, Any]:
-        """Arguments for ``wandb.init``. What the environment decides is left out: W&B reads it itself."""
+    def arguments(self, environ: Optional[Mapping[str, str]]) -> dict[str, Any]:
+        """Arguments for ``wandb.init``. What the environment or W&B's settings files decide is left out: W&B reads it.
+
+        ``environ`` None: nothing is decided there.
+        """
         found: dict[str, Any] = {}
-        for name, (argument, variable) in _ARGUMENTS.items():
+        for name in _ARGUMENTS:
             value = self.chosen.get(name)
-            if value is None and variable not in environ:
+            if value is None and not self._is_decided(name, environ):
                 value = self.default.get(name)
             if value is not None:
-                found[argument] = list(value) if name == "tags" else str(value)
+                found[_ARGUMENTS[name][0]] = list(value) if name == "tags" else str(value)
         return found
+
+    @staticmethod
+    def _is_decided(name: str, environ: Optional[Mapping[str, str]]) -> bool:
+        _, variable, entry = _ARGUMENTS[name]
+        if environ is None:
+            return False
+        return variable in environ or setting(environ, entry)[0] is not None
 
     def changed(self, **chosen: Any) -> RunSpec:
         """The same with other chosen values; None changes nothing."""
@@ -92,7 +102,8 @@ class RunSpec:
 
     def entity_is_documented_default(self, environ: Mapping[str, str]) -> bool:
         """Whether nobody has chosen the entity."""
-        return not self.chosen.get("entity") and "WANDB_ENTITY" not in environ and bool(self.default.get("entity"))
+        unchosen = not self.chosen.get("entity") and not self._is_decided("entity", environ)
+        return unchosen and bool(self.default.get("entity"))
 
     @property
     def host(self) -> Optional[str]:

@@ -32,7 +32,7 @@ class Run:
     @classmethod
     def of(cls, spec: RunSpec) -> Run:
         """The run that ``spec`` describes, in an environment without any variable."""
-        known = spec.arguments({})
+        known = spec.arguments(None)
         return cls(known["project"], known.get("name"), known.get("entity", ""))
 
 
