@@ -50,8 +50,7 @@ assert wandb.setup().settings.base_url == os.environ["EXPECTED_URL"]
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
-@pytest.mark.parametrize("delivery", ["worker", "inline"])
-def test_users_own_runs(delivery: str, mode: str, tmp_path: Path) -> None:
+def test_users_own_runs(mode: str, tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()
     url = "http://127.0.0.1:9"
@@ -60,7 +59,6 @@ def test_users_own_runs(delivery: str, mode: str, tmp_path: Path) -> None:
         "WANDB_SILENT": "true",
         "WANDB_BASE_URL": url,
         "EXPECTED_URL": url,
-        "ONE_LOGGER_V1_DELIVERY": delivery,
         "HOME": str(home),
         "XDG_CONFIG_HOME": str(home / ".config"),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from typing import Optional
 
 import pytest
 
-from one_logger_v1_shim._worker import server as question
+from one_logger_v1_shim._journal import server as question
 from tests.delivery import jobs
 from tests.delivery.server import KEY, Server
 from tests.support import clean_environment
@@ -139,13 +138,3 @@ def test_a_key_that_is_none_keeps_an_online_run_offline(tmp_path: Path, server: 
     environ = clean_environment(tmp_path, {"WANDB_API_KEY": "secret", "WANDB_BASE_URL": server.url})
     found = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
     assert (found.returncode, "correct WANDB_API_KEY" in found.stdout, "secret" in found.stdout) == (1, True, False)
-
-
-@pytest.mark.parametrize("environ", [{"WANDB_CONSOLE": "no"}, {"WANDB_LAUNCH": "true"}, {"WANDB_SWEEP_ID": "abcdefgh"}])
-def test_inline_gives_way_where_wandb_would_not_open_our_run(tmp_path: Path, environ: dict[str, str]) -> None:
-    result = jobs.run(JOB, tmp_path, {"ONE_LOGGER_V1_DELIVERY": "inline", **environ})
-    assert (result.code, result.values()) == (0, ALL), result.err
-    (name,) = environ
-    assert "inline delivery is not possible" in result.err
-    assert name in result.err
-    assert os.path.isdir(tmp_path / "wandb")

@@ -42,10 +42,3 @@ def test_online(temporary: Path, tmp_path: Path, server: Server) -> None:
     environment = {**server.environment(), "WANDB_MODE": "online", "TMPDIR": str(temporary)}
     jobs.Job(ENDS["offline"], tmp_path, environment).end()
     assert sorted(entry.name for entry in temporary.iterdir()) == []
-
-
-def test_inline(temporary: Path, tmp_path: Path) -> None:
-    environment = {"ONE_LOGGER_V1_DELIVERY": "inline", "TMPDIR": str(temporary)}
-    result = jobs.Job(ENDS["offline"], tmp_path, environment).end()
-    assert result.values() == [0, 1, 2]
-    assert sorted(entry.name for entry in temporary.iterdir()) == []

@@ -68,18 +68,11 @@ def program(code: str, asynchronous: bool = True, **environ: str) -> Callable[[P
     return lambda home: jobs.run(code.replace("ASYNCHRONOUS", str(asynchronous)), home, environ)
 
 
-INLINE = {"ONE_LOGGER_V1_DELIVERY": "inline"}
-
 #: name -> (scenario, {id of the user's run: its rows})
 BESIDE: dict[str, tuple[Callable[[Path], jobs.Result], dict[str, list[int]]]] = {
     "around": (program(AROUND), {"before": [1, 2], "during": [3], "during2": [4, 5], "after": [6]}),
     "around, sync": (program(AROUND, False), {"before": [1, 2], "during": [3], "during2": [4, 5], "after": [6]}),
-    "around, inline": (
-        program(AROUND, **INLINE),
-        {"before": [1, 2], "during": [3], "during2": [4, 5], "after": [6]},
-    ),
     "ours first": (program(OURS_FIRST), {"plain": [1, 2]}),
-    "ours first, inline": (program(OURS_FIRST, **INLINE), {"plain": [1, 2]}),
     "teardown": (program(TEARDOWN), {"plain": [1]}),
     "run id in the environment": (
         program(OURS_FIRST, WANDB_RUN_ID="plain", WANDB_RESUME="allow", WANDB_NAME="theirs", WANDB_TAGS="theirs"),

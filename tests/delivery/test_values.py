@@ -175,9 +175,8 @@ def stored(value: Any) -> Any:
     return value
 
 
-@pytest.mark.parametrize("delivery", ["worker", "inline"])
-def test_all_of_it_reaches_wandb(delivery: str, tmp_path: Path) -> None:
-    result = jobs.run(EVERYTHING, tmp_path, {"ONE_LOGGER_V1_DELIVERY": delivery})
+def test_all_of_it_reaches_wandb(tmp_path: Path) -> None:
+    result = jobs.run(EVERYTHING, tmp_path)
     assert (result.code, result.out) == (0, "done\n"), result.err
     (run,) = result.runs()
     assert run.exit_code == 0

@@ -1,4 +1,7 @@
-"""Plays one recorded job on its own clock: ``play.py GOLDEN``. Imports our package and the standard library only."""
+"""Plays one recorded job on its own clock: ``play.py GOLDEN [--v2]``.
+
+Imports our package and the standard library only. ``--v2``: the job uses v2 itself.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,9 @@ def decode(value):
     return value
 
 
-def main(path):
+def main(path, *options):
+    if "--v2" in options:
+        import nv_one_logger.training_telemetry.api.callbacks  # noqa: F401
     with open(path) as file:
         job = json.load(file)
     now = [job["t0"]]
@@ -36,7 +41,7 @@ def main(path):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
     places = {
         name.partition(".")[0]
         for name, module in list(sys.modules.items())

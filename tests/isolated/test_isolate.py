@@ -174,5 +174,5 @@ def test_doctor_in_the_jobs_environment(isolated: Path, python: str, job: Job, t
         assert f"ok       {name}: {version[name]} in {python}" in lines
     origin = f"runs on {python} (ONE_LOGGER_V1_PYTHON), Python {version['python']}"
     assert f"ok       worker: {origin}" in lines
-    assert any(line.startswith("ok       v2 hears v1's calls: in the worker's process: ") for line in lines)
+    assert any(line.startswith("ok       v2 hears v1's calls: with the worker; ") for line in lines)
     assert any("ONE_LOGGER_V1_SHIM is off" in line for line in lines)

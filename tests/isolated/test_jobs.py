@@ -37,11 +37,11 @@ def exporting(home: Path) -> str:
     return str(exporters)
 
 
-def play(home: Path, python: str, name: str, **env: str) -> list[str]:
+def play(home: Path, python: str, name: str, *options: str, **env: str) -> list[str]:
     """Plays a recorded job; returns which packages its process has imported from its environment."""
     home.mkdir(exist_ok=True)
     told = {"WANDB_MODE": "offline", "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home), **env}
-    done = run_command([python, str(PLAY), str(GOLDENS / f"{name}.json")], home, env=told)
+    done = run_command([python, str(PLAY), str(GOLDENS / f"{name}.json"), *options], home, env=told)
     assert "Error" not in done.stderr, done.stderr
     jobs.gone(home)
     found: list[str] = json.loads(done.stdout.splitlines()[-1])
@@ -109,7 +109,7 @@ IDS = ("id", "parent_span", "parent_span_id", "span_id")
 def test_v2s_file_is_the_same_as_in_the_jobs_process(name: str, tmp_path: Path, python: str) -> None:
     """The job could import wandb and v2 in both modes: in isolated mode it does not."""
     inside, isolated = tmp_path / "inside", tmp_path / "isolated"
-    imported = play(inside, sys.executable, name, ONE_LOGGER_V1_FORWARD="job")
+    imported = play(inside, sys.executable, name, "--v2")
     assert "nv_one_logger" in imported
     imported = play(isolated, sys.executable, name, ONE_LOGGER_V1_PYTHON=python)
     assert set(imported) <= {"one_logger_v1_shim"}
@@ -139,9 +139,9 @@ core.finish()
 GROWING = list(range(8, 100, 8))
 
 
-def second_face(home: Path, sizes: list[Any], **env: str) -> jobs.Result:
+def second_face(home: Path, sizes: list[Any], begin: str = "", **env: str) -> jobs.Result:
     """A job whose ``OneLoggerUtils`` joins a core's run; ``sizes``: its global batch sizes, as they are read."""
-    code = f"CONFIG = {CONFIG | {'one_logger_async': True}!r}\nSIZES = {sizes!r}\n{SECOND_FACE}"
+    code = f"{begin}CONFIG = {CONFIG | {'one_logger_async': True}!r}\nSIZES = {sizes!r}\n{SECOND_FACE}"
     result = jobs.run(code, home, env)
     jobs.gone(home)
     assert result.code == 0, result.err
@@ -151,10 +151,11 @@ def second_face(home: Path, sizes: list[Any], **env: str) -> jobs.Result:
 def in_both_modes(home: Path, sizes: list[Any], python: str) -> list[jobs.Result]:
     """:func:`second_face` with v2 in the job's process, and in isolated mode."""
     results = []
-    for mode, env in {"inside": {"ONE_LOGGER_V1_FORWARD": "job"}, "isolated": {"ONE_LOGGER_V1_PYTHON": python}}.items():
+    for mode, begin in {"inside": "import nv_one_logger.training_telemetry.api.callbacks\n", "isolated": ""}.items():
         place = home / mode
         place.mkdir()
-        results.append(second_face(place, sizes, ONE_LOGGER_EXPORTER_CONFIG_PATH=exporting(place), **env))
+        env = {"ONE_LOGGER_V1_PYTHON": python, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(place)}
+        results.append(second_face(place, sizes, begin, **env))
     return results
 
 
@@ -310,7 +311,6 @@ one.finish()
         tmp_path,
         {
             "WANDB_MODE": "disabled",
-            "ONE_LOGGER_V1_FORWARD": "worker",
             "ONE_LOGGER_EXPORTER_CONFIG_PATH": str(tmp_path / "exporters.yaml"),
         },
     )

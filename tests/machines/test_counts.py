@@ -39,10 +39,10 @@ print("\\n".join(said))
 """
 
 
-def full(rows: int, forward: str) -> Callable[[Path], jobs.Result]:
+def full(rows: int) -> Callable[[Path], jobs.Result]:
     def scenario(home: Path) -> jobs.Result:
         home.mkdir(parents=True)
-        return jobs.run(FULL.format(rows=rows), home, {"ONE_LOGGER_V1_FORWARD": forward, "TMPDIR": str(home)})
+        return jobs.run(FULL.format(rows=rows), home, {"TMPDIR": str(home)})
 
     return scenario
 
@@ -119,18 +119,15 @@ def run_log_raises(home: Path) -> jobs.Result:
 
 
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
-    "three rows": full(3, "job"),
-    "one row": full(1, "job"),
-    "rows and calls": full(4, "worker"),
+    "three rows": full(3),
+    "one row": full(1),
     "stopped": stopped,
     "killed three times": killed_three_times,
     "run.log raises": run_log_raises,
 }
 
 
-@pytest.mark.parametrize(
-    ("name", "text"), [("three rows", "3 rows"), ("one row", "1 row"), ("rows and calls", "4 rows")]
-)
+@pytest.mark.parametrize(("name", "text"), [("three rows", "3 rows"), ("one row", "1 row")])
 def test_rows_that_no_disk_took(name: str, text: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)
     assert result.code == 0, result.err

@@ -32,12 +32,10 @@ PROGRAMS: dict[str, tuple[str, Optional[str]]] = {
     "ours while the user's is open": (ALONGSIDE, "user1"),
     "two of the user's around ours": (USERS.format("user1") + OURS + FINISH + USERS.format("user2"), "user2"),
 }
-IN_THE_JOB = ("no run of the user's", "ours while the user's is open")
-INLINE = {"ONE_LOGGER_V1_DELIVERY": "inline"}
 
 
-def offline(code: str, **environ: str) -> Callable[[Path], jobs.Result]:
-    return lambda home: jobs.run(code, home, environ)
+def offline(code: str) -> Callable[[Path], jobs.Result]:
+    return lambda home: jobs.run(code, home)
 
 
 def online(home: Path) -> jobs.Result:
@@ -60,7 +58,6 @@ def killed(home: Path) -> jobs.Result:
 
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
     **{name: offline(code) for name, (code, _) in PROGRAMS.items()},
-    **{f"{name}, inline": offline(code, **INLINE) for name, (code, _) in PROGRAMS.items() if name in IN_THE_JOB},
     "online": online,
     "worker killed": killed,
 }
@@ -79,7 +76,7 @@ def links(home: Path) -> dict[str, str]:
 def test_links(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)
     assert result.code == 0, result.err
-    run_id = PROGRAMS.get(name.replace(", inline", ""), ("", "user1"))[1]
+    run_id = PROGRAMS.get(name, ("", "user1"))[1]
     found = links(result.home)
     if run_id is None:
         assert found == {}

@@ -62,9 +62,12 @@ def without_id(line: str) -> str:
     return re.sub(r"id=[0-9a-f-]+", "id", line)
 
 
-@pytest.mark.parametrize("forward", ["job", "worker"])
-def test_our_calls(forward: str, tmp_path: Path) -> None:
-    result = jobs.run(LOG + CALLS, tmp_path, {"ONE_LOGGER_V1_FORWARD": forward})
+USES_V2 = "import nv_one_logger.training_telemetry.api.callbacks\n"
+
+
+@pytest.mark.parametrize("first", ["", USES_V2], ids=["worker", "job"])
+def test_our_calls(first: str, tmp_path: Path) -> None:
+    result = jobs.run(LOG + first + CALLS, tmp_path)
     assert result.code == 0, result.err
     assert v2_lines(result.out) == []
     assert "nv_one_logger" not in result.out + result.err

@@ -14,7 +14,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from one_logger_v1_shim import _log
+from one_logger_v1_shim import _log, _state
 from one_logger_v1_shim._job import writer
 from one_logger_v1_shim._job.worker_sink import WorkerSink
 from one_logger_v1_shim._journal.destination import WandBConfig, specification
@@ -72,11 +72,16 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     _log.forget()
     yield tmp_path
     while _open:
-        _open.pop().finish()
+        finish(_open.pop())
     jobs.gone(tmp_path)
 
 
 _open: list[WorkerSink] = []
+
+
+def finish(sink: WorkerSink) -> None:
+    sink.end(0)
+    sink.wait()
 
 
 def opened(asynchronous: bool, worker: bool = True) -> WorkerSink:
@@ -143,7 +148,8 @@ def test_each_call_below_put_raises(situation: str, kind: str, home: Path) -> No
         value += 1
     assert number > 10
     last = value
-    sink.finish()
+    assert not _state.process.holds_lock()
+    finish(sink)
     jobs.gone(home)
     lost = sink._journal.unwritten
     journal = jobs.journal_values(home)
@@ -173,7 +179,7 @@ def test_each_call_below_a_new_file_raises(home: Path, monkeypatch: pytest.Monke
             value += 1
             if not profile.raised_in:
                 break
-        sink.finish()
+        finish(sink)
         folder = sink._journal.folder
         lines = [line for path in sorted(folder.glob("rows-*")) for line in path.read_text().splitlines()]
         values = [json.loads(line)["i"] for line in lines if line.startswith("{")]
@@ -191,8 +197,7 @@ def test_the_log_handler_of_the_application_raises(home: Path, monkeypatch: pyte
 
     monkeypatch.setattr(_log.logger, "handle", handle)
     sink = opened(True)
-    sink._lock.acquire()
-    sink.finish()
+    finish(sink)
     sink.put(b'{"i":1}')  # "a row came after the run was finished"
     assert jobs.journal_values(home) == []
 
@@ -204,7 +209,7 @@ def test_select_poll_is_gone(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     sink = opened(False)
     for value in range(5):
         sink.put(b'{"i":%d}' % value)
-    sink.finish()
+    finish(sink)
     jobs.gone(home)
     assert [row["i"] for run_ in jobs.stored(home) for row in run_.rows] == list(range(5))
 

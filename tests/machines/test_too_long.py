@@ -47,7 +47,6 @@ def offline(code: str, environ: Optional[Mapping[str, str]] = None) -> Callable[
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
     "online": online,
     "offline": offline(JOB),
-    "inline": offline(LONG, {"ONE_LOGGER_V1_DELIVERY": "inline"}),
     "many rows after it": offline(LONG),
     "no journal is kept": offline(JOB, {"ONE_LOGGER_V1_JOURNAL": "0"}),
 }
@@ -66,7 +65,7 @@ def test_one_line_names_keys_and_size(name: str, outcome: Callable[[str], Any]) 
     rows = [json.loads(one) for one in jobs.journal_lines(result.home)]
     (whole,) = [row for row in rows if row.get("i") == 2]
     assert (len(whole["text"]), whole["loss"]) == (12 * MEGA, 1.5)
-    expected = 12 if name in ("inline", "many rows after it") else 5
+    expected = 12 if name == "many rows after it" else 5
     assert result.values() == list(range(expected))
     (stored,) = [row for run in result.runs() for row in run.rows if row.get("i") == 2]
     assert (stored["text"], stored["loss"]) == ("x" * 200 + "...", 1.5)
