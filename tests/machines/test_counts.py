@@ -171,7 +171,7 @@ def test_rows_that_memory_does_not_hold(
     """Neither the journal's disk nor the temp directory takes a row. ``most``: how many are kept in memory."""
     _log.forget()
     monkeypatch.setattr(writer, "_MOST_KEPT", most)
-    monkeypatch.setattr(writer.tempfile, "tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     journal = writer.begin(tmp_path, RunRecord(id="abcdefgh"))
     journal.append(b'{"i":0}')
     assert (journal.rows, journal.unwritten) == (1, 0)
