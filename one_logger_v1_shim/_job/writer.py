@@ -160,7 +160,8 @@ class Journal:
             if not self._flush():
                 self._bound()
         # Only when no row is on its way: one that is in the old file already must not follow into the new one.
-        while self._size >= SEGMENT_BYTES and not queue and self._rotate():
+        # One new file for each call: its head alone may be as long as a file may be.
+        if self._size >= SEGMENT_BYTES and not queue and self._rotate():
             self._flush()
 
     def _flush(self) -> bool:
