@@ -126,6 +126,7 @@ RULES = {
 CROSSINGS = {
     (f"{_SHIM}._job.telemetry", f"{_SHIM}._v2.here"): "the application itself has imported v2",
     (f"{_SHIM}._worker.player", f"{_SHIM}._v2.replay"): "v2 lives with the worker",
+    (f"{_SHIM}._worker.dry", f"{_SHIM}._v2.dry"): "the same, for doctor",
     (f"{_SHIM}._testing.block", f"{_SHIM}._v2.recording"): "a test wants v2's spans",
     (f"{_SHIM}._migrate.judging", f"{_SHIM}.utils"): "calls are held against the signatures, which are the product",
     (f"{_SHIM}._migrate.judging", f"{_SHIM}.core"): "the same",

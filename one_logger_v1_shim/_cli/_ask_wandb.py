@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from .._journal.environment import settings_command
 from .._journal.interpreter import Interpreter
@@ -13,27 +13,31 @@ from .._journal.interpreter import Interpreter
 _LIMIT = 60.0  # seconds; wandb on a slow network file system
 
 
-def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """What :mod:`one_logger_v1_shim._worker.settings` prints; an empty dict, and why, where wandb can't tell.
+def ask(
+    interpreter: Interpreter, environ: Mapping[str, str], command: Optional[list[str]] = None, limit: float = _LIMIT
+) -> tuple[dict[str, Any], str]:
+    """What :mod:`one_logger_v1_shim._worker.settings` prints; an empty dict, and why, where wandb cannot tell.
 
     In a process of its own: importing wandb is slow, may fail in many ways, and sets things up in its process.
 
     Args:
         interpreter: where the worker will run.
         environ: with which environment.
+        command: another question, whose answer is one line of JSON.
+        limit: seconds.
     """
     try:
         said = subprocess.run(
-            settings_command(interpreter),
+            command or settings_command(interpreter),
             env=dict(environ),
             capture_output=True,
             text=True,
-            timeout=_LIMIT,
+            timeout=limit,
             stdin=subprocess.DEVNULL,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {}, f"no end within {_LIMIT:g} s"
+        return {}, f"no end within {limit:g} s"
     except OSError as error:
         return {}, str(error)
     try:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
-from typing import Any, Optional
 
 from .._journal.words import INSIDE
 from .._variables import GONE, SECONDS, SWITCH, VARIABLES, is_seconds, switch
@@ -105,59 +102,3 @@ def variables() -> Iterator[Finding]:
 
 def _site_folders() -> list[Path]:
     return [Path(entry) for entry in sys.path if entry.rstrip(os.sep).endswith("-packages")]
-
-
-def exporters() -> Iterator[Finding]:
-    """The exporters that v2 itself adds beside ours; their settings are not shown, they may hold tokens."""
-    found = metadata.entry_points()
-    group: Any = found.select(group=_EXPORTER_GROUP) if hasattr(found, "select") else found.get(_EXPORTER_GROUP, [])
-    for entry in group:
-        yield Finding(OK, "v2 exporter", f"{entry.name} = {entry.value} (entry point)")
-    path, problem = _exporter_file()
-    if problem:
-        yield Finding(WARNING, "v2 exporters", problem, "correct or unset ONE_LOGGER_EXPORTER_CONFIG_PATH")
-    if path is None:
-        yield Finding(OK, "v2 exporters", "no configuration file: only the v1-compatible W&B exporter")
-        return
-    try:
-        listed = _exporters_in(path)
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        yield Finding(
-            WARNING, "v2 exporters", f"{path} can not be used ({reason}); v2 goes on without it", "correct it"
-        )
-        return
-    for name, enabled in listed:
-        state = "" if enabled else ", off"
-        if importlib.util.find_spec(name.split(".")[0]) is None:
-            yield Finding(
-                WARNING, "v2 exporter", f"{name} ({path}{state}) is not installed", "install it, or remove it there"
-            )
-        else:
-            yield Finding(OK, "v2 exporter", f"{name} ({path}{state})")
-
-
-def _exporter_file() -> tuple[Optional[Path], str]:
-    """The file that v2 reads: what the variable names if it exists, else one in the working directory."""
-    problem = ""
-    named = os.environ.get("ONE_LOGGER_EXPORTER_CONFIG_PATH")
-    if named:
-        if Path(named).exists():
-            return Path(named), ""
-        problem = f"ONE_LOGGER_EXPORTER_CONFIG_PATH names {named}, which does not exist; v2 says nothing about it"
-    return next((path for path in map(Path, _EXPORTER_FILES) if path.exists()), None), problem
-
-
-def _exporters_in(path: Path) -> list[tuple[str, bool]]:
-    text = path.read_text()
-    if path.suffix.lower() == ".json":
-        content = json.loads(text)
-    elif path.suffix.lower() in (".yaml", ".yml"):
-        import yaml
-
-        content = yaml.safe_load(text)
-    else:
-        raise ValueError(f"expected .yaml, .yml or .json, not {path.suffix!r}")
-    if not isinstance(content, dict) or not isinstance(content.get("exporters"), list):
-        raise ValueError("expected a mapping with a list 'exporters'")
-    return [(str(one["class_name"]), bool(one.get("enabled", True))) for one in content["exporters"]]

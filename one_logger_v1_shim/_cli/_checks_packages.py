@@ -26,6 +26,7 @@ from ._findings import ERROR, OK, WARNING, Finding
 _LEAST = {"wandb": "0.17.7"}
 
 _ASK_LIMIT = 60.0  # seconds; packages on a slow network file system
+_START = 10.0  # seconds for an interpreter to begin
 _DISTRIBUTION = "one-logger-v1-shim"
 
 _ENDS = "ends the interpreter when it is imported"
@@ -102,12 +103,6 @@ def worker() -> Iterator[Finding]:
         yield _judged(one, found, interpreter.path if interpreter.isolated else "")
 
 
-def mode() -> Iterator[Finding]:
-    """Where v2 hears v1's calls."""
-    detail = "with the worker; in the job's process if the program itself uses v2 (nv_one_logger)"
-    yield Finding(OK, "v2 hears v1's calls", detail)
-
-
 def _unfit(interpreter: Interpreter, found: dict[str, str]) -> Optional[str]:
     """Why the worker can't run there at all."""
     if "" in found:
@@ -151,6 +146,9 @@ def ask_worker(interpreter: Interpreter, needed: list[Requirement]) -> dict[str,
 def ask(python: str, flags: list[str], needed: list[Requirement], environ: dict[str, str]) -> dict[str, str]:
     """Version by name, Python's too, or why a package can't be used. ``""``: why the interpreter does not answer."""
     modules = json.dumps({one.name: one.module for one in needed})
+    why = _hangs(python, flags, environ)
+    if why:
+        return {"": why}
     try:
         done = subprocess.run(
             [python, *flags, "-c", _ASK, modules],
@@ -176,6 +174,18 @@ def ask(python: str, flags: list[str], needed: list[Requirement], environ: dict[
         rest = needed[[one.name for one in needed].index(ended) + 1 :]
         found.update({**(ask(python, flags, rest, environ) if rest else {}), ended: found[ended]})
     return found
+
+
+def _hangs(python: str, flags: list[str], environ: dict[str, str]) -> str:
+    """Why nothing can be asked of the interpreter; ``""``: it begins."""
+    command = [python, *flags, "-c", "import os; os._exit(0)"]
+    try:
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_START, check=False)
+    except subprocess.TimeoutExpired:
+        return f"does not answer within {_START:g} s"
+    except (OSError, ValueError):
+        return ""  # the question itself will say so
+    return ""
 
 
 def _heard(said: bytes) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where rows will go: W&B's mode, server, entity and key; the disk; and journals that wait for ``recover``."""
+"""Where rows will go, as a worker here decides it; the disk; and journals that wait for ``recover``."""
 
 from __future__ import annotations
 
@@ -6,76 +6,58 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Any
 
-from .._journal.destination import DEFAULT_ENTITY, RunSpec, mode, why_not_online, without_user
-from .._journal.environment import environment
+from .._journal.destination import RunSpec, WandBConfig, mode, specification, why_not_online
+from .._journal.environment import dry_command, environment
 from .._journal.files import recover_command
 from .._journal.interpreter import find as find_interpreter
-from .._journal.server import credentials, malformed, unreachable
 from .._journal.settings_files import setting
 from ._ask_wandb import ask
 from ._findings import ERROR, OK, WARNING, Finding
 from ._left import find, look
 
-_NOBODY = RunSpec(chosen={}, default={})
-_REACH_LIMIT = 5.0  # seconds
+_NOBODY: RunSpec = specification(WandBConfig())
 _MOST_JOURNALS = 10
 _LITTLE, _TOO_LITTLE = 1024**3, 50 * 1024**2  # bytes free
 
 
 def destination(offline: bool) -> Iterator[Finding]:
-    """Mode, server, entity, key, reachability, and the settings that wandb would refuse."""
-    found, trouble = _ask()
+    """What a worker would decide here: mode, server, entity, project, name, tags, key; and whether it is online.
+
+    The decisions are the worker's own, made in its interpreter with its environment (:mod:`.._worker.dry`).
+    """
+    found, trouble = _ask(offline)
     for text in found.get("refused", []):
         yield Finding(ERROR, "W&B setting", f"{text}; until then runs are offline")
-    asked = mode(os.environ)
-    yield _mode(asked)
-    server = found.get("base_url")
-    if server is None:
-        yield Finding(WARNING, "W&B server", f"not known, as wandb can not be asked ({trouble})")
-    else:
-        yield Finding(OK, "W&B server", f"{without_user(server)} ({_origin('WANDB_BASE_URL', 'base_url')})")
-    yield _entity(asked)
-    key, where = _key(server or "")
-    wants = asked in ("", "online")
-    bad = malformed(key)
-    if where and bad and wants:
-        yield Finding(ERROR, "W&B API key", f"{bad} ({where}); runs are offline", f"correct {where}")
-    elif where:
-        yield Finding(OK, "W&B API key", f"found ({where}), not shown")
-    else:
-        yield Finding(
-            WARNING if wants else OK,
-            "W&B API key",
-            "none; runs are offline",
-            "set WANDB_API_KEY, or run `wandb login`, or sync the runs later" if wants else "",
-        )
-    if offline or not wants:
-        yield Finding(OK, "W&B reachable", f"not asked ({'--offline' if offline else why_not_online(os.environ)})")
-    elif server is not None and not found.get("direct", True):
-        yield Finding(OK, "W&B reachable", "not asked: it is behind a proxy or a gateway; `wandb.init` will ask it")
-    elif server is not None:
-        yield _reachable(server, key, bool(where))
+    if "mode" in found:
+        yield _mode(found["mode"])
+        yield Finding(OK, "W&B server", f"{found['server']} ({_origin('WANDB_BASE_URL', 'base_url')})")
+        yield from _names(found)
+        yield from _online(found, offline)
+    elif "refused" not in found:
+        yield _mode(mode(os.environ) or "online")
+        why = found.get("wandb") or trouble
+        yield Finding(WARNING, "W&B server", f"not known, as wandb cannot be asked ({why})")
+    yield from _v2(found)
 
 
-def _ask() -> tuple[dict[str, Any], str]:
+def _ask(offline: bool) -> tuple[dict[str, Any], str]:
     interpreter = find_interpreter(os.environ)
     if interpreter is None:
         return {}, "there is no interpreter for it"
-    return ask(interpreter, environment(_NOBODY, interpreter))
+    environ = environment(_NOBODY, interpreter)
+    return ask(interpreter, environ, dry_command(interpreter, ask=not offline))
 
 
 def _mode(asked: str) -> Finding:
-    where = why_not_online(os.environ)
+    where = f" ({why_not_online(os.environ)})" if mode(os.environ) else ""
     if asked == "disabled":
-        advice = "unset WANDB_MODE" if "WANDB_MODE" in os.environ else "run `wandb enabled`"
-        return Finding(WARNING, "W&B mode", f"disabled: no row is logged ({where})", advice)
+        advice = "unset WANDB_MODE" if os.environ.get("WANDB_MODE") else "run `wandb enabled`"
+        return Finding(WARNING, "W&B mode", f"disabled: no row is logged{where}", advice)
     if asked == "offline":
-        return Finding(OK, "W&B mode", f"offline ({where}); rows stay on disk until `wandb sync`")
-    if asked in ("", "online"):
-        return Finding(OK, "W&B mode", "online" + (f" ({where})" if asked else ""))
-    return Finding(WARNING, "W&B mode", f"{asked!r} ({where})", "expected online, offline or disabled")
+        return Finding(OK, "W&B mode", f"offline{where}; rows stay on disk until `wandb sync`")
+    return Finding(OK, "W&B mode", f"{asked}{where}")
 
 
 def _origin(variable: str, name: str) -> str:
@@ -86,39 +68,61 @@ def _origin(variable: str, name: str) -> str:
     return str(path) if value is not None else "wandb's default"
 
 
-def _entity(asked: str) -> Finding:
-    entity = os.environ.get("WANDB_ENTITY") or setting(os.environ, "entity")[0]
-    if entity:
-        return Finding(OK, "W&B entity", f"{entity} ({_origin('WANDB_ENTITY', 'entity')})")
-    return Finding(
-        OK,
-        "W&B entity",
-        f"{DEFAULT_ENTITY}, v1's default; the account's own where it may not write there",
-        "set WANDB_ENTITY to choose one" if asked in ("", "online") else "",
-    )
+def _names(found: dict[str, Any]) -> Iterator[Finding]:
+    """Entity, project, run name and tags of a run that does not choose them itself."""
+    default = _NOBODY.entity_is_documented_default(os.environ)
+    advice = "set WANDB_ENTITY to choose one" if default and found["mode"] == "online" else ""
+    v1s = "v1's default; the account's own where it may not write there"
+    named = v1s if default else _origin("WANDB_ENTITY", "entity")
+    detail = f"{found['entity']} ({named})" if found["entity"] else "the account's own"
+    yield Finding(OK, "W&B entity", detail, advice)
+    yield Finding(OK, "W&B project", f"{found['project'] or 'none'}, where the program names none")
+    yield Finding(OK, "W&B run name", found["name"] or "the program's, else one that W&B makes up")
+    yield Finding(OK, "W&B tags", ", ".join(found["tags"]) or "none")
 
 
-def _key(server: str) -> tuple[Optional[str], str]:
-    """The key, and where it is from; "" when there are no credentials."""
-    in_file, path = setting(os.environ, "api_key")
-    key, known = credentials(os.environ.get("WANDB_API_KEY") or in_file, os.environ, server)
-    if not known or not (key or os.environ.get("WANDB_IDENTITY_TOKEN_FILE")):
-        return None, ""
-    if os.environ.get("WANDB_API_KEY"):
-        return key, "WANDB_API_KEY"
-    if in_file:
-        return key, str(path)
-    return key, "netrc" if key else "WANDB_IDENTITY_TOKEN_FILE"
+def _online(found: dict[str, Any], offline: bool) -> Iterator[Finding]:
+    """The key, and whether the server takes it."""
+    why, wants = found["offline"], found["mode"] == "online"
+    bad_key = why if why and why.startswith("the API key has") else None
+    if found["key"] and not bad_key:
+        yield Finding(OK, "W&B API key", f"found ({found['key']}), not shown")
+    elif bad_key:
+        yield Finding(ERROR, "W&B API key", f"{why} ({found['key']}); runs are offline", f"correct {found['key']}")
+    else:
+        advice = "set WANDB_API_KEY, or run `wandb login`, or sync the runs later" if wants else ""
+        yield Finding(WARNING if wants else OK, "W&B API key", "none; runs are offline", advice)
+    what = "W&B reachable"
+    if found["asked"] and why:
+        advice = "check the key and WANDB_BASE_URL" if "refuses" in why else "check WANDB_BASE_URL and the network"
+        yield Finding(ERROR, what, why, f"{advice}, or set WANDB_MODE=offline")
+    elif found["asked"]:
+        yield Finding(OK, what, f"{found['server']} answers")
+    elif why:
+        yield Finding(OK, what, f"not asked ({why})")
+    elif offline:
+        yield Finding(OK, what, "not asked (--offline)")
+    else:
+        yield Finding(OK, what, "not asked: it is behind a proxy or a gateway; `wandb.init` will ask it")
 
 
-def _reachable(server: str, key: Optional[str], have_key: bool) -> Finding:
-    shown = without_user(server)
-    problem = unreachable(server, key, _REACH_LIMIT)
-    if problem is None or ("refuses" in problem and not have_key):
-        return Finding(OK, "W&B reachable", f"{shown} answers")
-    advice = "check the key and WANDB_BASE_URL" if "refuses" in problem else "check WANDB_BASE_URL and the network"
-    # Without a key the run is offline anyway.
-    return Finding(ERROR if have_key else WARNING, "W&B reachable", problem, f"{advice}, or set WANDB_MODE=offline")
+def _v2(found: dict[str, Any]) -> Iterator[Finding]:
+    """What v2 hears with the worker, and its exporters; their settings are not shown, they may hold tokens."""
+    if "v2" not in found:
+        return
+    where = "v2 hears v1's calls"
+    if found["v2"]:
+        yield Finding(WARNING, where, f"no: it cannot be used with the worker ({found['v2']}); rows do not need it")
+        return
+    yield Finding(OK, where, "with the worker; in the job's process if the program itself uses v2 (nv_one_logger)")
+    for name, trouble in found["exporters"]:
+        if trouble in ("", "off"):
+            yield Finding(OK, "v2 exporter", f"{name}{', off' if trouble else ''}")
+        else:
+            advice = "install it where the worker runs, or correct v2's export configuration"
+            yield Finding(WARNING, "v2 exporter", f"{name} cannot be used ({trouble})", advice)
+    if not found["exporters"]:
+        yield Finding(OK, "v2 exporters", "none: v2's export configuration names no exporter")
 
 
 def disk() -> Iterator[Finding]:
@@ -135,8 +139,9 @@ def disk() -> Iterator[Finding]:
             file.write(b"x" * 4096)
             file.flush()
     except OSError as error:
-        advice = "set WANDB_DIR to a folder that can be written; until then rows are kept in the temp directory"
-        yield Finding(ERROR, "W&B folder", f"{folder} ({origin}) can not be written ({error.strerror})", advice)
+        advice = "set WANDB_DIR to a folder that can be written"
+        detail = f"{folder} ({origin}) cannot be written ({error.strerror}); the temp directory takes the rows to W&B"
+        yield Finding(WARNING, "W&B folder", detail, advice)
     else:
         new = "" if folder.exists() else ", will be made"
         yield Finding(OK, "W&B folder", f"{folder} ({origin}{new})")
@@ -148,9 +153,13 @@ def disk() -> Iterator[Finding]:
     yield Finding(
         level,
         "disk",
-        f"{free / 1024**3:,.1f} GiB free at {there}",
+        f"{_size(free)} free at {there}",
         "" if level == OK else "make room, or set WANDB_DIR",
     )
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:,.1f} GiB" if count >= 1024**3 else f"{count / 1024**2:,.0f} MiB"
 
 
 def leftovers() -> Iterator[Finding]:

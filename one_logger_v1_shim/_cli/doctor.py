@@ -44,11 +44,9 @@ def findings(offline: bool) -> Iterator[Finding]:
     checks = [
         packages.versions,
         packages.worker,
-        packages.mode,
         environment.rank,
         environment.providers,
         environment.variables,
-        environment.exporters,
         lambda: wandb.destination(offline),
         wandb.disk,
         wandb.leftovers,

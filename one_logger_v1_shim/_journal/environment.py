@@ -46,6 +46,11 @@ def start_command(interpreter: Interpreter, folder: Path, *options: str) -> list
     return [*_start(interpreter), str(folder), *options]
 
 
+def dry_command(interpreter: Interpreter, ask: bool) -> list[str]:
+    """The command that prints what a worker would decide; ``ask``: may it ask W&B's server?"""
+    return [*_start(interpreter), "--dry", "--attached", *([] if ask else ["--offline"])]
+
+
 def settings_command(interpreter: Interpreter) -> list[str]:
     """The command that prints what wandb's settings are for a worker."""
     return [*_start(interpreter), "--settings", "--attached"]

@@ -22,7 +22,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from .._variables import seconds
@@ -57,6 +57,11 @@ def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Opti
     if not known:
         return "no API key"
     return malformed(key) or _unreachable(found, base_url, key, environ)
+
+
+def unasked(found: Found) -> Found:
+    """``found`` as if something stood between us and the server: then no question is asked."""
+    return replace(found, direct=False)
 
 
 def why_incomplete(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:

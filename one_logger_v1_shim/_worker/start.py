@@ -27,7 +27,12 @@ def main():
     own = [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
     sys.path[:] = path + [entry for entry in own if entry not in path]
     find(root)
-    if arguments == ["--settings", "--attached"]:  # `doctor` asks
+    if arguments[:1] == ["--dry"]:  # `doctor` asks
+        from one_logger_v1_shim._worker.dry import main as decide
+
+        decide(arguments)
+        return
+    if arguments == ["--settings", "--attached"]:  # `recover` asks
         from one_logger_v1_shim._worker.settings import main as tell
 
         tell()

@@ -133,7 +133,7 @@ def test_no_interpreter_for_the_worker(named: str, said: str, tmp_path: Path) ->
 
 
 def test_an_interpreter_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checks_packages, "_ASK_LIMIT", 0.5)
+    monkeypatch.setattr(_checks_packages, "_START", 0.5)
     path = script(tmp_path / "python3", "#!/bin/sh\nexec sleep 600\n")
     found = _checks_packages.ask_worker(Interpreter(path, "test", isolated=True), list(REQUIREMENTS))
     assert found == {"": "does not answer within 0.5 s"}
