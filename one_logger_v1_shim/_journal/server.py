@@ -14,6 +14,7 @@ import base64
 import json
 import netrc
 import os
+import re
 import socket
 import ssl
 import threading
@@ -102,6 +103,8 @@ def malformed(key: Optional[str]) -> Optional[str]:
     """Why no wandb takes this API key, for a server that is asked; None: it may be one. Says nothing of the key."""
     if not key or key.count(".") == 2:  # a JSON web token
         return None
+    if not re.fullmatch(r"[A-Za-z0-9_-]*", key):
+        return "the API key has a character that wandb does not take (a quote, a blank)"
     size = len(key.split("-", 1)[-1])
     return f"the API key has {size} characters, wandb expects 40 or more" if size < 40 else None
 

@@ -67,11 +67,7 @@ def _closed_port() -> str:
 SITUATIONS: dict[str, Situation] = {
     "all is well": Situation(),
     "no key": Situation(key=False),
-    "key in netrc": Situation(key=False, prepare=netrc("machine HOST login user password KEY\n")),
     "key in netrc's default": Situation(key=False, prepare=netrc("default login user password KEY\n")),
-    "key of another machine in netrc": Situation(
-        key=False, prepare=netrc("machine other.example login user password KEY\n")
-    ),
     "a short key": Situation({"WANDB_API_KEY": "short"}),
     "key with quotes": Situation({"WANDB_API_KEY": f'"{KEY}"'}),
     "key with a blank inside": Situation({"WANDB_API_KEY": f"{KEY[:20]} {KEY[20:]}"}),
@@ -92,7 +88,6 @@ SITUATIONS: dict[str, Situation] = {
     "a settings file with a percent sign": Situation(prepare=settings_file("[default]\nnotes = 50%\n")),
     "a settings file of bytes": Situation(prepare=settings_file("[default]\nnotes = \udcff\n")),
     "a settings file without a section": Situation(prepare=settings_file("mode = offline\n")),
-    "the folder's settings file of bytes": Situation(prepare=settings_file("\udcff\n", "wandb/settings")),
     "a server with a trailing blank": Situation({"WANDB_BASE_URL": "http://127.0.0.1:9 "}, server=False),
     "a server that is closed": Situation({"WANDB_BASE_URL": _closed_port()}, server=False),
     "a server that is no address": Situation({"WANDB_BASE_URL": "nowhere"}, server=False),

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.ci
 WANTED = {name: OFFLINE for name in SITUATIONS if "offline" in name or "dryrun" in name}
 WANTED |= {name: NOWHERE for name in SITUATIONS if "disabled" in name}
 #: no key: runs are offline, which is no error of the machine's
-WANTED |= {"no key": OFFLINE, "key of another machine in netrc": OFFLINE}
+WANTED |= {"no key": OFFLINE}
 
 
 @pytest.fixture
