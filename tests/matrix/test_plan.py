@@ -12,8 +12,6 @@ from compat_matrix.planner import plan
 from compat_matrix.runner import interpreters
 from one_logger_v1_shim._requirements import REQUIREMENTS
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
-
 
 def test_every_python_meets_every_wandb_that_it_can_install() -> None:
     axes = plan.load()
