@@ -82,3 +82,5 @@ def test_this_interpreter_is_found_only_if_it_is_what_it_says(tmp_path: Path, mo
     assert interpreters.find(here) == str(pretender)
     (tmp_path / "python3.99").symlink_to(sys.executable)
     assert interpreters.find("3.99") is None
+    known = [(here, str(pretender))] if sys.version_info.releaselevel == "final" else []
+    assert list(interpreters.released(["3.99", here])) == known
