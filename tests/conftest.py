@@ -56,6 +56,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optio
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["markexpr"] = node.config.option.markexpr
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """``-n N``: the tests of a module share what it has started, so they stay together; the slow folders come first."""
     from xdist.scheduler import LoadFileScheduling

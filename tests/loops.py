@@ -74,8 +74,11 @@ def _loop(item: pytest.Item) -> str:
 def choose(config: pytest.Config) -> None:
     """The loop of the plain command, which names no test: what is not for CI only, in several processes."""
     option = config.option
-    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or hasattr(config, "workerinput"):
-        return  # a process of pytest-xdist has the controller's options, and starts none
+    if hasattr(config, "workerinput"):  # a process of pytest-xdist starts none
+        option.markexpr = config.workerinput["markexpr"]
+        return
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        return
     if not (option.markexpr or option.keyword or getattr(option, "lf", False)):
         option.markexpr = "not ci"
     looks_on = option.usepdb or option.capture == "no"
