@@ -19,10 +19,19 @@ _FOLDER = pytest.StashKey[Path]()
 _KEPT = pytest.StashKey[Path]()
 _LEFT = pytest.StashKey[list[str]]()
 _SEEN = pytest.StashKey[Callable[[], list[str]]]()
+_LAST_RESORT = pytest.StashKey[loops.LastResort]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Before pytest-xdist, which starts its processes here."""
+    loops.choose(config)
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The whole run has one temp folder, with everything in it, so that it can be seen what is left."""
+    config.stash[_LAST_RESORT] = loops.LastResort()
     for marker in loops.MARKERS:
         config.addinivalue_line("markers", marker)
     patch = pytest.MonkeyPatch()
@@ -39,8 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
-    """The first two loops do not import the training frameworks."""
-    return True if loops.has_no_test(collection_path, config.option.markexpr) else None
+    """The first two loops do not import the training frameworks; an old Python leaves out what it cannot run."""
+    left_out = loops.has_no_test(collection_path, config.option.markexpr) or collection_path in loops.not_here()
+    return True if left_out else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["markexpr"] = node.config.option.markexpr
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -58,7 +73,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    with loops.GUARD.watching() as item.stash[_SEEN]:
+    with item.config.stash[_LAST_RESORT].watching(item), loops.GUARD.watching() as item.stash[_SEEN]:
         return (yield)
 
 
@@ -86,6 +101,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in loops.not_here().values():
+        terminalreporter.write_line(line)
     for line in config.stash.get(_LEFT, []):
         terminalreporter.write_line(f"LEFT BEHIND: {line}", red=True)
     if _KEPT in config.stash:

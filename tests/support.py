@@ -115,6 +115,14 @@ def utils_on(spy: CoreSpy, config: dict[str, Any]) -> Any:
     return Spied(config)
 
 
+def package_alone(folder: Path) -> str:
+    """A folder with this package and nothing else: :data:`ROOT` has what its user keeps there, perhaps a ``wandb/``."""
+    folder.mkdir(parents=True)
+    for name in ("one_logger_v1_shim", "pyproject.toml"):  # the latter has the version
+        (folder / name).symlink_to(ROOT / name)
+    return str(folder)
+
+
 def run_python(
     code: str,
     cwd: Path,

@@ -87,6 +87,68 @@ def test_a_green_run_leaves_no_folder(tmp_path: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.ci
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["one process", "pytest-xdist"])
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("while True: pass", r"FAILED \S*test_it.py::test_it - Failed: Timeout \(>1\.0s\)"),
+        (
+            "while True:\n        try: open(os.devnull).close()\n        except BaseException: pass",
+            r"Timeout \(0:00:02\)!\n(?s:.*)test_it\.py\", line \d+ in test_it\n",
+        ),
+    ],
+    ids=["it can be interrupted", "it cannot"],
+)
+def test_a_test_that_runs_away_is_ended_and_named(
+    body: str, said: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    shorter = "from tests import loops\nloops.ENDED_AFTER['slow'], loops.GRACE = 1.0, 1.0\n"  # in each process
+    done = run(tmp_path, f"{body}\n\n{shorter}test_it.pytestmark = [__import__('pytest').mark.slow]", *options)
+    assert done.returncode == 1
+    assert re.search(said, done.stdout + done.stderr), done.stdout + done.stderr
+    if options:
+        assert re.search(r"FAILED \S*test_it.py::test_it|crashed while running '\S*test_it.py::test_it'", done.stdout)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "1 passed"),
+        (["-n0", "--maxfail=1"], "1 passed, 1 deselected"),
+        (["-m", "ci"], "1 passed"),
+        (["-m", "ci or not ci"], "2 passed"),
+        (["test_it.py"], "2 passed"),
+        (["test_it.py::test_long"], "1 passed"),
+        (["-k", "long"], "1 passed"),
+    ],
+)
+def test_the_plain_command_leaves_out_what_is_for_ci_only(arguments: list[str], expected: str, tmp_path: Path) -> None:
+    """Who names a test, a file or a word means it."""
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\ntestpaths = ['.']\n")
+    (tmp_path / "test_it.py").write_text(
+        "import os, pytest\n\n@pytest.mark.ci\ndef test_long():\n    pass\n\n"
+        "def test_short():\n    print('in a process of its own', 'PYTEST_XDIST_WORKER' in os.environ)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-rP", *arguments]
+    (tmp_path / "temporary").mkdir()
+    told = {"TMPDIR": str(tmp_path / "temporary")}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=clean_environment(tmp_path, told), capture_output=True, text=True, check=False
+    )
+    assert re.search(rf"^=+ {expected}.* in .*s.* =+$", done.stdout, re.MULTILINE), done.stdout + done.stderr
+    if not arguments:
+        assert "in a process of its own True" in done.stdout
+
+
+def test_what_an_older_python_does_not_run() -> None:
+    assert loops.not_here((3, 15)) == {}
+    left_out = loops.not_here((3, 9))
+    assert all(path.exists() for path in left_out)
+    assert left_out[ROOT / "tests" / "release"].startswith("not run on Python 3.9: tests/release (3.11: griffe, ")
+
+
 def test_what_is_ours_in_a_temp_folder(tmp_path: Path) -> None:
     for name in ("pytest-of-me", "wandb-12-34-567", "tmpab12wandb-media", "compat_matrix-x", "tmpab12", "one-logger-1"):
         (tmp_path / name).mkdir()

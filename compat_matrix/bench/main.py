@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -238,7 +239,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     print(f"{table_of.described(facts)}\n", flush=True)
     table: list[Row] = []
     complete = True
-    with tempfile.TemporaryDirectory(prefix="one-logger-bench-", ignore_cleanup_errors=True) as folder:
+    with ExitStack() as stack:
+        folder = tempfile.mkdtemp(prefix="one-logger-bench-")
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)  # a process that was killed may still write there
         for name in options.only or PARTS:
             base = Path(folder) / name
             base.mkdir()

@@ -73,12 +73,12 @@ def _line(report: CellReport) -> str:
 def table(reports: Sequence[CellReport]) -> str:
     """All cells, and why something was not run or failed."""
     width = max((len(report.name) for report in reports), default=4)
-    head = f"{'cell':{width}}  {'result':10} {'passed':>6} {'failed':>6} {'known':>6} {'not run':>7}  wandb"
+    head = f"{'cell':<{width}}  {'result':10} {'passed':>6} {'failed':>6} {'known':>6} {'not run':>7}  wandb"
     lines = [head, "-" * len(head)]
     for report in reports:
         counts = [report.count(status) for status in (PASSED, FAILED, KNOWN_DIFFERENCE, NOT_RUN)]
         lines.append(
-            f"{report.name:{width}}  {report.status:10} {counts[0]:6} {counts[1]:6} {counts[2]:6} {counts[3]:7}"
+            f"{report.name:<{width}}  {report.status:10} {counts[0]:6} {counts[1]:6} {counts[2]:6} {counts[3]:7}"
             f"  {report.identity.get('wandb') or ''}"
         )
     for title, reasons in (("cells not run", _why_cells(reports)), ("jobs not run", _why_jobs(reports))):

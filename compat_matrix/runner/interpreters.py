@@ -1,7 +1,9 @@
 """The Pythons of this machine. Looked for, never assumed: COMPAT_MATRIX_PYTHONS, pyenv, PATH, uv.
 
 ``COMPAT_MATRIX_PYTHONS`` is a list like PATH, of interpreters and of folders that have some: for those that lie in no
-usual place.
+usual place. Also a command, for ``.ci/run``: the released ones, the oldest first, but for the one that runs it:
+
+    python -m compat_matrix.runner.interpreters     lines "3.9<tab>/path/of/python3.9"
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Optional
@@ -61,3 +64,19 @@ def _ask(*command: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def released(wanted: list[str]) -> Iterator[tuple[str, str]]:
+    """Those of ``wanted`` that are here, each with its interpreter; pre-releases are left out."""
+    for version in wanted:
+        found = find(version)
+        if found and _ask(found, "-I", "-c", "import sys; print(sys.version_info.releaselevel)") == "final":
+            yield version, found
+
+
+if __name__ == "__main__":
+    from ..planner.plan import load
+
+    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for line in released([version for version in load()["python"] if version != here]):
+        print("\t".join(line))

@@ -143,7 +143,7 @@ def _in_full(first: Mismatch, old: History, new: History) -> Section:
     for name in names:
         mark = ">" if name == first.metric or first.kind == "row" else " "
         left, right = (_short(side[name]) if name in side else "(absent)" for side in (was, now))
-        lines.append(f"{mark} {name:{width}}  {left}  |  {right}")
+        lines.append(f"{mark} {name:<{width}}  {left}  |  {right}")
     return Section(f"The first difference, {first.metric} ({first.kind}), in full: old | new", lines)
 
 

@@ -30,7 +30,7 @@ def write_plain(report: Report, out: TextIO) -> None:
             print(f"  {text}", file=out)
         width = min(40, max((len(line.label) for line in section.lines), default=0))
         for line in section.lines[:_MOST_LINES]:
-            print(f"  {line.label:{width}}  {line.value}{_plot(line, out)}", file=out)
+            print(f"  {line.label:<{width}}  {line.value}{_plot(line, out)}", file=out)
         if len(section.lines) > _MOST_LINES:
             print(f"  {_more(len(section.lines))}", file=out)
         print(file=out)

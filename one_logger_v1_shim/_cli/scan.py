@@ -74,7 +74,7 @@ def _table(findings: Sequence[Finding]) -> None:
     width = min(60, max(map(len, places)))
     for place, one in zip(places, findings):
         why = f" -> {f.clean(one.why, _MOST)}" if one.why else ""
-        print(f"{one.level:7}  {place:{width}}  {one.kind:12}  {f.clean(one.what)}{why}")
+        print(f"{one.level:7}  {place:<{width}}  {one.kind:12}  {f.clean(one.what)}{why}")
     levels = Counter(one.level for one in findings)
     files = len({one.file for one in findings})
     said = ", ".join(f"{levels[level]} {level}" for level in (OK, WARNING, ERROR) if levels[level])

@@ -69,7 +69,7 @@ class Journal:
         self._number = 0
         self._descriptor: Optional[int] = None
         self._identity = (0, 0)  # device and inode of the file
-        self._size = 0
+        self._size = self._head = 0  # bytes of the file, and of its first line
         self._spilled = False
         self._opening: Optional[Path] = None
         self._next_segment(folder)
@@ -159,9 +159,9 @@ class Journal:
             self._go_elsewhere()
             if not self._flush():
                 self._bound()
-        # Only when no row is on its way: one that is in the old file already must not follow into the new one.
-        # One new file for each call: its head alone may be as long as a file may be.
-        if self._size >= SEGMENT_BYTES and not queue and self._rotate():
+        # Only when no row is on its way: one that is in the old file already must not follow into the new one. One new file
+        # for each call, and only when a line is in the old one, whose first line alone may be as long as a file should be.
+        if self._size >= SEGMENT_BYTES and self._size > self._head and not queue and self._rotate():
             self._flush()
 
     def _flush(self) -> bool:
@@ -277,7 +277,7 @@ class Journal:
         old = self._descriptor
         if old is not None and self._is_ours(old):
             os.close(old)
-        self._descriptor, self._identity, self._size = descriptor, (found.st_dev, found.st_ino), size
+        self._descriptor, self._identity, self._size, self._head = descriptor, (found.st_dev, found.st_ino), size, size
         self._number += 1
         self._opening = None
 

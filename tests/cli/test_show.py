@@ -224,6 +224,12 @@ def test_any_rows(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str,
         assert line.isprintable()
 
 
+def test_a_row_whose_name_is_empty(tmp_path: Path) -> None:
+    out = io.StringIO()
+    _text.write_plain(read(journal(tmp_path, [{"": None}])), out)
+    assert "null" in out.getvalue()
+
+
 EVIL = "\x1b]0;owned\x07\x1b[31m\u202e[red]x[/red]</script><script>alert(1)</script><img src=x onerror=alert(2)>\r\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -90,6 +91,10 @@ def test_a_handler_that_logs(journal: Journal, interrupt: Callable[[Handler], No
     assert (journal.rows, journal.unwritten) == (3000 + given, 0)
 
 
+@pytest.mark.xfail(
+    sys.version_info < (3, 11), reason="looks for signals between any two instructions: a row may be there twice",
+    strict=False,
+)  # fmt: skip
 def test_a_handler_that_raises(journal: Journal, interrupt: Callable[[Handler], None]) -> None:
     armed = False
 

@@ -16,7 +16,7 @@ import wandb
 
 from tests.delivery import jobs
 from tests.isolated.places import site, thin
-from tests.support import ROOT
+from tests.support import ROOT, package_alone
 
 JOB = """
 one = one_logger()
@@ -56,7 +56,7 @@ def bare(home: Path, begin: str, code: str = JOB, **environ: str) -> jobs.Result
 
 
 def opt_deps(home: Path) -> jobs.Result:
-    return bare(home, appended([str(ROOT), *links(home / "opt")]))
+    return bare(home, appended([package_alone(home / "ours"), *links(home / "opt")]))
 
 
 def pex(home: Path) -> jobs.Result:
@@ -70,7 +70,7 @@ def pex(home: Path) -> jobs.Result:
             of_v2 = one.name != "nv_one_logger" or (one / "api").exists()  # else it is our portion of that namespace
             if one.name != "wandb" and of_v2 and not (rest / one.name).exists() and one.suffix != ".pth":
                 (rest / one.name).symlink_to(one)
-    return bare(home, appended([str(ROOT), str(home / "whl" / "wandb.whl"), str(rest)]))
+    return bare(home, appended([package_alone(home / "ours"), str(home / "whl" / "wandb.whl"), str(rest)]))
 
 
 def zipped(home: Path) -> jobs.Result:
@@ -102,7 +102,7 @@ def frozen(home: Path) -> jobs.Result:
         for path in (home / "pyc").rglob("*.pyc"):
             file.write(path, path.relative_to(home / "pyc"))
     python = thin(home / "other")
-    (site(home / "other") / "others.pth").write_text("\n".join([str(ROOT), *entries()]))
+    (site(home / "other") / "others.pth").write_text("\n".join([package_alone(home / "ours"), *entries()]))
     begin = "import sys; sys.frozen = True\n" + appended([str(home / "program.zip")])
     return bare(home, begin, ONE_LOGGER_V1_PYTHON=python)
 
@@ -110,18 +110,18 @@ def frozen(home: Path) -> jobs.Result:
 def runfiles(home: Path) -> jobs.Result:
     """Bazel: relative entries, and a working directory that is not the script's."""
     deps = [os.path.relpath(one, home) for one in links(home / "job.runfiles")]
-    return bare(home, appended([str(ROOT), *deps]))
+    return bare(home, appended([package_alone(home / "ours"), *deps]))
 
 
 def colon(home: Path) -> jobs.Result:
     """A folder whose name has the character that stands between the entries of a path."""
-    return bare(home, appended([str(ROOT), *links(home / "run:1")]))
+    return bare(home, appended([package_alone(home / "ours"), *links(home / "run:1")]))
 
 
 def run_folder_on_the_path(home: Path) -> jobs.Result:
     """wandb's own run folder lies in a folder of PYTHONPATH, before wandb."""
     (home / "wandb").mkdir(parents=True)
-    return jobs.run(JOB, home, {"PYTHONPATH": f"{home}{os.pathsep}{ROOT}"})
+    return jobs.run(JOB, home, {"PYTHONPATH": os.pathsep.join([str(home), package_alone(home / "ours")])})
 
 
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
@@ -156,7 +156,7 @@ def test_something_else_is_called_wandb(kind: str, tmp_path: Path) -> None:
     else:
         found = place / "wandb"
         found.mkdir(parents=True)
-    result = bare(tmp_path, appended([str(ROOT), str(place)]))
+    result = bare(tmp_path, appended([package_alone(tmp_path / "ours"), str(place)]))
     assert (result.code, result.out) == (0, "done\n"), result.err
     (line,) = [line for line in result.lines if "nv_one_logger" not in line]
     assert f"{found} is something else" in line
@@ -166,5 +166,6 @@ def test_something_else_is_called_wandb(kind: str, tmp_path: Path) -> None:
 
 def test_the_interpreter_has_no_packages_of_its_own(tmp_path: Path) -> None:
     """What the tests above rest on."""
-    done = subprocess.run([thin(tmp_path / "bare"), "-c", "import wandb"], capture_output=True, text=True, env={})
+    command = [thin(tmp_path / "bare"), "-c", "import wandb"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={})
     assert "No module named 'wandb'" in done.stderr

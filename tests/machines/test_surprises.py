@@ -189,6 +189,20 @@ def test_each_call_below_a_new_file_raises(home: Path, monkeypatch: pytest.Monke
         assert lines.count("#finish 0") == 1
 
 
+@pytest.mark.timeout(30)
+def test_a_file_that_holds_its_first_line_only_goes_on(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However short a file should be: a new one is begun when a row is in the one before."""
+    monkeypatch.setattr(writer, "SEGMENT_BYTES", 1)
+    sink = opened(True, worker=False)
+    for value in range(3):
+        sink.put(b'{"i":%d}' % value)
+    sink.finish()
+    files = sorted(sink._journal.folder.glob("rows-*"))
+    assert [path.read_text() for path in files] == [
+        '#from 0\n{"i":0}\n', '#from 1\n{"i":1}\n', '#from 2\n{"i":2}\n', "#from 3\n#finish 0\n", "#from 3\n",
+    ]  # fmt: skip
+
+
 def test_the_log_handler_of_the_application_raises(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever we log on the way may raise, in a handler of the application's."""
 

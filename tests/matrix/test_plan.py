@@ -12,8 +12,6 @@ from compat_matrix.planner import plan
 from compat_matrix.runner import interpreters
 from one_logger_v1_shim._requirements import REQUIREMENTS
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
-
 
 def test_every_python_meets_every_wandb_that_it_can_install() -> None:
     axes = plan.load()
@@ -84,3 +82,5 @@ def test_this_interpreter_is_found_only_if_it_is_what_it_says(tmp_path: Path, mo
     assert interpreters.find(here) == str(pretender)
     (tmp_path / "python3.99").symlink_to(sys.executable)
     assert interpreters.find("3.99") is None
+    known = [(here, str(pretender))] if sys.version_info.releaselevel == "final" else []
+    assert list(interpreters.released(["3.99", here])) == known

@@ -6,6 +6,7 @@ import fnmatch
 import io
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,7 @@ def test_known_differences_are_strict(tmp_path: Path, monkeypatch: pytest.Monkey
     assert results.known_differences("cell-1-online") == {}
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="the grid is planned by CPython 3.11 or later")
 def test_known_differences_name_cells_and_jobs_that_exist() -> None:
     from compat_matrix.jobs import all_jobs
     from compat_matrix.planner.plan import diagonal, grid, here, load

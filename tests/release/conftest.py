@@ -12,9 +12,6 @@ import pytest
 
 from tests.support import ROOT
 
-if sys.version_info < (3, 11):  # griffe, check-jsonschema and zizmor need it; CI has it
-    collect_ignore_glob = ["test_*.py"]
-
 
 @dataclass(frozen=True)
 class Distributions:
