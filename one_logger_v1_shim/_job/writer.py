@@ -159,8 +159,8 @@ class Journal:
             self._go_elsewhere()
             if not self._flush():
                 self._bound()
-        # Only when no row is on its way: one that is in the old file already must not follow into the new one. One new file
-        # for each call, and only when a line is in the old one, whose first line alone may be as long as a file should be.
+        # Only when no row is on its way: one that is in the old file already must not follow into the new one. One new
+        # file for each call, and only when a line is in the old one: a first line alone may be as long as a file.
         if self._size >= SEGMENT_BYTES and self._size > self._head and not queue and self._rotate():
             self._flush()
 
