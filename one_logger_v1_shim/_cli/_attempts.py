@@ -56,6 +56,8 @@ class Attempts:
 
     def found(self, run: Run) -> list[t.Attempt]:
         """Those whose rows have times. ``run`` has been read to its end."""
+        for rows in self._all:
+            rows.settle()
         told = {name: _told(run.about, name) for name in (t.PROJECT, t.RUN_NAME, t.ENTITY, t.RUN_ID)}
         told[t.FOLDER] = str(run.path if run.journal else run.path.parent)
         attempts = [t.Attempt(rows, told, t.FINISHED) for rows in self._all]
@@ -72,12 +74,16 @@ def _told(about: dict[str, Any], name: str) -> Any:
 
 
 def _ended(run: Run, rows: AttemptRows) -> tuple[str, Optional[int]]:
-    code = run.exit_code
-    if code is not None:
-        return (t.FAILED if code else t.FINISHED), code
+    """How the job ended: as it said itself, else as its worker noted when the job had gone."""
+    if run.exit_code is not None:
+        return (t.FAILED if run.exit_code else t.FINISHED), run.exit_code
     if _alive(run):
         return t.RUNNING, None
-    return (t.KILLED if rows.app_finish is None else t.FINISHED), None
+    mark = run.about.get("mark")
+    code = mark.get("exit_code") if isinstance(mark, dict) else None
+    if rows.app_finish is None:
+        return (t.FINISHED if code == 0 else t.KILLED), code
+    return (t.FAILED if code else t.FINISHED), code
 
 
 def _alive(run: Run) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Optional
 
 from .._goodput import definitions as d
+from .._goodput.counted import Counted
 from .._goodput.progress import Point
 from .._goodput.spans import clip, minus, union
-from .._goodput.training import Counted, Training
+from .._goodput.training import Training
 from .._goodput.trainings import FAILED, KILLED
 from .._v1 import metrics as m
 from . import _format as f

@@ -7,7 +7,8 @@ from typing import Any, Optional
 
 from .._v1 import metrics as m
 from . import definitions as d
-from .training import Counted, Training
+from .counted import Counted
+from .training import Training
 from .trainings import Attempt
 
 FORMAT = "one-logger-v1-shim goodput"

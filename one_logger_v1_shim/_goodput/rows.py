@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Optional
 
 from .._v1 import metrics as m
 from .._v1.phases import PHASES
 from . import definitions as d
+from .clock import Clock
 from .progress import Point, Progress
-from .spans import Span
+from .spans import Spans
+from .totals import AFTER, BEFORE, LOOP, Reading, Running, Series
 from .values import decoded, from_ms, from_seconds, number
 
-_STEP_BACK = 1_000_000  # us; less is the rounding of row times, and rows of several threads
 _ROUNDED = 500  # us
+_MOST_UNTOLD = 100_000
 _FAR = 366 * 86_400 * 1_000_000  # us; a time that is further from its row is none of this attempt
-_MOST_SPANS = 512
 
 #: start, end -> part. Megatron from July 2025 on writes the optimizer's names with a misspelling.
 _PHASES = {
@@ -33,41 +33,18 @@ _SELDOM = frozenset(
         *_STARTS, *_FINISHES, m.APP_START_TIME, m.APP_FINISH_TIME, m.APP_FIRST_LOG_TIME, m.APP_TRAIN_LOOP_START_TIME,
         m.APP_TRAIN_LOOP_FINISH_TIME, m.TRAIN_ITERATIONS_START, m.VALIDATION_ITERATIONS_TIME_TOTAL,
         m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL, m.TRAIN_ITERATIONS_PRODUCTIVE_END, m.TRAIN_ITERATIONS_TARGET, m.APP_TAG,
+        m.TRAIN_ITERATIONS_SAVE_CHECKPOINT_END, m.JOB_START_TIME, m.SAVE_CHECKPOINT_COUNT,
     }
 )  # fmt: skip
 #: what may tell two trainings apart
 IDENTITY = (
     m.APP_TAG_RUN_NAME, m.APP_TAG_RUN_VERSION, m.APP_RUN_TYPE, m.MODEL_SEQ_LENGTH, m.GLOBAL_BATCH_SIZE, m.WORLD_SIZE,
     m.TRAIN_ITERATIONS_TARGET, m.USER, m.CLUSTER, m.JOB_NAME, m.JOBID, m.ARRAY_JOB_ID, m.ARRAY_TASK_ID,
+    m.ALLOC_HOSTS, m.EXEC_HOSTS, m.SAVE_CHECKPOINT_STRATEGY,
 )  # fmt: skip
 _IDENTITY = frozenset(IDENTITY)
-
-BEFORE, LOOP, AFTER = "before", "loop", "after"
-
-
-class Running:
-    """A total of v1's (s) as it grows: how much of it came before, in and after the training loop, in us."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.by_place = {BEFORE: 0, LOOP: 0, AFTER: 0}
-        #: what of ``LOOP`` came after the newest progress row
-        self.since_progress = 0
-        #: where it grew, as far as row times tell
-        self.spans: list[Span] = []
-
-    def take(self, total: int, place: str, at: Optional[int], with_progress: bool) -> bool:
-        """A row, itself one of progress or not, says ``total``. False if it is less than a row before it said."""
-        more = total - self.total
-        if more < 0:
-            return False
-        self.total = total
-        self.by_place[place] += more
-        if place == LOOP and not with_progress:
-            self.since_progress += more
-        if more and at is not None and len(self.spans) < _MOST_SPANS:
-            self.spans.append((at - more, at))
-        return True
+#: rows of any program that logs through the core have these: they do not tell that it is a training
+_OF_ANY_ROW = frozenset({m.APP_TAG, m.APP_FIRST_LOG_TIME, m.JOB_START_TIME})
 
 
 class AttemptRows:
@@ -80,10 +57,12 @@ class AttemptRows:
         self.tags: list[str] = []
         self.app_start: Optional[int] = None
         self.app_finish: Optional[int] = None
+        #: when SLURM gave the job its nodes
+        self.job_start: Optional[int] = None
         #: first and last sign of life
         self.first: Optional[int] = None
         self.last: Optional[int] = None
-        self.phases: dict[str, list[Span]] = {part: [] for part in _STARTS.values()}
+        self.phases: dict[str, Spans] = {part: Spans() for part in _STARTS.values()}
         #: part -> when it began, while nothing says that it has ended
         self.open: dict[str, int] = {}
         self.loops: list[tuple[int, Optional[int]]] = []
@@ -95,12 +74,19 @@ class AttemptRows:
         #: until when the rows tell how many iterations there were
         self.horizon: Optional[int] = None
         self.validation, self.saves = Running(), Running()
+        self.saves_begun = 0
         self.productive_end: Optional[float] = None
         #: the newest values in rows of progress
         self.newest: dict[str, Any] = {}
-        #: how often row times went back, and by how much at most, in us
-        self.backs, self.back = 0, 0
+        self.clock = Clock()
+        #: iterations whose time no row tells, as a timer began anew: from, to, and what the timer told (us)
+        self.untold: list[tuple[int, int, int]] = []
         self.problems: list[str] = []
+        self._series = Series()
+        #: the newest time of the rows before the one that is taken
+        self._before: Optional[int] = None
+        #: times given by hand: v1 sends them again at each later call
+        self._given: dict[str, Any] = {}
 
     @property
     def begin(self) -> Optional[int]:
@@ -130,8 +116,19 @@ class AttemptRows:
         at = from_ms(row.get(m.APP_LAST_LOG_TIME))
         if at is None:
             at = from_seconds(row.get("_timestamp"))
+        for one, when in self.clock.take(row, at):
+            self._take(one, when)
+
+    def settle(self) -> None:
+        """There are no more rows. Reading on afterwards is allowed."""
+        for one, when in self.clock.rest():
+            self._take(one, when)
+
+    def _take(self, row: dict[str, Any], at: Optional[int]) -> None:
+        self._before = self.last
         if at is not None:
-            self._passed(at)
+            self.first = at if self.first is None else min(self.first, at)
+            self.last = at if self.last is None else max(self.last, at)
         if m.TRAIN_ITERATIONS_END in row:
             self._progress(row, at)
         if not _SELDOM.isdisjoint(row):
@@ -140,13 +137,6 @@ class AttemptRows:
             self.v1_rows += 1
             for name in _IDENTITY & row.keys():
                 self.identity[name] = decoded(row[name])
-
-    def _passed(self, at: int) -> None:
-        if self.last is not None and at < self.last - _STEP_BACK:
-            self.back = max(self.back, self.last - at)
-            self.backs += 1
-        self.first = at if self.first is None else min(self.first, at)
-        self.last = at if self.last is None else max(self.last, at)
 
     def _progress(self, row: dict[str, Any], at: Optional[int]) -> None:
         self.v1_rows += 1
@@ -157,37 +147,53 @@ class AttemptRows:
         if spent is None:
             return
         last = self.progress.last
-        if spent < (last.spent if last is not None else 0) or (last is not None and end < last.iterations):
-            self._problem("train_iterations_end or train_iterations_time_total goes back; those rows are left out")
+        if last is not None and end < last.iterations:
+            self._problem("train_iterations_end goes back; those rows are left out")
             return
         if self.start is None and done is not None:
             self.start = end - done
         self.newest.update(row)
-        self.progress.add(Point(end, spent, at))
         finished = self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
+        self._add(end, spent, finished if finished is not None else at, row)
         known = [one for one in (self.horizon, finished) if one is not None]
         self.horizon = _later(max(known, default=None), at)
-        self.validation.since_progress = self.saves.since_progress = 0
         self.open.clear()
+
+    def _add(self, end: float, spent: int, at: Optional[int], row: dict[str, Any]) -> None:
+        average, least = (
+            from_ms(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)),
+            _least(row, m.TRAIN_ITERATIONS_TIME_MSECS_MIN),
+        )
+        count = round(spent / average) if average and m.TRAIN_ITERATIONS_TIME_TOTAL in row else None
+        last, before = self.progress.last, self._series.total
+        total = self._series.take(Reading(spent, count, least, None, end, at, self._before))
+        self.progress.add(Point(end, total, at))
+        if self._series.is_new and last is not None and last.at is not None and at is not None and count is not None:
+            missing = end - last.iterations - count
+            if missing > 0 and len(self.untold) < _MOST_UNTOLD:
+                self.untold.append((last.at, at, total - before))
 
     # -- what comes once in a while ----------------------------------------------------------------------------
 
     def _seldom(self, row: dict[str, Any], at: Optional[int]) -> None:
-        self.v1_rows += not _SELDOM.isdisjoint(row.keys() - {m.APP_TAG, m.APP_FIRST_LOG_TIME})
+        self.v1_rows += not _SELDOM.isdisjoint(row.keys() - _OF_ANY_ROW)
         start = number(row.get(m.TRAIN_ITERATIONS_START))
         if start is not None and self.start is None:
             self.start = start
         self.target = number(row.get(m.TRAIN_ITERATIONS_TARGET)) or self.target
         if m.APP_TAG in row:
             self._tags(decoded(row[m.APP_TAG]))
-        if m.APP_START_TIME in row:
+        if m.APP_START_TIME in row and not self._again(row, m.APP_START_TIME):
             self.app_start = self._instant(row, m.APP_START_TIME, at)
+        if m.JOB_START_TIME in row:
+            self.job_start = from_ms(row[m.JOB_START_TIME]) or None  # 0: not under SLURM
+        self.saves_begun = max(self.saves_begun, int(number(row.get(m.SAVE_CHECKPOINT_COUNT)) or 0))
         if m.APP_FINISH_TIME in row:
             self.app_finish = self._instant(row, m.APP_FINISH_TIME, at)
         self._phases(row, at)
         self._loop(row, at)
         self._totals(row, at)
-        self._productive(row, at)
+        self._productive(row)
 
     def _tags(self, given: Any) -> None:
         for tag in given if isinstance(given, list) else [given]:
@@ -196,18 +202,24 @@ class AttemptRows:
 
     def _phases(self, row: dict[str, Any], at: Optional[int]) -> None:
         for name in _STARTS.keys() & row.keys():
-            begin = self._instant(row, name, at)
+            begin = at if self._again(row, name) else self._instant(row, name, at)
             if begin is not None:
                 self.open[_STARTS[name]] = begin
         for name in _FINISHES.keys() & row.keys():
-            end = self._instant(row, name, at)
+            end = at if self._again(row, name) else self._instant(row, name, at)
             begin = self.open.pop(_FINISHES[name], None)
             if end is None:
                 continue
             if begin is None or end < begin:
                 self._problem(f"{name} has no start before it; the phase is left out")
-            elif len(self.phases[_FINISHES[name]]) < _MOST_SPANS:
-                self.phases[_FINISHES[name]].append((begin, end))
+            else:
+                self.phases[_FINISHES[name]].append(begin, end)
+
+    def _again(self, row: dict[str, Any], name: str) -> bool:
+        """Whether an earlier row had this very time: it was given by hand, once, and says nothing about this one."""
+        seen = self._given.get(name)
+        self._given[name] = row[name]
+        return seen is not None and bool(seen == row[name])
 
     def _loop(self, row: dict[str, Any], at: Optional[int]) -> None:
         if m.APP_TRAIN_LOOP_START_TIME in row:
@@ -228,22 +240,33 @@ class AttemptRows:
 
     def _totals(self, row: dict[str, Any], at: Optional[int]) -> None:
         place = BEFORE if not self.loops else LOOP if self.loops[-1][1] is None else AFTER
-        with_progress = m.TRAIN_ITERATIONS_END in row
-        for running, name in _running(self):
-            total = from_seconds(row.get(name))
-            if total is not None and not running.take(total, place, at, with_progress):
-                self._problem(f"{name} goes back; those rows are left out")
+        total = from_seconds(row.get(m.VALIDATION_ITERATIONS_TIME_TOTAL))
+        if total is not None:
+            average = from_ms(row.get(m.VALIDATION_ITERATIONS_TIME_MSECS_AVG))
+            least = _least(row, m.VALIDATION_ITERATIONS_TIME_MSECS_MIN)
+            count = round(total / average) if average else None
+            before = None if m.TRAIN_ITERATIONS_END in row else self._before  # Megatron repeats it in each row
+            self.validation.take(Reading(total, count, least, at=at, before=before), place, at)
+        total = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL))
+        if total is not None:
+            least = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MIN))
+            most = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MAX))
+            saves = number(row.get(m.SAVE_CHECKPOINT_SYNC_COUNT))
+            self.saves.take(Reading(total, None, least, most, saves, at, self._before), place, at)
 
-    def _productive(self, row: dict[str, Any], at: Optional[int]) -> None:
+    def _productive(self, row: dict[str, Any]) -> None:
+        begun = number(row.get(m.TRAIN_ITERATIONS_SAVE_CHECKPOINT_END))
+        if begun is not None:
+            self.progress.begin_save(begun)
         end = number(row.get(m.TRAIN_ITERATIONS_PRODUCTIVE_END))
-        spent = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE))
         if end is None:
             return
         self.productive_end = end if self.productive_end is None else max(self.productive_end, end)
+        spent = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE))
         if spent is not None and spent < 0:
             self._problem(f"{m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE} is negative; it is left out")
-        elif spent is not None:
-            self.progress.add_save(Point(end, spent, at))
+            spent = None
+        self.progress.add_save(end, None if spent is None else self._series.within(end, spent))
 
     # -- doubts ------------------------------------------------------------------------------------------------
 
@@ -252,15 +275,18 @@ class AttemptRows:
             self.problems.append(text)
 
     def _instant(self, row: dict[str, Any], name: str, at: Optional[int]) -> Optional[int]:
-        """A time of v1's, in us; None if it can be none of this attempt."""
+        """A time of v1's, in us; None if it can be none of this attempt. ``at``: that of its row."""
         found = from_ms(row.get(name)) or None  # v1's timers say 0 before their first start
-        if found is None or at is None or abs(found - at) <= _FAR:
+        if found is None or at is None:
             return found
-        if abs(found * 1000 - at) <= _FAR:
+        logged = self.clock.as_logged(at)
+        if abs(found - logged) > _FAR:
+            if abs(found * 1000 - logged) > _FAR:
+                self._problem(f"{name}={found / 1000:g} ms is years from its row's time; it is left out")
+                return None
             self._problem(f"{name} is in seconds (v1's Lightning integration wrote it so); it is read as such")
-            return found * 1000
-        self._problem(f"{name}={found / 1000:g} ms is years from its row's time; it is left out")
-        return None
+            found *= 1000
+        return self.clock.instant(found, at)
 
 
 def _later(exact: Optional[int], at: Optional[int]) -> Optional[int]:
@@ -279,8 +305,6 @@ def _spent(row: dict[str, Any]) -> Optional[int]:
     return None if average is None or done is None else from_ms(average * done)
 
 
-def _running(rows: AttemptRows) -> Iterable[tuple[Running, str]]:
-    return (
-        (rows.validation, m.VALIDATION_ITERATIONS_TIME_TOTAL),
-        (rows.saves, m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL),
-    )
+def _least(row: dict[str, Any], name: str) -> Optional[int]:
+    """The shortest window of a stopwatch; None where v1 says 0: there was none."""
+    return from_ms(row.get(name)) or None
