@@ -43,13 +43,13 @@ def lineage(attempts: Sequence[AttemptRows]) -> Lineage:
     last = max((number for number, begun in enumerate(trained) if begun), default=-1)
     found = Lineage([None] * len(attempts), [number < last for number in range(len(attempts))])
     saved: dict[float, int] = {}
-    begun: dict[float, int] = {}
+    tried: dict[float, int] = {}
     parents: list[Optional[Stand]] = [None] * len(attempts)
     for number, (one, start) in enumerate(zip(attempts, starts)):
         if not trained[number]:
             continue
         # a program that does not tell where it began went on from what was there
-        parent = found.stand if start is None else _parent(attempts, starts, number, saved, begun)
+        parent = found.stand if start is None else _parent(attempts, starts, number, saved, tried)
         parents[number] = parent
         own, start = one.productive_end, start or 0.0
         if own is not None and own > start:
@@ -59,8 +59,8 @@ def lineage(attempts: Sequence[AttemptRows]) -> Lineage:
         # else it went back and has saved nothing: what others have saved is still there
         saved.update((at, number) for at in one.progress.saved if at > start)
         # an asynchronous save may have succeeded without anybody there to report it
-        unreported = saved if one.identity.get(m.SAVE_CHECKPOINT_STRATEGY) == "async" else begun
-        unreported.update((at, number) for at in one.progress.begun if at > start)
+        unreported = saved if one.identity.get(m.SAVE_CHECKPOINT_STRATEGY) == "async" else tried
+        unreported.update((at, number) for at in one.progress.tried if at > start)
         if parent is None and start > 0:
             found.doubts += [(number, later) for later in _saved_later(attempts, starts, number)]
     stand = found.stand
@@ -75,11 +75,11 @@ def _parent(
     starts: Sequence[Optional[float]],
     number: int,
     saved: dict[float, int],
-    begun: dict[float, int],
+    tried: dict[float, int],
 ) -> Optional[Stand]:
     """The checkpoint from which an attempt continued: one that is there for certain, else one that may be."""
     start = starts[number] or 0.0
-    known = saved.get(start, begun.get(start))
+    known = saved.get(start, tried.get(start))
     if known is not None:
         return Stand(known, start)
     furthest: Optional[int] = None

@@ -31,8 +31,8 @@ class Progress:
         self.iterations = array("d")
         self.spent = array("q")
         self._at = array("q")
-        #: iterations at which a save began, and those whose save succeeded, in order
-        self.begun, self.saved = array("d"), array("d")
+        #: iterations at which a save was made, and those whose save succeeded, in order
+        self.tried, self.saved = array("d"), array("d")
 
     def __len__(self) -> int:
         return len(self.iterations)
@@ -53,9 +53,9 @@ class Progress:
         if len(self) > self._most:
             del self.iterations[:-1:2], self.spent[:-1:2], self._at[:-1:2]
 
-    def begin_save(self, iterations: float) -> None:
-        """A save of the model as it is after so many iterations has begun."""
-        _put(self.begun, iterations)
+    def end_save(self, iterations: float) -> None:
+        """Training goes on after a save of the model as it was after so many iterations; it may have failed."""
+        _put(self.tried, iterations)
 
     def add_save(self, iterations: float, spent: Optional[int]) -> None:
         """What a checkpoint holds, whose success was reported. It may be older than the newest point."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._v1 import metrics as m
-from .._v1.phases import PHASES
-from . import definitions as d
 from .clock import Clock
+from .names import FINISHES, IDENTITY, SELDOM, STARTS
 from .progress import Point, Progress
 from .spans import Spans
 from .totals import AFTER, BEFORE, LOOP, Reading, Running, Series
@@ -17,31 +16,6 @@ _ROUNDED = 500  # us
 _MOST_UNTOLD = 100_000
 _FAR = 366 * 86_400 * 1_000_000  # us; a time that is further from its row is none of this attempt
 
-#: start, end -> part. Megatron from July 2025 on writes the optimizer's names with a misspelling.
-_PHASES = {
-    PHASES["model_init"].times: d.MODEL_INIT,
-    PHASES["dataloader_init"].times: d.DATA_LOADER,
-    PHASES["optimizer_init"].times: d.OPTIMIZER,
-    ("app_build_optimzer_start_time", "app_build_optimzer_finish_time"): d.OPTIMIZER,
-    PHASES["load_checkpoint"].times: d.LOAD_CHECKPOINT,
-}
-_STARTS = {start: part for (start, _), part in _PHASES.items()}
-_FINISHES = {finish: part for (_, finish), part in _PHASES.items()}
-#: what a row may say once in a while, beside the progress
-_SELDOM = frozenset(
-    {
-        *_STARTS, *_FINISHES, m.APP_START_TIME, m.APP_FINISH_TIME, m.APP_FIRST_LOG_TIME, m.APP_TRAIN_LOOP_START_TIME,
-        m.APP_TRAIN_LOOP_FINISH_TIME, m.TRAIN_ITERATIONS_START, m.VALIDATION_ITERATIONS_TIME_TOTAL,
-        m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL, m.TRAIN_ITERATIONS_PRODUCTIVE_END, m.TRAIN_ITERATIONS_TARGET, m.APP_TAG,
-        m.TRAIN_ITERATIONS_SAVE_CHECKPOINT_END, m.JOB_START_TIME, m.SAVE_CHECKPOINT_COUNT,
-    }
-)  # fmt: skip
-#: what may tell two trainings apart
-IDENTITY = (
-    m.APP_TAG_RUN_NAME, m.APP_TAG_RUN_VERSION, m.APP_RUN_TYPE, m.MODEL_SEQ_LENGTH, m.GLOBAL_BATCH_SIZE, m.WORLD_SIZE,
-    m.TRAIN_ITERATIONS_TARGET, m.USER, m.CLUSTER, m.JOB_NAME, m.JOBID, m.ARRAY_JOB_ID, m.ARRAY_TASK_ID,
-    m.ALLOC_HOSTS, m.EXEC_HOSTS, m.SAVE_CHECKPOINT_STRATEGY,
-)  # fmt: skip
 _IDENTITY = frozenset(IDENTITY)
 #: rows of any program that logs through the core have these: they do not tell that it is a training
 _OF_ANY_ROW = frozenset({m.APP_TAG, m.APP_FIRST_LOG_TIME, m.JOB_START_TIME})
@@ -62,7 +36,7 @@ class AttemptRows:
         #: first and last sign of life
         self.first: Optional[int] = None
         self.last: Optional[int] = None
-        self.phases: dict[str, Spans] = {part: Spans() for part in _STARTS.values()}
+        self.phases: dict[str, Spans] = {part: Spans() for part in STARTS.values()}
         #: part -> when it began, while nothing says that it has ended
         self.open: dict[str, int] = {}
         self.loops: list[tuple[int, Optional[int]]] = []
@@ -83,7 +57,9 @@ class AttemptRows:
         self.untold: list[tuple[int, int, int]] = []
         self.problems: list[str] = []
         self._series = Series()
-        #: the newest time of the rows before the one that is taken
+        #: the iteration of a save that has begun and not ended
+        self._saving: Optional[float] = None
+        #: the newest time before that of the row that is taken
         self._before: Optional[int] = None
         #: times given by hand: v1 sends them again at each later call
         self._given: dict[str, Any] = {}
@@ -125,13 +101,14 @@ class AttemptRows:
             self._take(one, when)
 
     def _take(self, row: dict[str, Any], at: Optional[int]) -> None:
-        self._before = self.last
         if at is not None:
+            if self.last is not None and at > self.last:
+                self._before = self.last
             self.first = at if self.first is None else min(self.first, at)
             self.last = at if self.last is None else max(self.last, at)
         if m.TRAIN_ITERATIONS_END in row:
             self._progress(row, at)
-        if not _SELDOM.isdisjoint(row):
+        if not SELDOM.isdisjoint(row):
             self._seldom(row, at)
         if not _IDENTITY.isdisjoint(row):
             self.v1_rows += 1
@@ -176,7 +153,7 @@ class AttemptRows:
     # -- what comes once in a while ----------------------------------------------------------------------------
 
     def _seldom(self, row: dict[str, Any], at: Optional[int]) -> None:
-        self.v1_rows += not _SELDOM.isdisjoint(row.keys() - _OF_ANY_ROW)
+        self.v1_rows += not SELDOM.isdisjoint(row.keys() - _OF_ANY_ROW)
         start = number(row.get(m.TRAIN_ITERATIONS_START))
         if start is not None and self.start is None:
             self.start = start
@@ -201,19 +178,19 @@ class AttemptRows:
                 self.tags.append(tag)
 
     def _phases(self, row: dict[str, Any], at: Optional[int]) -> None:
-        for name in _STARTS.keys() & row.keys():
+        for name in STARTS.keys() & row.keys():
             begin = at if self._again(row, name) else self._instant(row, name, at)
             if begin is not None:
-                self.open[_STARTS[name]] = begin
-        for name in _FINISHES.keys() & row.keys():
+                self.open[STARTS[name]] = begin
+        for name in FINISHES.keys() & row.keys():
             end = at if self._again(row, name) else self._instant(row, name, at)
-            begin = self.open.pop(_FINISHES[name], None)
+            begin = self.open.pop(FINISHES[name], None)
             if end is None:
                 continue
             if begin is None or end < begin:
                 self._problem(f"{name} has no start before it; the phase is left out")
             else:
-                self.phases[_FINISHES[name]].append(begin, end)
+                self.phases[FINISHES[name]].append(begin, end)
 
     def _again(self, row: dict[str, Any], name: str) -> bool:
         """Whether an earlier row had this very time: it was given by hand, once, and says nothing about this one."""
@@ -252,12 +229,18 @@ class AttemptRows:
             least = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MIN))
             most = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MAX))
             saves = number(row.get(m.SAVE_CHECKPOINT_SYNC_COUNT))
+            self._save_ended()
             self.saves.take(Reading(total, None, least, most, saves, at, self._before), place, at)
+
+    def _save_ended(self) -> None:
+        if self._saving is not None:
+            self.progress.end_save(self._saving)
+            self._saving = None
 
     def _productive(self, row: dict[str, Any]) -> None:
         begun = number(row.get(m.TRAIN_ITERATIONS_SAVE_CHECKPOINT_END))
         if begun is not None:
-            self.progress.begin_save(begun)
+            self._saving = begun
         end = number(row.get(m.TRAIN_ITERATIONS_PRODUCTIVE_END))
         if end is None:
             return

@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Optional
+from typing import Callable, Optional
 
 from . import definitions as d
 from .attempt import divide
 from .counted import Counted, count_gpus
 from .figures import figures, logs_no_checkpoint
 from .lineage import Lineage, lineage
-from .spans import clip, length, union
+from .spans import Span, clip, length, union
 from .trainings import DEFAULT_KEYS, Attempt, differences
 
 
@@ -40,8 +40,6 @@ class Training:
 
 def add_up(attempts: Sequence[Attempt], keys: Sequence[str] = DEFAULT_KEYS) -> Training:
     """The training of these attempts, which are in order of time and each have a sign of life."""
-    for one in attempts:
-        one.rows.settle()
     line = lineage([one.rows for one in attempts])
     counted, notes = _divided(attempts, line)
     begin, end = counted[0].division.begin, max(one.last_sign for one in counted)
@@ -60,13 +58,13 @@ def _divided(attempts: Sequence[Attempt], line: Lineage) -> tuple[list[Counted],
     ends = [max(one.rows.last_sign or 0, begin) for one, begin in zip(attempts, begins)]
     counted, notes = [], []
     for index, one in enumerate(attempts):
-        following = itertools.takewhile(lambda other: begins[other] < ends[index], range(index + 1, len(attempts)))
-        later = union((begins[other], max(begins[other], ends[other])) for other in following)
+        later = union(itertools.takewhile(_before(ends[index]), zip(begins[index + 1 :], ends[index + 1 :])))
         taken = length(clip(later, begins[index], ends[index]))
         if taken:
             notes.append(
-                f"attempt {index + 1} logged for {taken / 1e6:.3f} s after attempt {index + 2} had begun, or the clocks "
-                "of their hosts differ; that time counts for the later one. If these are two trainings, see --group-by"
+                f"attempt {index + 1} logged for {taken / 1e6:.3f} s after attempt {index + 2} had begun, or the "
+                "clocks of their hosts differ; that time counts for the later one. If these are two trainings, see "
+                "--group-by"
             )
         life = (begins[index], ends[index])
         division = divide(one.rows, life, later, line.limits[index], redone=line.redone[index])
@@ -78,6 +76,10 @@ def _divided(attempts: Sequence[Attempt], line: Lineage) -> tuple[list[Counted],
             "missing; what was kept and what was lost is not certain"
         )
     return counted, notes
+
+
+def _before(end: int) -> Callable[[Span], bool]:
+    return lambda life: life[0] < end
 
 
 def _gaps(counted: Sequence[Counted], parts: dict[str, int]) -> None:
