@@ -72,6 +72,25 @@ class Progress:
         """All of them, in order; both numbers grow."""
         return map(self._point, range(len(self)))
 
+    def drawn(self, most: int = 400) -> list[Point]:
+        """Points for a curve: evenly chosen, the first and the last among them, those without a time left out."""
+        some = (self._point(round(index * (len(self) - 1) / max(1, most - 1))) for index in range(min(most, len(self))))
+        if len(self) <= most:
+            some = (self._point(index) for index in range(len(self)))
+        return [point for point in some if point.at is not None]
+
+    def spent_until(self, at: int, spent: array[int]) -> int:
+        """How much of ``spent`` (that of each point, or :meth:`fitted`) lay before an instant; evenly between rows."""
+        after = bisect_right(self._at, at)
+        before = spent[after - 1] if after else 0
+        if after == len(self):
+            return before
+        begin = self._at[after - 1] if after else self._at[after] - (spent[after] - before)
+        taken, whole = spent[after] - before, self._at[after] - begin
+        if whole <= 0 or at <= begin:
+            return before
+        return before + taken * (at - begin) // whole
+
     def fitted(self, start: float, begin: int, available: Measure, cut: Measure) -> array[int]:
         """``spent`` of each point, as far as there was time: what lies in another attempt or inside other work is cut.
 
