@@ -8,7 +8,7 @@ from html import escape
 from math import floor, isfinite, log10
 
 from .._goodput import definitions as d
-from ._format import count, measured, percent
+from ._format import count, measured
 from ._model import Chart, Drawing, Lane, Timeline
 
 _WIDTH, _HEIGHT = 1000, 100  # units of an SVG; the page stretches them
@@ -53,19 +53,13 @@ def bar(share: float, kind: str) -> str:
 
 
 def _timeline(chart: Timeline) -> str:
-    seen: dict[str, float] = {}
-    lanes = []
-    for lane in chart.lanes:
-        for begin, end, shares in lane.columns:
-            for kind, share in shares.items():
-                seen[GROUP_OF[kind]] = seen.get(GROUP_OF[kind], 0.0) + share * (end - begin)
-        lanes.append(_lane(lane, chart.ends))
-    whole = sum(seen.values()) or 1.0
+    seen = {GROUP_OF[kind] for lane in chart.lanes for _, _, shares in lane.columns for kind in shares}
+    lanes = [_lane(lane, chart.ends) for lane in chart.lanes]
     legend = "".join(
         f'<li><svg viewBox="0 0 10 10" aria-hidden="true"><rect class="k-{name}" width="10" height="10"/></svg>'
-        f"{escape(label)} {percent(seen[name] / whole)}</li>"
+        f"{escape(label)}</li>"
         for name, (label, _) in GROUPS.items()
-        if seen.get(name)
+        if name in seen
     )
     marks = '<li><span class="cross">&#215;</span> interruption</li>' if any(one.marks for one in chart.lanes) else ""
     return (
@@ -141,11 +135,13 @@ def _curves(chart: Chart) -> str:
     low, high = min(ys), max(ys)
     if chart.times:
         low = min(0.0, low)
+        high += 0.06 * (high - low)  # room above the highest
     if not isfinite(high - low) or high <= low:
         high = low + 1
     paths, names = [], []
-    for number, (name, curve) in enumerate(chart.curves.items()):
-        style = "lost" if name in chart.lost else f"c{number % 6}"
+    plain = [name for name in chart.curves if name not in chart.lost]
+    for name, curve in chart.curves.items():
+        style = "lost" if name in chart.lost else f"c{plain.index(name) % 6}"
         paths.append(_path(curve, ends, (low, high), style))
         if len(chart.curves) <= 12:
             key = f'<path class="line {style}" d="M0 5H10"/>'

@@ -53,15 +53,14 @@ def _table(section: Section) -> str:
         return ""
     head, *rows = (section.on_page or section.table)[: _MOST_LINES + 1]
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(
-        f"<tr>{''.join(f'<td data-name={_quoted(name)}>{escape(text)}</td>' for name, text in zip(head, row))}</tr>"
-        for row in rows
-    )
+    body = "".join(f"<tr>{''.join(map(_cell, head, row))}</tr>" for row in rows)
     return f'<table class="wide"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>{_more(section)}'
 
 
-def _quoted(text: str) -> str:
-    return f'"{escape(text)}"'
+def _cell(name: str, text: str) -> str:
+    """A short one stays on one line. On a narrow screen the column's name stands before it."""
+    short = ' class="n"' if len(text) <= 16 else ""
+    return f'<td data-name="{escape(name)}"{short}>{escape(text)}</td>'
 
 
 def _lines(section: Section) -> str:

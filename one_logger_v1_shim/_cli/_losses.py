@@ -46,7 +46,8 @@ def _why(key: str, training: Training) -> str:
         with_it = sum(one.division.parts[key] > 0 for one in training.attempts)
         return f"{with_it} times {f.duration(training.parts[key] / 1e6 / with_it)}" if with_it else ""
     if key in (l.QUEUE, l.LAUNCH, d.BETWEEN):
-        gaps = [one.gap for one in training.attempts if one.gap]
+        of = {l.QUEUE: "queue", l.LAUNCH: "launch", d.BETWEEN: "gap"}[key]
+        gaps = [us for us in (getattr(one, of) for one in training.attempts) if us]
         longest = f"{len(gaps)} times, the longest {f.duration(max(gaps) / 1e6)}" if gaps else ""
         notes = {
             l.QUEUE: "until SLURM gave the nodes; not paid",

@@ -7,7 +7,7 @@ STYLE = """
   --c5: #4d4d4d }
 @media (prefers-color-scheme: dark) {
   :root { --back: #15171a; --text: #ececec; --soft: #b0b3b8; --line: #3a3d42; --card: #1f2226;
-  --kept: #8ec5ff; --open: #3d78b0; --lost: #f2761b; --start: #a98bc7; --save: #2bb39c; --idle: #e6d36a;
+  --kept: #8ec5ff; --open: #3d78b0; --lost: #dd6410; --start: #a98bc7; --save: #2bb39c; --idle: #e6d36a;
   --between: #34373b; --unknown: #c9c9c9; --c0: #8ec5ff; --c1: #ffab66; --c2: #4fd0bb; --c3: #c9a8ee; --c4: #e6d36a;
   --c5: #d0d0d0 } }
 body { font: 16px/1.45 system-ui, sans-serif; margin: 0; background: var(--back); color: var(--text) }
@@ -21,6 +21,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% }
 td, th { padding: .3rem .8rem .3rem 0; vertical-align: top; text-align: left; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere; font-weight: 400 }
+.wide .n { white-space: nowrap } .wide { font-size: .93rem }
 th { color: var(--soft) } .lines th { width: 17rem }
 .bar { display: block; width: 100%; max-width: 30rem; height: .5rem; margin-top: .2rem }
 details { margin: 1rem 0 } summary { cursor: pointer; color: var(--soft) }
@@ -54,6 +55,8 @@ figure { margin: 1rem 0 1.6rem } figcaption { font-weight: 600 }
   .wide, .wide tbody { display: block }
   .wide tr { display: block; background: var(--card); border: 1px solid var(--line); border-radius: .5rem;
     padding: .4rem .7rem; margin-bottom: .6rem }
+  .wide .n { white-space: normal }
+  .wide td:first-child { font-weight: 600 }
   .wide td { display: grid; grid-template-columns: 8.5rem 1fr; gap: .6rem; border: 0; padding: .1rem 0 }
   .wide td::before { content: attr(data-name); color: var(--soft) }
   .lines th { width: 9rem }

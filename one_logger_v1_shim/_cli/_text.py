@@ -21,15 +21,7 @@ def write(report: Report, out: TextIO) -> None:
     if out.isatty() and os.environ.get("TERM") != "dumb" and importlib.util.find_spec("rich") is not None:
         write_rich(report, out)
     else:
-        write_plain(report, out, _width(out))
-
-
-def _width(out: TextIO) -> Optional[int]:
-    """Columns of the terminal, or ``COLUMNS``; None: nobody's screen."""
-    if out.isatty():
-        return shutil.get_terminal_size().columns
-    given = os.environ.get("COLUMNS", "")
-    return int(given) if given.isdigit() and 0 < len(given) < 6 else None
+        write_plain(report, out, shutil.get_terminal_size().columns if out.isatty() else None)
 
 
 def write_plain(report: Report, out: TextIO, width: Optional[int] = None) -> None:

@@ -103,7 +103,7 @@ def _line(number: str, name: str, some: list[Training]) -> list[str]:
 
 def in_full(training: Training) -> list[Section]:
     """All about one training: what is read first, what was lost, the time line, the attempts."""
-    first, lines = _figures(training), Section("Time line", charts=charts(training))
+    first, lines = _figures(training), Section("What happened when", charts=charts(training))
     first.tiles = _tiles(training)
     sections = [first, _losses.section(training), lines, _parts(training), _attempts(training)]
     return [one for one in sections if one.lines or one.table or one.charts]

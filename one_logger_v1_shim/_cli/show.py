@@ -86,7 +86,7 @@ def read(path: Path, with_charts: bool = False) -> Report:
     )
     found = attempts.found(run) if with_charts else []
     if found:
-        report.sections.insert(1, Section("Time line", charts=timeline(add_up(found))))
+        report.sections.insert(1, Section("What happened when", charts=timeline(add_up(found))))
     return report
 
 
