@@ -58,15 +58,16 @@ class Attempts:
         """Those whose rows have times. ``run`` has been read to its end."""
         for rows in self._all:
             rows.settle()
-        told = {name: _told(run.about, name) for name in (t.PROJECT, t.RUN_NAME, t.ENTITY, t.RUN_ID)}
-        told[t.FOLDER] = str(run.path if run.journal else run.path.parent)
-        attempts = [t.Attempt(rows, told, t.FINISHED) for rows in self._all]
+        about = {name: told(run.about, name) for name in (t.PROJECT, t.RUN_NAME, t.ENTITY, t.RUN_ID)}
+        about[t.FOLDER] = str(run.path if run.journal else run.path.parent)
+        attempts = [t.Attempt(rows, about, t.FINISHED) for rows in self._all]
         attempts[-1].ended, attempts[-1].exit_code = _ended(run, self._now)
         attempts[-1].notes.extend(f"{run.path.name}: {note}" for note in run.notes)
         return [one for one in attempts if one.rows.begin is not None]
 
 
-def _told(about: dict[str, Any], name: str) -> Any:
+def told(about: dict[str, Any], name: str) -> Any:
+    """What a run was told: chosen by the v1 configuration, else as W&B has it, else the default."""
     for place in (about.get("chosen"), about, about.get("default")):
         if isinstance(place, dict) and place.get(name) not in (None, ""):
             return place[name]
