@@ -112,11 +112,12 @@ def find_all(path: Path) -> list[Run]:
     for folder, below, names in os.walk(path):  # follows no symlinks, leaves out what can't be read
         here = Path(folder)
         stored = [here / name for name in names if name.endswith(".wandb")]
-        if is_journal(here):
+        kept = is_journal(here)
+        if kept:
             journals.append(here)
         for file in stored:
             files.setdefault(file.stem.rpartition("-")[2], []).append(file)
-        if stored or here in journals or len(here.relative_to(path).parts) >= _DEPTH:
+        if stored or kept or len(here.relative_to(path).parts) >= _DEPTH:
             below.clear()
     runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
     for run in runs:

@@ -32,6 +32,13 @@ class Clock:
         ready.append((row, None if logged is None else logged + self._offset))
         return ready
 
+    def quick(self, logged: Optional[int]) -> Optional[int]:
+        """The time of a row for which time goes on; None where :meth:`take` is to be asked."""
+        if logged is None or self._held is not None or self._newest is None or logged < self._newest:
+            return None
+        self._newest = logged
+        return logged + self._offset
+
     def rest(self) -> list[tuple[Row, Optional[int]]]:
         """What was held back, when there are no more rows."""
         return [] if self._held is None else [self._release(None)]

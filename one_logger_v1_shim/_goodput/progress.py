@@ -53,6 +53,14 @@ class Progress:
         if len(self) > self._most:
             del self.iterations[:-1:2], self.spent[:-1:2], self._at[:-1:2]
 
+    def append(self, iterations: float, spent: int, at: int) -> None:
+        """A point that is known to be the furthest."""
+        self.iterations.append(iterations)
+        self.spent.append(spent)
+        self._at.append(at)
+        if len(self.iterations) > self._most:
+            del self.iterations[:-1:2], self.spent[:-1:2], self._at[:-1:2]
+
     def end_save(self, iterations: float) -> None:
         """Training goes on after a save of the model as it was after so many iterations; it may have failed."""
         _put(self.tried, iterations)

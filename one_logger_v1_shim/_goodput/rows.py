@@ -5,62 +5,39 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._v1 import metrics as m
-from .clock import Clock
+from .iterations import Iterations, later, least_window
 from .names import FINISHES, IDENTITY, SELDOM, STARTS
-from .progress import Point, Progress
 from .spans import Spans
-from .totals import AFTER, BEFORE, LOOP, Reading, Running, Series
+from .totals import AFTER, BEFORE, LOOP, Reading, Running
 from .values import decoded, from_ms, from_seconds, number
 
-_ROUNDED = 500  # us
-_MOST_UNTOLD = 100_000
-_FAR = 366 * 86_400 * 1_000_000  # us; a time that is further from its row is none of this attempt
-
 _IDENTITY = frozenset(IDENTITY)
+_MORE = SELDOM | _IDENTITY
 #: rows of any program that logs through the core have these: they do not tell that it is a training
 _OF_ANY_ROW = frozenset({m.APP_TAG, m.APP_FIRST_LOG_TIME, m.JOB_START_TIME})
 
 
-class AttemptRows:
+class AttemptRows(Iterations):
     """One attempt, row by row. Instants are in us since the epoch."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rows = 0
-        self.v1_rows = 0
         self.identity: dict[str, Any] = {}
         self.tags: list[str] = []
         self.app_start: Optional[int] = None
         self.app_finish: Optional[int] = None
         #: when SLURM gave the job its nodes
         self.job_start: Optional[int] = None
-        #: first and last sign of life
-        self.first: Optional[int] = None
-        self.last: Optional[int] = None
         self.phases: dict[str, Spans] = {part: Spans() for part in STARTS.values()}
-        #: part -> when it began, while nothing says that it has ended
-        self.open: dict[str, int] = {}
         self.loops: list[tuple[int, Optional[int]]] = []
-        #: iterations of the model's life at the start and at the newest row, and where they are to go
-        self.start: Optional[float] = None
-        self.end: Optional[float] = None
+        #: where the iterations are to go
         self.target: Optional[float] = None
-        self.progress = Progress()
-        #: until when the rows tell how many iterations there were
-        self.horizon: Optional[int] = None
         self.validation, self.saves = Running(), Running()
         self.saves_begun = 0
         self.productive_end: Optional[float] = None
-        #: the newest values in rows of progress
-        self.newest: dict[str, Any] = {}
-        self.clock = Clock()
-        #: iterations whose time no row tells, as a timer began anew: from, to, and what the timer told (us)
-        self.untold: list[tuple[int, int, int]] = []
-        self.problems: list[str] = []
-        self._series = Series()
         #: the iteration of a save that has begun and not ended
         self._saving: Optional[float] = None
-        #: the newest time before that of the row that is taken
-        self._before: Optional[int] = None
         #: times given by hand: v1 sends them again at each later call
         self._given: dict[str, Any] = {}
 
@@ -77,7 +54,7 @@ class AttemptRows:
         ends = [end for spans in self.phases.values() for _, end in spans]
         loops = [end or begin for begin, end in self.loops]
         found = [self.app_start, self.app_finish, self.horizon, *ends, *loops, *self.open.values()]
-        return _later(max((one for one in found if one is not None), default=None), self.last)
+        return later(max((one for one in found if one is not None), default=None), self.last)
 
     def is_new_attempt(self, row: dict[str, Any]) -> bool:
         """Whether ``row`` begins a further attempt of the same run: v1's constructor once more, after training."""
@@ -92,6 +69,10 @@ class AttemptRows:
         at = from_ms(row.get(m.APP_LAST_LOG_TIME))
         if at is None:
             at = from_seconds(row.get("_timestamp"))
+        quick = self.clock.quick(at)
+        if quick is not None:
+            self._take(row, quick)
+            return
         for one, when in self.clock.take(row, at):
             self._take(one, when)
 
@@ -102,53 +83,22 @@ class AttemptRows:
 
     def _take(self, row: dict[str, Any], at: Optional[int]) -> None:
         if at is not None:
-            if self.last is not None and at > self.last:
-                self._before = self.last
-            self.first = at if self.first is None else min(self.first, at)
-            self.last = at if self.last is None else max(self.last, at)
-        if m.TRAIN_ITERATIONS_END in row:
+            if self.last is None or self.first is None:
+                self.first = self.last = at
+            elif at > self.last:
+                self._before, self.last = self.last, at
+            elif at < self.first:
+                self.first = at
+        if m.TRAIN_ITERATIONS_END in row and not self._goes_on(row, at):
             self._progress(row, at)
+        if _MORE.isdisjoint(row):
+            return
         if not SELDOM.isdisjoint(row):
             self._seldom(row, at)
         if not _IDENTITY.isdisjoint(row):
             self.v1_rows += 1
             for name in _IDENTITY & row.keys():
                 self.identity[name] = decoded(row[name])
-
-    def _progress(self, row: dict[str, Any], at: Optional[int]) -> None:
-        self.v1_rows += 1
-        end, done, spent = number(row[m.TRAIN_ITERATIONS_END]), number(row.get(m.TRAIN_ITERATIONS)), _spent(row)
-        if end is None:
-            return
-        self.end = end if self.end is None else max(self.end, end)
-        if spent is None:
-            return
-        last = self.progress.last
-        if last is not None and end < last.iterations:
-            self._problem("train_iterations_end goes back; those rows are left out")
-            return
-        if self.start is None and done is not None:
-            self.start = end - done
-        self.newest.update(row)
-        finished = self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
-        self._add(end, spent, finished if finished is not None else at, row)
-        known = [one for one in (self.horizon, finished) if one is not None]
-        self.horizon = _later(max(known, default=None), at)
-        self.open.clear()
-
-    def _add(self, end: float, spent: int, at: Optional[int], row: dict[str, Any]) -> None:
-        average, least = (
-            from_ms(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)),
-            _least(row, m.TRAIN_ITERATIONS_TIME_MSECS_MIN),
-        )
-        count = round(spent / average) if average and m.TRAIN_ITERATIONS_TIME_TOTAL in row else None
-        last, before = self.progress.last, self._series.total
-        total = self._series.take(Reading(spent, count, least, None, end, at, self._before))
-        self.progress.add(Point(end, total, at))
-        if self._series.is_new and last is not None and last.at is not None and at is not None and count is not None:
-            missing = end - last.iterations - count
-            if missing > 0 and len(self.untold) < _MOST_UNTOLD:
-                self.untold.append((last.at, at, total - before))
 
     # -- what comes once in a while ----------------------------------------------------------------------------
 
@@ -220,7 +170,7 @@ class AttemptRows:
         total = from_seconds(row.get(m.VALIDATION_ITERATIONS_TIME_TOTAL))
         if total is not None:
             average = from_ms(row.get(m.VALIDATION_ITERATIONS_TIME_MSECS_AVG))
-            least = _least(row, m.VALIDATION_ITERATIONS_TIME_MSECS_MIN)
+            least = least_window(row, m.VALIDATION_ITERATIONS_TIME_MSECS_MIN)
             count = round(total / average) if average else None
             before = None if m.TRAIN_ITERATIONS_END in row else self._before  # Megatron repeats it in each row
             self.validation.take(Reading(total, count, least, at=at, before=before), place, at)
@@ -250,44 +200,3 @@ class AttemptRows:
             self._problem(f"{m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE} is negative; it is left out")
             spent = None
         self.progress.add_save(end, None if spent is None else self._series.within(end, spent))
-
-    # -- doubts ------------------------------------------------------------------------------------------------
-
-    def _problem(self, text: str) -> None:
-        if text not in self.problems and len(self.problems) < 20:
-            self.problems.append(text)
-
-    def _instant(self, row: dict[str, Any], name: str, at: Optional[int]) -> Optional[int]:
-        """A time of v1's, in us; None if it can be none of this attempt. ``at``: that of its row."""
-        found = from_ms(row.get(name)) or None  # v1's timers say 0 before their first start
-        if found is None or at is None:
-            return found
-        logged = self.clock.as_logged(at)
-        if abs(found - logged) > _FAR:
-            if abs(found * 1000 - logged) > _FAR:
-                self._problem(f"{name}={found / 1000:g} ms is years from its row's time; it is left out")
-                return None
-            self._problem(f"{name} is in seconds (v1's Lightning integration wrote it so); it is read as such")
-            found *= 1000
-        return self.clock.instant(found, at)
-
-
-def _later(exact: Optional[int], at: Optional[int]) -> Optional[int]:
-    """The later of an instant and a row's time, which is rounded to ms: what differs by no more is the same moment."""
-    if exact is None or at is None:
-        return at if exact is None else exact
-    return at if at > exact + _ROUNDED else exact
-
-
-def _spent(row: dict[str, Any]) -> Optional[int]:
-    """Time in all iterations, in us. Megatron wrote no total before July 2024; average and count make it."""
-    total = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
-    if total is not None:
-        return total
-    average, done = number(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)), number(row.get(m.TRAIN_ITERATIONS))
-    return None if average is None or done is None else from_ms(average * done)
-
-
-def _least(row: dict[str, Any], name: str) -> Optional[int]:
-    """The shortest window of a stopwatch; None where v1 says 0: there was none."""
-    return from_ms(row.get(name)) or None

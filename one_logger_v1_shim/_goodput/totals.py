@@ -60,6 +60,16 @@ class Series:
         self.total = self._base + now.total
         return self.total
 
+    def goes_on(self, total: int, windows: float, at: int) -> bool:
+        """Take the total of a row of which is known that it is of the same series; False: it is not."""
+        last = self._last
+        if last is None or total < last.total:
+            return False
+        self.is_new = False
+        self._last = Reading(total, windows=windows, at=at)
+        self.total = self._base + total
+        return True
+
     def within(self, windows: float, total: int) -> int:
         """The total of all series, where that of one series was ``total`` after ``windows``."""
         first = 0 if self._begins else self._base
