@@ -62,7 +62,8 @@ class Attempts:
         about[t.FOLDER] = str(run.path if run.journal else run.path.parent)
         attempts = [t.Attempt(rows, about, t.FINISHED) for rows in self._all]
         attempts[-1].ended, attempts[-1].exit_code = _ended(run, self._now)
-        attempts[-1].notes.extend(f"{run.path.name}: {note}" for note in run.notes)
+        name = run.path.name
+        attempts[-1].notes.extend(note if note.startswith(name) else f"{name}: {note}" for note in run.notes)
         return [one for one in attempts if one.rows.begin is not None]
 
 
