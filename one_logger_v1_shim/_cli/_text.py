@@ -32,9 +32,9 @@ def write_plain(report: Report, out: TextIO, width: Optional[int] = None) -> Non
         print(section.title, file=out)
         for text in _columns(narrowed(section, None if width is None else width - 2)):
             print(f"  {text}", file=out)
-        width = min(40, max((len(line.label) for line in section.lines), default=0))
+        label = min(40, max((len(line.label) for line in section.lines), default=0))
         for line in section.lines[:_MOST_LINES]:
-            print(f"  {line.label:{width}}  {line.value}{_plot(line, out)}", file=out)
+            print(f"  {line.label:{label}}  {line.value}{_plot(line, out)}", file=out)
         if len(section.lines) > _MOST_LINES:
             print(f"  {_more(len(section.lines))}", file=out)
         print(file=out)

@@ -18,7 +18,7 @@ from typing import Any, Optional
 import pytest
 
 from one_logger_v1_shim._cli import _text
-from one_logger_v1_shim._cli._model import Report, Section
+from one_logger_v1_shim._cli._model import Line, Report, Section
 from one_logger_v1_shim._cli._stored import records
 from one_logger_v1_shim._cli.goodput import main
 from one_logger_v1_shim._cli.show import main as show
@@ -218,10 +218,13 @@ def test_prometheus(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_narrow_terminal_leaves_columns_out_and_cuts_none() -> None:
     table = [["one", "two", "three"], ["1" * 30, "2" * 30, "3" * 30]]
     out = io.StringIO()
-    _text.write_plain(Report("t", [Section("S", table=table, drop=(1, 2))], []), out, width=80)
+    first = Section("First", lines=[Line("label", "value")])
+    _text.write_plain(Report("t", [first, Section("S", table=table, drop=(1, 2))], []), out, width=80)
     assert max(map(len, out.getvalue().splitlines())) <= 80
     assert "3" * 30 in out.getvalue()
     assert "2" * 30 not in out.getvalue()
+    _text.write_plain(Report("t", [first, Section("S", table=table, drop=(1, 2))], []), out)
+    assert "2" * 30 in out.getvalue(), "nobody's screen has no width"
 
 
 @pytest.mark.slow
