@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, Union
 
 #: what ``run.log`` adds to a row by itself
-OWN_KEYS = frozenset({"_step", "_runtime", "_timestamp", "_wandb"})
+_OF_EXPORT = ("_run_id", "_project", "_entity", "_run_name", "_other")  # `python -m one_logger_v1_shim export`
+OWN_KEYS = frozenset({"_step", "_runtime", "_timestamp", "_wandb", *_OF_EXPORT})
 
 _BLOCK = 32768
 _FILE_HEADER = 7  # ":W&B", a magic number, a version

@@ -12,6 +12,7 @@ COMMANDS = {
     "isolate": "make an environment with wandb and v2 for the worker; the job's own stays as it is",
     "show": "a run as people want to see it: phases, progress, throughput, checkpoints",
     "goodput": "of the time that a training has cost, how much became progress that was kept?",
+    "export": "the rows of runs as Parquet, CSV or JSON lines",
     "recover": "send what a killed job has left in its journal",
     "scan": "every use of v1 in a source tree, and whether it works as it stands",
     "swap": "swap v1's import paths for the shim's, and nothing else",

@@ -270,10 +270,10 @@ def test_tag_is_read_again_at_each_iteration(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_every_table_of_phases_has_them_all() -> None:
     """A phase that ``_v1/phases.py`` gets is missed where it is not translated, or not counted by ``goodput``."""
-    from one_logger_v1_shim._goodput import rows
+    from one_logger_v1_shim._goodput import names
     from one_logger_v1_shim._v1.phases import PHASES
     from one_logger_v1_shim._v2.translation import SPANS
 
     every = {phase.times for phase in PHASES.values()}
     assert set(SPANS.values()) == every
-    assert every - set(rows._PHASES) == {PHASES["app_run"].times, PHASES["train"].times}  # they are times of their own
+    assert every - set(names.PARTS) == {PHASES["app_run"].times, PHASES["train"].times}  # they are times of their own

@@ -56,15 +56,19 @@ class Attempts:
 
     def found(self, run: Run) -> list[t.Attempt]:
         """Those whose rows have times. ``run`` has been read to its end."""
-        told = {name: _told(run.about, name) for name in (t.PROJECT, t.RUN_NAME, t.ENTITY, t.RUN_ID)}
-        told[t.FOLDER] = str(run.path if run.journal else run.path.parent)
-        attempts = [t.Attempt(rows, told, t.FINISHED) for rows in self._all]
+        for rows in self._all:
+            rows.settle()
+        about = {name: told(run.about, name) for name in (t.PROJECT, t.RUN_NAME, t.ENTITY, t.RUN_ID)}
+        about[t.FOLDER] = str(run.path if run.journal else run.path.parent)
+        attempts = [t.Attempt(rows, about, t.FINISHED) for rows in self._all]
         attempts[-1].ended, attempts[-1].exit_code = _ended(run, self._now)
-        attempts[-1].notes.extend(f"{run.path.name}: {note}" for note in run.notes)
+        name = run.path.name
+        attempts[-1].notes.extend(note if note.startswith(name) else f"{name}: {note}" for note in run.notes)
         return [one for one in attempts if one.rows.begin is not None]
 
 
-def _told(about: dict[str, Any], name: str) -> Any:
+def told(about: dict[str, Any], name: str) -> Any:
+    """What a run was told: chosen by the v1 configuration, else as W&B has it, else the default."""
     for place in (about.get("chosen"), about, about.get("default")):
         if isinstance(place, dict) and place.get(name) not in (None, ""):
             return place[name]
@@ -72,12 +76,16 @@ def _told(about: dict[str, Any], name: str) -> Any:
 
 
 def _ended(run: Run, rows: AttemptRows) -> tuple[str, Optional[int]]:
-    code = run.exit_code
-    if code is not None:
-        return (t.FAILED if code else t.FINISHED), code
+    """How the job ended: as it said itself, else as its worker noted when the job had gone."""
+    if run.exit_code is not None:
+        return (t.FAILED if run.exit_code else t.FINISHED), run.exit_code
     if _alive(run):
         return t.RUNNING, None
-    return (t.KILLED if rows.app_finish is None else t.FINISHED), None
+    mark = run.about.get("mark")
+    code = mark.get("exit_code") if isinstance(mark, dict) else None
+    if rows.app_finish is None:
+        return (t.FINISHED if code == 0 else t.KILLED), code
+    return (t.FAILED if code else t.FINISHED), code
 
 
 def _alive(run: Run) -> bool:

@@ -1,122 +1,191 @@
-"""Charts drawn by plotly: curves, the time line of attempts, the bar of what the time went into."""
+"""Charts as HTML with SVG inside, without a script: lines and columns are stretched, text is not."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime, timezone
 from html import escape
-from typing import Any
+from math import floor, isfinite, log10
 
 from .._goodput import definitions as d
-from ._model import Breakdown, Chart, Drawing, Timeline
+from ._format import count, measured
+from ._model import Chart, Drawing, Lane, Timeline
 
-_COLOURS = {
-    d.PRODUCTIVE: "#2e7d32",
-    d.LOST_WORK: "#c62828",
-    d.NOT_SAVED: "#9ccc65",
-    d.MODEL_INIT: "#1565c0",
-    d.DATA_LOADER: "#1e88e5",
-    d.OPTIMIZER: "#64b5f6",
-    d.STARTUP_REST: "#90a4ae",
-    d.LOAD_CHECKPOINT: "#6a1b9a",
-    d.VALIDATION: "#00838f",
-    d.SAVE_CHECKPOINT: "#f9a825",
-    d.IDLE: "#bcaaa4",
-    d.SHUTDOWN: "#78909c",
-    d.BETWEEN: "#eceff1",
-    d.UNKNOWN: "#424242",
+_WIDTH, _HEIGHT = 1000, 100  # units of an SVG; the page stretches them
+_MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
+_STEPS = [
+    *(1_000 * one for one in (1, 2, 5, 10, 15, 30)), *(_MINUTE * one for one in (1, 2, 5, 10, 15, 30)),
+    *(_HOUR * one for one in (1, 2, 3, 6, 12)), *(_DAY * one for one in (1, 2, 7, 14, 28, 91, 182, 365)),
+]  # fmt: skip
+
+#: what a colour stands for: name -> label, parts. Few enough to be told apart, also by colour-blind eyes.
+GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "kept": ("iterations kept", (d.PRODUCTIVE,)),
+    "open": ("not in a checkpoint", (d.NOT_SAVED,)),
+    "lost": ("lost work", (d.LOST_WORK,)),
+    "start": (
+        "start-up and loading",
+        (d.MODEL_INIT, d.DATA_LOADER, d.OPTIMIZER, d.STARTUP_REST, d.LOAD_CHECKPOINT),
+    ),
+    "save": ("saves and validation", (d.SAVE_CHECKPOINT, d.VALIDATION)),
+    "idle": ("idle", (d.IDLE, d.SHUTDOWN)),
+    "between": ("between attempts", (d.BETWEEN,)),
+    "unknown": ("unknown", (d.UNKNOWN,)),
 }
-REPEATED = _COLOURS[d.LOST_WORK]
+GROUP_OF = {part: name for name, (_, parts) in GROUPS.items() for part in parts}
 
 
-def figure(graphs: Any, chart: Drawing) -> Any:
-    """The plotly figure. ``graphs`` is ``plotly.graph_objects``."""
-    if isinstance(chart, Timeline):
-        return _timeline(graphs, chart)
-    if isinstance(chart, Breakdown):
-        return _breakdown(graphs, chart)
-    return _curves(graphs, chart)
+def drawn(chart: Drawing) -> str:
+    """The chart as HTML."""
+    return _timeline(chart) if isinstance(chart, Timeline) else _curves(chart)
 
 
-def _layout(drawn: Any, title: str, height: int) -> None:
-    drawn.update_layout(
-        title=escape(title),  # plotly reads a few HTML tags in names and titles
-        height=height,
-        margin={"l": 60, "r": 20, "t": 50, "b": 40},
-        template="plotly_white",
-        legend={"orientation": "h", "y": -0.2},
-        showlegend=True,
+def bar(share: float, kind: str) -> str:
+    """A bar for one line of a table."""
+    width = f"{max(0.0, min(1.0, share)) * _WIDTH:.0f}"
+    return (
+        f'<svg class="bar" viewBox="0 0 {_WIDTH} 10" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="k-{kind}" width="{width}" height="10"/></svg>'
     )
 
 
-def _curves(graphs: Any, chart: Chart) -> Any:
-    drawn = graphs.Figure()
+# -- the time line -------------------------------------------------------------------------------------------------
+
+
+def _timeline(chart: Timeline) -> str:
+    seen = {GROUP_OF[kind] for lane in chart.lanes for _, _, shares in lane.columns for kind in shares}
+    lanes = [_lane(lane, chart.ends) for lane in chart.lanes]
+    legend = "".join(
+        f'<li><svg viewBox="0 0 10 10" aria-hidden="true"><rect class="k-{name}" width="10" height="10"/></svg>'
+        f"{escape(label)}</li>"
+        for name, (label, _) in GROUPS.items()
+        if name in seen
+    )
+    marks = '<li><span class="cross">&#215;</span> interruption</li>' if any(one.marks for one in chart.lanes) else ""
+    return (
+        f'<figure class="chart timeline"><figcaption>{escape(chart.title)}</figcaption>'
+        f'<ul class="legend">{legend}{marks}</ul>{"".join(lanes)}{_time_axis(chart.ends)}</figure>'
+    )
+
+
+def _lane(lane: Lane, ends: tuple[float, float]) -> str:
+    paths: dict[str, list[str]] = {}
+    for begin, end, shares in lane.columns:
+        left, right = _x(begin, ends), _x(end, ends)
+        right = max(right, left + 0.7)
+        below = float(_HEIGHT)
+        grouped: dict[str, float] = {}
+        for kind, share in shares.items():
+            grouped[GROUP_OF[kind]] = grouped.get(GROUP_OF[kind], 0.0) + share
+        for name in GROUPS:
+            height = _HEIGHT * grouped.get(name, 0.0)
+            if height >= 0.5:
+                below -= height
+                paths.setdefault(name, []).append(f"M{left:.1f} {below:.0f}H{right:.1f}v{height:.0f}H{left:.1f}z")
+    bars = "".join(f'<path class="k-{name}" d="{"".join(some)}"/>' for name, some in paths.items())
+    crosses = "".join(f'<span class="cross" style="left:{_x(at, ends) / 10:.2f}%">&#215;</span>' for at in lane.marks)
+    return (
+        f'<div class="lane"><span class="name">{escape(lane.label)}</span><div class="plot">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(lane.label)}: {escape(lane.says)}"><title>{escape(lane.says)}</title>{bars}</svg>'
+        f"{crosses}</div></div>"
+    )
+
+
+def _x(at: float, ends: tuple[float, float]) -> float:
+    begin, end = ends
+    return _WIDTH * (at - begin) / (end - begin) if end > begin else 0.0
+
+
+def _time_axis(ends: tuple[float, float]) -> str:
+    begin, end = ends
+    step = next((one for one in _STEPS if (end - begin) / one <= 5), _STEPS[-1] * max(1, (end - begin) // _STEPS[-1]))
+    first = -(-begin // step) * step
+    ticks = [first + step * number for number in range(7) if first + step * number <= end]
+    same_day = len({int(one // _DAY) for one in ends}) == 1
+    labels = [(_x(at, ends) / 10, _moment(at, step, same_day)) for at in ticks]
+    return _axis(labels, f"{_moment(begin, _DAY, False)} UTC")
+
+
+def _axis(labels: Sequence[tuple[float, str]], beside: str) -> str:
+    texts = "".join(f'<span style="left:{at:.2f}%">{escape(text)}</span>' for at, text in labels)
+    return f'<div class="axis"><span class="name">{escape(beside)}</span><div class="ticks">{texts}</div></div>'
+
+
+def _moment(ms: float, step: float, same_day: bool) -> str:
+    try:
+        at = datetime.fromtimestamp(ms / 1000, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return "?"
+    if step >= _DAY:
+        return at.strftime("%Y-%m-%d")
+    clock = at.strftime("%H:%M:%S" if step < _MINUTE else "%H:%M")
+    return clock if same_day else f"{at.day}.{at.month}. {clock}"
+
+
+# -- curves --------------------------------------------------------------------------------------------------------
+
+
+def _curves(chart: Chart) -> str:
+    points = [point for curve in chart.curves.values() for point in curve if isfinite(point[0]) and isfinite(point[1])]
+    if not points:
+        return ""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    ends = chart.ends or (min(xs), max(xs))
+    low, high = min(ys), max(ys)
+    if chart.times:
+        low = min(0.0, low)
+        high += 0.06 * (high - low)  # room above the highest
+    if not isfinite(high - low) or high <= low:
+        high = low + 1
+    paths, names = [], []
+    plain = [name for name in chart.curves if name not in chart.lost]
     for name, curve in chart.curves.items():
-        ys = [y for _, y in curve]
-        style: dict[str, Any] = {"mode": "lines+markers" if len(ys) < 60 else "lines"}
-        if name in chart.colours:
-            style["line"] = {"color": chart.colours[name], "width": 4}
-        # Fewer digits than a float has: nobody sees them, and they are half of a page's data.
-        xs = [round(x, 1) for x, _ in curve]
-        drawn.add_trace(graphs.Scatter(x=xs, y=[float(f"{y:.7g}") for y in ys], name=escape(name), **style))
-    _layout(drawn, chart.title, 340)
-    # v1's times are ms since the epoch, and so are plotly's dates
-    drawn.update_xaxes(type="date" if chart.times else "linear", title=None if chart.times else "row")
-    drawn.update_yaxes(title=escape(chart.unit), rangemode="tozero" if chart.times else "normal")
-    return drawn
+        style = "lost" if name in chart.lost else f"c{plain.index(name) % 6}"
+        paths.append(_path(curve, ends, (low, high), style))
+        if len(chart.curves) <= 12:
+            key = f'<path class="line {style}" d="M0 5H10"/>'
+            names.append(f'<li><svg viewBox="0 0 10 10" aria-hidden="true">{key}</svg>{escape(name)}</li>')
+    says = f"{chart.title}: from {measured(low)} to {measured(high)} {chart.unit}"
+    axis = _time_axis(ends) if chart.times else _axis(
+        [(0.0, count(round(ends[0]))), (50.0, count(round(sum(ends) / 2))), (100.0, count(round(ends[1])))], "row"
+    )  # fmt: skip
+    rows = "".join(
+        f'<span style="bottom:{100 * (value - low) / (high - low):.1f}%">{escape(_value(value))}</span>'
+        for value in _values(low, high)
+    )
+    return (
+        f'<figure class="chart curves"><figcaption>{escape(chart.title)}'
+        f"{', ' + escape(chart.unit) if chart.unit else ''}</figcaption>"
+        f'<ul class="legend">{"".join(names)}</ul><div class="lane tall"><span class="name">{rows}</span>'
+        f'<div class="plot"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(says)}"><title>{escape(says)}</title>{"".join(paths)}</svg></div></div>{axis}</figure>'
+    )
 
 
-def _timeline(graphs: Any, chart: Timeline) -> Any:
-    drawn = graphs.Figure()
-    for kind in dict.fromkeys(kind for _, kind, _, _ in chart.spans):
-        spans = [(line, begin, end) for line, one, begin, end in chart.spans if one == kind]
-        drawn.add_trace(
-            graphs.Bar(
-                orientation="h",
-                y=[escape(chart.lines[line]) for line, _, _ in spans],
-                base=[begin for _, begin, _ in spans],
-                x=[end - begin for _, begin, end in spans],
-                customdata=[(end - begin) / 1000 for _, begin, end in spans],
-                hovertemplate="%{customdata:,.3f} s",
-                name=d.LABELS[kind],
-                marker={"color": _COLOURS[kind], "line": {"width": 0}},
-            )
-        )
-    if chart.marks:
-        drawn.add_trace(
-            graphs.Scatter(
-                x=[at for _, at, _ in chart.marks],
-                y=[escape(chart.lines[line]) for line, _, _ in chart.marks],
-                text=[escape(text) for _, _, text in chart.marks],
-                mode="markers",
-                hovertemplate="%{text}",
-                name="interruption",
-                marker={"symbol": "x", "size": 11, "color": "#000000"},
-            )
-        )
-    _layout(drawn, chart.title, 200 + 28 * min(60, len(chart.lines)))
-    drawn.update_layout(barmode="overlay")
-    drawn.update_xaxes(type="date")
-    drawn.update_yaxes(autorange="reversed", type="category")
-    return drawn
+def _path(
+    curve: Sequence[tuple[float, float]], ends: tuple[float, float], between: tuple[float, float], style: str
+) -> str:
+    low, high = between
+    texts, last = [], ""
+    for x, y in curve:
+        if isfinite(x) and isfinite(y):
+            text = f"{_x(x, ends):.0f} {_HEIGHT - _HEIGHT * (y - low) / (high - low):.1f}"
+            if text != last:
+                texts.append(text)
+            last = text
+    if len(texts) == 1:
+        texts.append(texts[0])
+    return f'<path class="line {style}" d="M{"L".join(texts)}"/>' if texts else ""
 
 
-def _breakdown(graphs: Any, chart: Breakdown) -> Any:
-    drawn = graphs.Figure()
-    whole = sum(chart.parts.values()) or 1.0
-    for kind, ms in chart.parts.items():
-        if ms > 0:
-            drawn.add_trace(
-                graphs.Bar(
-                    orientation="h",
-                    y=["time"],
-                    x=[ms / 1000],
-                    customdata=[100 * ms / whole],
-                    hovertemplate="%{x:,.3f} s, %{customdata:.1f} %",
-                    name=d.LABELS[kind],
-                    marker={"color": _COLOURS[kind]},
-                )
-            )
-    _layout(drawn, chart.title, 260)
-    drawn.update_layout(barmode="stack", legend={"y": -0.35, "traceorder": "normal"})
-    drawn.update_xaxes(title="s", title_standoff=2)
-    drawn.update_yaxes(showticklabels=False)
-    return drawn
+def _values(low: float, high: float) -> list[float]:
+    """A few round numbers."""
+    step = 10.0 ** floor(log10((high - low) / 3))
+    step *= next((one for one in (1, 2, 5) if (high - low) / (one * step) <= 5), 10)
+    first = -(-low // step)
+    return [round((first + number) * step, 12) for number in range(7) if (first + number) * step <= high]
+
+
+def _value(given: float) -> str:
+    return count(given) if abs(given) >= 100 or given == int(given) else measured(given)

@@ -13,8 +13,8 @@ from .._goodput.values import decoded, number
 from .._v1.metrics import COUNT, EPOCH_MS, MSECS, SECONDS
 
 __all__ = [
-    "by_unit", "clean", "count", "decoded", "duration", "instant", "measured", "number", "percent", "sparkline",
-    "value",
+    "by_unit", "clean", "count", "decoded", "duration", "instant", "large", "measured", "number", "percent",
+    "sparkline", "value",
 ]  # fmt: skip
 
 _MOST = 200  # characters
@@ -66,6 +66,14 @@ def by_unit(given: Any, unit: Optional[str]) -> str:
 def count(given: float) -> str:
     """12,345; a count that is no whole number as it is."""
     return f"{given:,.0f}" if given == int(given) and abs(given) < 1e18 else f"{given:,.6g}"
+
+
+def large(given: float) -> str:
+    """835.3 B (10^9), 1.2 M; a count that is small enough to read as it is."""
+    for size, letter in ((1e15, "Q"), (1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if abs(given) >= size:
+            return f"{given / size:,.1f} {letter}"
+    return count(given)
 
 
 def measured(given: float) -> str:

@@ -13,26 +13,25 @@ _MOST_POINTS = 4096
 
 @dataclass
 class Line:
-    """``label  value``; ``spark`` is drawn behind the value as a small plot, ``share`` (0 to 1) as a bar."""
+    """``label  value``; ``spark`` is drawn behind the value as a small plot, ``share`` (0 to 1) as a bar.
+
+    ``kind``: which part a share is of.
+    """
 
     label: str
     value: str
     spark: list[float] = field(default_factory=list)
     share: Optional[float] = None
+    kind: str = ""
 
 
 @dataclass
-class Section:
-    """A headline and its lines, or a table of texts whose first row is the head."""
+class Tile:
+    """One number that is read first, and a line below it."""
 
-    title: str
-    lines: list[Line] = field(default_factory=list)
-    table: list[list[str]] = field(default_factory=list)
-
-    def add(self, label: str, value: Optional[str], spark: Iterable[float] = ()) -> None:
-        """Append a line; None adds nothing."""
-        if value is not None:
-            self.lines.append(Line(f.clean(label), value, list(spark)))
+    label: str
+    value: str
+    hint: str = ""
 
 
 @dataclass
@@ -43,31 +42,60 @@ class Chart:
     unit: str
     curves: dict[str, list[tuple[float, float]]]
     times: bool = True
-    #: curves that stand out: name -> colour
-    colours: dict[str, str] = field(default_factory=dict)
+    #: curves that stand out: those that were lost
+    lost: set[str] = field(default_factory=set)
+    #: the ends of the x axis, where several charts have the same
+    ends: Optional[tuple[float, float]] = None
+
+
+@dataclass
+class Lane:
+    """One line of a time line: what each piece of time was. ``columns``: begin and end (ms), kind -> share of it."""
+
+    label: str
+    says: str
+    columns: list[tuple[float, float, dict[str, float]]]
+    #: ms since the epoch
+    marks: list[float] = field(default_factory=list)
 
 
 @dataclass
 class Timeline:
-    """Spans over time, one line for each attempt; ``spans``: line, kind, begin and end in ms since the epoch."""
+    """Lanes over one axis of time, ``ends`` in ms since the epoch."""
 
     title: str
-    lines: list[str]
-    spans: list[tuple[int, str, float, float]]
-    #: line, ms since the epoch, text
-    marks: list[tuple[int, float, str]] = field(default_factory=list)
-
-
-@dataclass
-class Breakdown:
-    """One bar made of parts: kind -> ms."""
-
-    title: str
-    parts: dict[str, float]
+    lanes: list[Lane]
+    ends: tuple[float, float]
 
 
 #: what a page can draw
-Drawing = Union[Chart, Timeline, Breakdown]
+Drawing = Union[Chart, Timeline]
+
+
+@dataclass
+class Section:
+    """A headline and its lines, or a table of texts whose first row is the head.
+
+    Attributes:
+        drop: columns of the table that a narrow terminal leaves out, the first to go first.
+        tiles, charts: what only a page shows.
+        on_page: the table of a page, where that has more columns.
+        folded: whether a page shows the lines only to who asks for them.
+    """
+
+    title: str
+    lines: list[Line] = field(default_factory=list)
+    table: list[list[str]] = field(default_factory=list)
+    drop: tuple[int, ...] = ()
+    tiles: list[Tile] = field(default_factory=list)
+    charts: list[Drawing] = field(default_factory=list)
+    on_page: list[list[str]] = field(default_factory=list)
+    folded: bool = False
+
+    def add(self, label: str, value: Optional[str], spark: Iterable[float] = ()) -> None:
+        """Append a line; None adds nothing."""
+        if value is not None:
+            self.lines.append(Line(f.clean(label), value, list(spark)))
 
 
 @dataclass
@@ -76,8 +104,12 @@ class Report:
 
     title: str
     sections: list[Section]
-    charts: list[Drawing]
     notes: list[str]
+
+    @property
+    def charts(self) -> list[Drawing]:
+        """All of them."""
+        return [chart for section in self.sections for chart in section.charts]
 
 
 class Points:

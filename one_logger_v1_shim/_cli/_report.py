@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from .._v1 import metrics as m
 from .._v1.phases import PHASES
@@ -62,8 +62,9 @@ class _Sections:
             self._others(),
         ]
         title = " / ".join(line.value for line in header.lines if line.label in ("project", "run name", "id"))
+        sections.insert(1, Section("Charts", charts=[*self._charts()]))
         return Report(
-            title or "run", [one for one in sections if one.lines], [*self._charts()], list(map(f.clean, notes))
+            title or "run", [one for one in sections if one.lines or one.charts], [f.clean(one, 500) for one in notes]
         )
 
     # -- sections ----------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ class _Sections:
             section.add("in this job", f"{f.count(done)} (from {f.count(start)})")
         samples = self._number(m.TRAIN_SAMPLES_END)
         section.add("samples", _of(samples, self._number(m.TRAIN_SAMPLES_TARGET)))
-        section.add("tokens", _of(self._number(m.TRAIN_TOKENS), self._number(m.TRAIN_TOKENS_TARGET)))
+        self._tokens(section, samples, bool(start))
         average = self._number(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)
         minimum = self._number(m.TRAIN_ITERATIONS_TIME_MSECS_MIN)
         if average is not None:
@@ -156,6 +157,19 @@ class _Sections:
         work = self._number(m.TRAIN_TFLOP)
         section.add("work", None if work is None else f"{f.measured(work)} TFLOP")
         return section
+
+    def _tokens(self, section: Section, samples: Optional[float], continued: bool) -> None:
+        """Of the training, as the other lines. v1 logs those of this job and the target of the training."""
+        tokens, target = self._number(m.TRAIN_TOKENS), self._number(m.TRAIN_TOKENS_TARGET)
+        length = self._number(m.MODEL_SEQ_LENGTH)
+        if tokens is None:
+            return
+        if not continued:
+            section.add("tokens", _of(tokens, target, shown=f.large))
+            return
+        if length is not None and samples is not None:
+            section.add("tokens", _of(length * samples, target, shown=f.large))
+        section.add("tokens in this job", f.large(tokens))
 
     def _validation(self) -> Section:
         section = Section("Validation")
@@ -239,12 +253,14 @@ def shown(name: str, value: Any) -> str:
     return f.by_unit(value, m.UNITS.get(name))
 
 
-def _of(value: Optional[float], target: Optional[float], before: str = "") -> Optional[str]:
+def _of(
+    value: Optional[float], target: Optional[float], before: str = "", shown: Callable[[float], str] = f.count
+) -> Optional[str]:
     if value is None:
         return None
     if not target:
-        return before + f.count(value)
-    return f"{before}{f.count(value)} of {f.count(target)} ({f.percent(value / target)})"
+        return before + shown(value)
+    return f"{before}{shown(value)} of {shown(target)} ({f.percent(value / target)})"
 
 
 def _share(seconds: float, app: Optional[float], label: str) -> str:

@@ -16,7 +16,7 @@ from .._journal.files import is_own, overflow, read_json
 from .._journal.records import Mark
 from ._files import open_regular
 from ._left import look
-from ._stored import no_progress, records
+from ._stored import files_of_run, no_progress, records
 
 _decode: Callable[[bytes], Any] = json.loads
 with suppress(ImportError):  # three times as fast as json; comes with wandb and v2, and may not be there
@@ -82,7 +82,8 @@ def find(path: Path) -> tuple[Path, list[Path]]:
     found = sorted(journals or [child for child in children if _is_run(child)], key=_age)
     if not found:
         raise NoRunError(f"no run in {path}: expected {_EXPECTED}")
-    return found[-1], found[:-1]
+    newest = {file.name for file in found[-1].glob("*.wandb")}
+    return found[-1], [one for one in found[:-1] if not newest.intersection(file.name for file in one.glob("*.wandb"))]
 
 
 def open_run(path: Path) -> Run:
@@ -93,7 +94,7 @@ def open_run(path: Path) -> Run:
         return run
     if path.is_dir():
         path = max(path.glob("*.wandb"), key=lambda one: one.stat().st_mtime)
-    return Run(path, False, [path])
+    return Run(path, False, files_of_run(path))
 
 
 def find_all(path: Path) -> list[Run]:
@@ -111,11 +112,12 @@ def find_all(path: Path) -> list[Run]:
     for folder, below, names in os.walk(path):  # follows no symlinks, leaves out what can't be read
         here = Path(folder)
         stored = [here / name for name in names if name.endswith(".wandb")]
-        if is_journal(here):
+        kept = is_journal(here)
+        if kept:
             journals.append(here)
         for file in stored:
             files.setdefault(file.stem.rpartition("-")[2], []).append(file)
-        if stored or here in journals or len(here.relative_to(path).parts) >= _DEPTH:
+        if stored or kept or len(here.relative_to(path).parts) >= _DEPTH:
             below.clear()
     runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
     for run in runs:
@@ -181,6 +183,8 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
                     run.damaged += 1
                     continue
                 yield row
+            elif line[1:2] == b'"' and not ended:  # a row whose first character is damaged
+                run.damaged += 1
     if run.damaged:
         run.notes.append(f"{run.damaged} rows can not be read and are left out")
 
@@ -230,18 +234,25 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
     last = first - 1  # a run that was resumed has several files, which overlap
     for path in paths:
         about: dict[str, Any] = {}
+        damage: set[int] = set()
+        missing = 0
         try:
-            for row in records(path, about, no_progress if run.journal else run.progress):
+            for row in records(path, about, no_progress if run.journal else run.progress, damage):
                 step = _step(row.pop("_step", None))
                 if step is not None:
                     if step <= last or (before is not None and step >= before):
                         continue
+                    missing += step - last - 1
                     last = step
                 row.pop("_runtime", None)
                 row.pop("_wandb", None)
                 yield row
         except (OSError, ValueError) as error:
             run.notes.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
+        if damage:
+            what = f"{missing} rows are missing" if missing else "no row is missing that a later one tells of"
+            places = f"in {len(damage)} places, the first" if len(damage) > 1 else ""
+            run.notes.append(" ".join(f"{path.name} is damaged {places} at byte {min(damage)}: {what}".split()))
         for key, value in about.items():
             run.about.setdefault(key, value)
         if not run.journal:

@@ -7,13 +7,15 @@ until somebody wants them.
 
 from __future__ import annotations
 
+import glob
 import json
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Callable
+from typing import Any, BinaryIO, Callable, Optional
 
-from .._journal.wandb_file import fields, history, records_from
+from .._journal.wandb_file import fields, history, records_from, run_files
 from ._files import open_regular
 
 _FILE_HEADER = 7  # ":W&B", a magic number, a version
@@ -39,13 +41,16 @@ def no_progress(_: int) -> None:
 
 
 def records(
-    path: Path, about: dict[str, Any], progress: Callable[[int], None] = no_progress
+    path: Path,
+    about: dict[str, Any],
+    progress: Callable[[int], None] = no_progress,
+    damage: Optional[set[int]] = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of the file, with what W&B added; ``about`` is filled on the way, ``progress`` hears of bytes read.
 
     Values of rows are ``bytes``: JSON text that nobody has decoded yet (:func:`~._format.decoded`). Keys of ``about``:
     id, entity, project, run_name, tags, config (a dict) and exit_code, each only if the file has it.
-    Ends before a torn or damaged record.
+    A damaged record is left out, and its place is added to ``damage``; the last one may be torn.
 
     Raises:
         OSError: it can't be read.
@@ -55,10 +60,14 @@ def records(
         head = file.read(4)
         if not head:
             return
+        damage = set() if damage is None else damage
         if head != b":W&B":
-            raise ValueError(f"{path} is no .wandb file")
+            file.seek(_FILE_HEADER)
+            if not any(True for _ in records_from(file.read(_READ), _FILE_HEADER, set())):
+                raise ValueError(f"{path} is no .wandb file")
+            damage.add(0)
         names = _Names()
-        for body in _bodies(file, progress):
+        for body in _bodies(file, progress, damage):
             try:
                 message = history(body)
                 if message:
@@ -69,14 +78,35 @@ def records(
                 continue
 
 
-def _bodies(file: BinaryIO, progress: Callable[[int], None] = no_progress) -> Iterator[bytes]:
+def files_of_run(file: Path) -> list[Path]:
+    """All files of the run that ``file`` is of, oldest first: a worker that was replaced has begun another one."""
+    found = [file]
+    if file.stem.startswith("run-"):
+        with suppress(OSError):
+            found = run_files(file.parent.parent, glob.escape(file.stem[4:]))
+    return found if file in found else [file]
+
+
+def damaged(path: Path) -> Optional[int]:
+    """Where the first damage in a ``.wandb`` file is; None if there is none, or the file can't be read."""
+    found: set[int] = set()
+    try:
+        with open_regular(path) as file:
+            for _ in _bodies(file, no_progress, found):
+                pass
+    except OSError:
+        return None
+    return min(found, default=None)
+
+
+def _bodies(file: BinaryIO, progress: Callable[[int], None], damage: set[int]) -> Iterator[bytes]:
     """The whole records, read piece by piece: the file of a long job is larger than the memory of a login node."""
     at, size = _FILE_HEADER, _READ
     while True:
         file.seek(at)
         data = file.read(size)
         began = at
-        for body, end in records_from(data, began):
+        for body, end in records_from(data, began, damage):
             yield body
             at = end
         progress(at - began)
@@ -138,7 +168,8 @@ def _take(body: bytes, about: dict[str, Any]) -> None:
         if number == _CONFIG:
             about.setdefault("config", {}).update(_items(value, json.loads))
         elif number == _EXIT:
-            about["exit_code"] = next((code for key, code in fields(value) if key == 1), 0)
+            code = next((code for key, code in fields(value) if key == 1 and isinstance(code, int)), 0)
+            about["exit_code"] = code - (1 << 64) if code >= 1 << 63 else code  # int32: a negative one is 64 bits long
         elif number == _RUN:
             tags = []
             for key, part in fields(value):

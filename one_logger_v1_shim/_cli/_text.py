@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any, TextIO
+import os
+import shutil
+from typing import Any, Optional, TextIO
 
 from ._format import sparkline
-from ._model import Line, Report
+from ._model import Line, Report, Section
 
 _MOST_LINES = 200  # of one section
 _BAR = 30  # characters
@@ -16,21 +18,23 @@ def write(report: Report, out: TextIO) -> None:
     """Write the report. The content is the same both ways."""
     if hasattr(out, "reconfigure"):
         out.reconfigure(errors="replace")
-    if out.isatty() and importlib.util.find_spec("rich") is not None:
+    if out.isatty() and os.environ.get("TERM") != "dumb" and importlib.util.find_spec("rich") is not None:
         write_rich(report, out)
     else:
-        write_plain(report, out)
+        write_plain(report, out, shutil.get_terminal_size().columns if out.isatty() else None)
 
 
-def write_plain(report: Report, out: TextIO) -> None:
-    """As plain text."""
+def write_plain(report: Report, out: TextIO, width: Optional[int] = None) -> None:
+    """As plain text; of a table that is wider than ``width`` columns are left out."""
     for section in report.sections:
+        if not section.lines and not section.table:
+            continue
         print(section.title, file=out)
-        for text in _columns(section.table):
+        for text in _columns(narrowed(section, None if width is None else width - 2)):
             print(f"  {text}", file=out)
-        width = min(40, max((len(line.label) for line in section.lines), default=0))
+        label = min(40, max((len(line.label) for line in section.lines), default=0))
         for line in section.lines[:_MOST_LINES]:
-            print(f"  {line.label:<{width}}  {line.value}{_plot(line, out)}", file=out)
+            print(f"  {line.label:<{label}}  {line.value}{_plot(line, out)}", file=out)
         if len(section.lines) > _MOST_LINES:
             print(f"  {_more(len(section.lines))}", file=out)
         print(file=out)
@@ -48,8 +52,10 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
 
     console = Console(file=out, highlight=False, **options)
     for section in report.sections:
+        if not section.lines and not section.table:
+            continue
         table = Table.grid(padding=(0, 2))
-        for number, row in enumerate(section.table[: _MOST_LINES + 1]):
+        for number, row in enumerate(narrowed(section, console.width - 4)[: _MOST_LINES + 1]):
             table.add_row(*(Text(cell, style="" if number else "cyan") for cell in row))
         # Text and not str: a value may look like rich's markup
         for line in section.lines[:_MOST_LINES]:
@@ -61,6 +67,18 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
         console.print(Panel(table, title=Text(section.title, style="bold"), title_align="left", box=ROUNDED))
     for note in report.notes:
         console.print(Text(f"note: {note}", style="yellow"))
+
+
+def narrowed(section: Section, width: Optional[int]) -> list[list[str]]:
+    """The section's table without the columns for which there is no room, the least important first."""
+    table = section.table
+    left = list(range(len(table[0]))) if table else []
+    for column in section.drop:
+        needed = sum(max(len(row[one]) for row in table[: _MOST_LINES + 1]) + 2 for one in left) - 2
+        if width is None or needed <= width:
+            break
+        left.remove(column)
+    return [[row[one] for one in left] for row in table]
 
 
 def _columns(table: list[list[str]]) -> list[str]:

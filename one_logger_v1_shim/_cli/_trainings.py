@@ -1,42 +1,65 @@
-"""Trainings as people want to see them: sections and charts."""
+"""Trainings as people want to see them: one in full, many as one line each."""
 
 from __future__ import annotations
 
-from typing import Optional
+from collections.abc import Collection
+from typing import Callable, Optional
 
 from .._goodput import definitions as d
-from .._goodput.progress import Point
-from .._goodput.spans import clip, minus, union
-from .._goodput.training import Counted, Training
-from .._goodput.trainings import FAILED, KILLED
+from .._goodput.counted import Counted
+from .._goodput.training import Training
+from .._goodput.trainings import FAILED, RUNNING
+from .._goodput.values import from_ms
 from .._v1 import metrics as m
 from . import _format as f
-from ._draw import REPEATED
-from ._model import Breakdown, Chart, Drawing, Report, Section, Timeline
+from . import _losses
+from ._losses import hours
+from ._model import Report, Section, Tile
+from ._timeline import MOST_LANES, charts
 
 _HEAD = ["#", "id", "ended", "began", "wall", "iterations", "goodput", "lost work", "lost iterations"]
-_MOST_CURVES = 12
+_DROP = (3, 8, 1, 5, 4)
+_HEAD_OF_ALL = ["#", "training", "began", "attempts", "wall", "goodput", "GPU-hours", "kept", "lost"]
+_DROP_OF_ALL = (2, 7, 4, 3)
+_IN_FULL = 10  # trainings of a page with many
 
 
-def report(trainings: list[Training], notes: list[str]) -> Report:
-    """All trainings: what stands at the top, the parts, the attempts, doubts."""
-    sections: list[Section] = []
-    charts: list[Drawing] = []
+def report(trainings: list[Training], notes: list[str], details: Optional[Collection[int]] = None) -> Report:
+    """One training in full; of many a table, the one that lost most first.
+
+    Args:
+        trainings: in any order.
+        notes: about runs that were left out.
+        details: numbers in the table of the trainings that are shown in full, too.
+    """
+    if len(trainings) == 1:
+        said = [*notes, *trainings[0].notes]
+        return Report(_headline(trainings[0]), in_full(trainings[0]), [f.clean(one, 500) for one in said])
+    ordered = worst_first(trainings)
+    sections = [_overview(ordered)]
     said = list(notes)
-    for training in trainings:
-        name = title(training)
-        sections += [_figures(training, name), _parts(training), _attempts(training)]
-        few = "" if len(trainings) == 1 else f" of {name}"
-        charts += [*spans_and_parts(training, few), *_curves(training, few)]
-        said += [f"{name}: {text}" if len(trainings) > 1 else text for text in training.notes]
-    return Report(_headline(trainings), sections, charts, [f.clean(one, 500) for one in said])
+    for number, one in enumerate(ordered, 1):
+        if details is not None and number in details:
+            some = in_full(one)
+            some[0].title = f"{number}: {some[0].title}"
+            sections += some
+            said += [f"{title(one)}: {text}" for text in one.notes]
+    return Report(f"goodput of {len(trainings)} trainings", sections, [f.clean(one, 500) for one in said])
 
 
-def _headline(trainings: list[Training]) -> str:
-    if len(trainings) > 1:
-        return f"goodput of {len(trainings)} trainings"
-    share = trainings[0].goodput
-    return f"goodput of {title(trainings[0])}" + ("" if share is None else f": {f.percent(share)}")
+def page_report(trainings: list[Training], notes: list[str], details: Optional[Collection[int]] = None) -> Report:
+    """The same for a page, which has those in full that lost most."""
+    return report(trainings, notes, range(1, _IN_FULL + 1) if details is None else details)
+
+
+def worst_first(trainings: list[Training]) -> list[Training]:
+    """Those that lost most GPU-hours first."""
+    return sorted(trainings, key=lambda one: (-(one.figures["gpu_hours_lost"] or 0.0), one.begin))
+
+
+def _headline(training: Training) -> str:
+    share = training.goodput
+    return f"goodput of {title(training)}" + ("" if share is None else f": {f.percent(share)}")
 
 
 def title(training: Training) -> str:
@@ -47,33 +70,125 @@ def title(training: Training) -> str:
     return f.clean(" / ".join(str(one) for one in parts if one is not None)) or "a training"
 
 
-def _figures(training: Training, name: str) -> Section:
-    section = Section(name)
+def _overview(ordered: list[Training]) -> Section:
+    rows = [_line(str(number), title(one), [one]) for number, one in enumerate(ordered, 1)]
+    total = _line("", f"all {len(ordered)}", ordered)
+    total[2] = ""
+    return Section("Trainings", table=[_HEAD_OF_ALL, *rows, total], drop=_DROP_OF_ALL)
+
+
+def _line(number: str, name: str, some: list[Training]) -> list[str]:
+    wall, kept = sum(one.wall for one in some), sum(one.parts[d.PRODUCTIVE] for one in some)
+    known = any(one.figures["gpu_hours_paid"] is not None for one in some)
+    paid, saved, lost = (
+        hours(sum(one.figures[key] or 0.0 for one in some) if known else None)
+        for key in ("gpu_hours_paid", "gpu_hours_kept", "gpu_hours_lost")
+    )
+    open_ = len(some) == 1 and some[0].goodput is None
+    return [
+        number,
+        f.clean(name, 60),
+        f.instant(some[0].begin / 1000)[:10],
+        f.count(sum(len(one.attempts) for one in some)),
+        f.duration(wall / 1e6),
+        "-" if open_ or not wall else f.percent(kept / wall),
+        paid,
+        saved,
+        lost,
+    ]
+
+
+# -- one training --------------------------------------------------------------------------------------------------
+
+
+def in_full(training: Training) -> list[Section]:
+    """All about one training: what is read first, what was lost, the time line, the attempts."""
+    first, lines = _figures(training), Section("What happened when", charts=charts(training))
+    first.tiles = _tiles(training)
+    sections = [first, _losses.section(training), lines, _parts(training), _attempts(training)]
+    return [one for one in sections if one.lines or one.table or one.charts]
+
+
+def _goodput(training: Training) -> str:
+    share = training.goodput
+    return "not determinable" if share is None else f.percent(share)
+
+
+def _goodput_hint(training: Training) -> str:
+    share, once = training.goodput, training.figures["goodput_once_saved"]
+    if once is None:
+        return ""
+    if share is None:
+        return f"no checkpoint is logged; iterations took {f.percent(once)} of the time"
+    return f"{f.percent(once)} once all is saved" if once > share else ""
+
+
+def _tiles(training: Training) -> list[Tile]:
+    figures = training.figures
+    paid, between = figures["gpu_hours_paid"], figures["mean_time_between_interruptions"]
+    still_open = figures["gpu_hours_open"]
+    tiles = [Tile("goodput", _goodput(training), _goodput_hint(training))]
+    if paid is not None:
+        hint = f"{hours(still_open)} are in no checkpoint yet" if still_open else ""
+        tiles.append(Tile("GPU-hours paid", hours(paid), f"on {_gpus(training)} GPUs"))
+        tiles.append(Tile("GPU-hours kept", hours(figures["gpu_hours_kept"]), hint))
+        tiles.append(Tile("GPU-hours lost", hours(figures["gpu_hours_lost"])))
+    often = "" if between is None else f"one every {f.duration(between / 1000)}"
+    tiles.append(Tile("interruptions", f.count(figures["interruptions"] or 0), often))
+    progress, target = figures["progress"], figures["target"]
+    if progress is not None:
+        share = f.percent(progress / target) if target else f"{f.count(progress)} iterations"
+        of = f"{f.count(progress)} of {f.count(target)} iterations" if target else ""
+        tiles.append(Tile("progress", share, of))
+    if figures["time_left"]:
+        tiles.append(Tile("done", *_when(training, figures["time_left"])))
+    return tiles
+
+
+def _gpus(training: Training) -> str:
+    found = [one.gpus for one in training.attempts if one.gpus]
+    return f.count(found[0]) if min(found) == max(found) else f"{f.count(min(found))} to {f.count(max(found))}"
+
+
+def _when(training: Training, left: float) -> tuple[str, str]:
+    if training.attempts[-1].attempt.ended == RUNNING:
+        return f.instant(training.end / 1000 + left)[:16], f"in {f.duration(left / 1000)} at this rate, losses included"
+    return f"{f.duration(left / 1000)} to go", "at this rate, losses included; it does not run"
+
+
+def _figures(training: Training) -> Section:
+    section = Section(title(training), folded=True)
     figures, line = training.figures, section.add
-    share = figures["goodput"]
-    line(d.LABELS["goodput"], None if share is None else f.percent(share))
+    hint = _goodput_hint(training)
+    line(d.LABELS["goodput"], _goodput(training) + (f" ({hint})" if hint else ""))
     line(d.LABELS["wall"], f"{f.duration(training.wall / 1e6)}, from {f.instant(training.begin / 1000)}")
     line(d.LABELS["attempts"], f.count(figures["attempts"] or 0))
     line(d.LABELS["interruptions"], f.count(figures["interruptions"] or 0))
-    between = figures["mean_time_between_interruptions"]
-    line(d.LABELS["mean_time_between_interruptions"], None if between is None else f.duration(between / 1000))
+    for key in ("mean_time_between_interruptions", "checkpoint_interval", "checkpoint_interval_best"):
+        line(d.LABELS[key], _or_none(figures[key], lambda ms: f.duration(ms / 1000)))
+    if figures["gpu_hours_paid"] is not None:
+        names = ("paid", "kept", "lost") + (("open",) if figures["gpu_hours_open"] else ())
+        said = {name: hours(figures[f"gpu_hours_{name}"]) for name in names}
+        if "open" in said:
+            said["not in a checkpoint"] = said.pop("open")
+        line("GPU-hours", ", ".join(f"{value} {name}" for name, value in said.items()))
     for key in ("iteration_time_average", "iteration_time_best"):
         line(d.LABELS[key], _or_none(figures[key], lambda ms: f"{f.measured(ms)} ms"))
     for key in ("throughput_average", "throughput_best"):
         line(d.LABELS[key], _or_none(figures[key], lambda flops: f"{f.measured(flops)} TFLOP/s a GPU"))
-    for key in ("tokens", "iterations_lost"):
-        line(d.LABELS[key], _or_none(figures[key], f.count))
+    line(d.LABELS["tokens"], _or_none(figures["tokens"], f.large))
+    line(d.LABELS["iterations_lost"], _or_none(figures["iterations_lost"], f.count))
     progress, target = figures["progress"], figures["target"]
     if progress is not None:
         of = f" of {f.count(target)} iterations ({f.percent(progress / target)})" if target else " iterations"
         line(d.LABELS["progress"], f.count(progress) + of)
     left = figures["time_left"]
-    line(d.LABELS["time_left"], None if left is None else f"{f.duration(left / 1000)} at this rate, losses included")
+    line(d.LABELS["time_left"], f"{f.duration(left / 1000)} at this rate, losses included" if left else None)
     return section
 
 
-def _or_none(value: Optional[float], shown: object) -> Optional[str]:
-    return None if value is None else shown(value)  # type: ignore[operator]
+def _or_none(value: Optional[float], shown: Callable[[float], str]) -> Optional[str]:
+    return None if value is None else shown(value)
 
 
 def _parts(training: Training) -> Section:
@@ -83,13 +198,34 @@ def _parts(training: Training) -> Section:
         if us:
             share = us / training.wall
             section.add(one.label, f"{f.duration(us / 1e6)} ({f.percent(share)})")
-            section.lines[-1].share = share
+            section.lines[-1].share, section.lines[-1].kind = share, one.key
     return section
 
 
 def _attempts(training: Training) -> Section:
-    rows = [_HEAD, *(_attempt(number, one) for number, one in enumerate(training.attempts, 1))]
-    return Section("Attempts", table=rows)
+    numbered = list(enumerate(training.attempts, 1))
+    section = Section("Attempts", table=[_HEAD, *(_attempt(*pair) for pair in numbered)], drop=_DROP)
+    if len(numbered) > MOST_LANES:  # the newest first, and before it those that lost most
+        newest = numbered[-1]
+        numbered = [newest, *sorted(numbered[:-1], key=lambda pair: (-pair[1].division.parts[d.LOST_WORK], -pair[0]))]
+    more = ["job", "hosts", "to the first iteration"]
+    told = [(_attempt(*pair), _about(pair[1])) for pair in numbered]
+    shown = [index for index in range(len(more)) if any(about[index] != "-" for _, about in told)]
+    section.on_page = [[*_HEAD, *(more[index] for index in shown)]]
+    section.on_page += [[*row, *(about[index] for index in shown)] for row, about in told]
+    return section
+
+
+def _about(counted: Counted) -> list[str]:
+    attempt, rows = counted.attempt, counted.attempt.rows
+    first = from_ms(rows.newest.get(m.FIRST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME))
+    took = None if not first or first < counted.division.begin else first - counted.division.begin
+    job, hosts = attempt.value(m.JOBID), attempt.value(m.EXEC_HOSTS)
+    return [
+        "-" if job is None else f.value(job),
+        "-" if hosts is None else f.clean(hosts, 40),
+        "-" if took is None else f.duration(took / 1e6),
+    ]
 
 
 def _attempt(number: int, counted: Counted) -> list[str]:
@@ -108,90 +244,4 @@ def _attempt(number: int, counted: Counted) -> list[str]:
         share,
         f.duration(lost / 1e6) if lost else "-",
         f.count(again) if again else "-",
-    ]
-
-
-# -- charts --------------------------------------------------------------------------------------------------------
-
-
-def spans_and_parts(training: Training, of: str = "") -> list[Drawing]:
-    """The attempts on a time line, and the bar of what the time went into."""
-    lines, spans, marks = [], [], []
-    for number, counted in enumerate(training.attempts):
-        lines.append(f"attempt {number + 1}")
-        spans += [
-            (number, kind, begin / 1000, end / 1000) for kind, (begin, end) in _spans(counted, _kept(training, number))
-        ]
-        if counted.attempt.ended in (KILLED, FAILED):
-            text = f"attempt {number + 1} {counted.attempt.ended}"
-            marks.append((number, counted.division.end / 1000, text))
-    parts = {one.key: training.parts[one.key] / 1000 for one in d.PARTS}
-    return [Timeline(f"Time line{of}", lines, spans, marks), Breakdown(f"Where the time went{of}", parts)]
-
-
-def _kept(training: Training, number: int) -> Optional[float]:
-    """The iteration up to which the progress of an attempt counts."""
-    later = [one.attempt.rows.start for one in training.attempts[number + 1 :] if one.attempt.rows.start is not None]
-    return min(later) if later else training.attempts[number].attempt.rows.productive_end
-
-
-def _spans(counted: Counted, kept: Optional[float]) -> list[tuple[str, tuple[int, int]]]:
-    """What is known of a moment is drawn; the rest of the loop is iterations, kept or not, the rest outside is idle."""
-    division, rows = counted.division, counted.attempt.rows
-    known = division.spans
-    free = minus([(division.begin, division.end)], union([span for _, span in known]))
-    loops = union(
-        clip(((one, division.end if end is None else end) for one, end in rows.loops), division.begin, division.end)
-    )
-    turn = next(
-        (point.at for point in rows.progress.points() if point.at and kept is not None and point.iterations >= kept),
-        None,
-    )
-    found = list(known)
-    first = loops[0][0] if loops else division.end
-    if rows.horizon is not None and division.parts[d.UNKNOWN]:
-        found += [(d.UNKNOWN, span) for span in clip(free, max(first, rows.horizon), division.end) if loops]
-        free = clip(free, division.begin, max(first, rows.horizon))
-    for begin, end in loops:
-        mine = clip(free, begin, end)
-        edge = begin if kept is None or kept <= (rows.start or 0) else end if turn is None else turn
-        wasted = d.LOST_WORK if division.parts[d.LOST_WORK] else d.NOT_SAVED
-        found += [(d.PRODUCTIVE, span) for span in clip(mine, begin, edge)]
-        found += [(wasted, span) for span in clip(mine, max(begin, edge), end)]
-    outside = minus(free, loops)
-    found += [(d.STARTUP_REST, span) for span in clip(outside, division.begin, first)]
-    found += [(d.SHUTDOWN, span) for span in clip(outside, first, division.end)]
-    return found
-
-
-def _curves(training: Training, of: str) -> list[Chart]:
-    far = Chart(f"Iterations{of}", "iterations", {})
-    pace = Chart(f"Iteration time{of}", "ms", {})
-    for number, counted in enumerate(training.attempts):
-        points = [point for point in counted.attempt.rows.progress.points() if point.at is not None]
-        if number >= _MOST_CURVES or not points:
-            continue
-        name = f"attempt {number + 1}"
-        far.curves[name] = [(_ms(point), point.iterations) for point in points]
-        pace.curves[name] = _pace(points)
-        kept = _kept(training, number)
-        again = [(_ms(point), point.iterations) for point in points if kept is not None and point.iterations >= kept]
-        if counted.division.iterations_lost and again:
-            far.curves[f"{name}, done again later"] = again
-            far.colours[f"{name}, done again later"] = REPEATED
-    for chart in (far, pace):
-        chart.curves = {name: curve for name, curve in chart.curves.items() if curve}
-    return [chart for chart in (far, pace) if chart.curves]
-
-
-def _ms(point: Point) -> float:
-    return (point.at or 0) / 1000
-
-
-def _pace(points: list[Point]) -> list[tuple[float, float]]:
-    pairs = zip(points, points[1:])
-    return [
-        (_ms(after), (after.spent - before.spent) / 1000 / (after.iterations - before.iterations))
-        for before, after in pairs
-        if after.iterations > before.iterations
     ]

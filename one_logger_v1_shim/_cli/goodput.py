@@ -7,18 +7,21 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from .._goodput.document import document
 from .._goodput.training import Training, add_up
 from .._goodput.trainings import DEFAULT_KEYS, KEYS, group
 from . import _format as f
 from ._attempts import Reader
+from ._html import page, save
 from ._progress import progress
+from ._prometheus import textfile
 from ._sources import NoRunError, Run, find_all
-from ._trainings import report
+from ._text import write
+from ._trainings import page_report, report
 
 _REFRESH = 2.0  # seconds between two looks, and more for runs that take long to read
 _SHARE = 10.0  # reading may take one part in so many of the time
@@ -32,20 +35,23 @@ def main(arguments: Sequence[str]) -> int:
     """Show all trainings; returns 0, or 2 when there is none or something can't be written."""
     chosen = _parser().parse_args(list(arguments))
     paths = chosen.dir or [Path(os.environ.get("WANDB_DIR") or ".")]
-    keys = chosen.group_by
     reader = Reader()
     try:
         if chosen.watch:
-            return _watch(reader, paths, keys, chosen.app_tag)
-        trainings, notes = _read(reader, paths, keys, chosen.app_tag)
+            return _watch(reader, paths, chosen)
+        trainings, notes = _read(reader, paths, chosen)
         if chosen.html is not None:
-            _write_page(trainings, notes, chosen.html)
+            _write(chosen.html, page(page_report(trainings, notes, chosen.details)))
+        if chosen.prometheus is not None:
+            _write(chosen.prometheus, textfile(trainings))
         if chosen.json:
             print(json.dumps(document(trainings, notes), indent=2))
-        elif chosen.html is None:
-            _print(trainings, notes)
+        elif chosen.html is None and chosen.prometheus is None:
+            write(report(trainings, notes, chosen.details), sys.stdout)
         else:
-            print(f"{f.clean(chosen.html, 1000)}: {len(trainings)} training{'s' * (len(trainings) > 1)}")
+            many = f"{len(trainings)} training{'s' * (len(trainings) > 1)}"
+            for path in filter(None, (chosen.html, chosen.prometheus)):
+                print(f"{f.clean(path, 1000)}: {many}")
         sys.stdout.flush()
     except _Refused as error:
         print(f"one_logger_v1_shim goodput: {f.clean(error, 1000)}", file=sys.stderr)
@@ -78,7 +84,21 @@ def _parser() -> argparse.ArgumentParser:
         help=f"runs that agree in these are attempts of one training (default: {','.join(DEFAULT_KEYS)}; also: "
         f"{', '.join(key for key in KEYS if key not in DEFAULT_KEYS)})",
     )
+    parser.add_argument("--since", metavar="TIME", type=_time, help="only trainings that lived after this (UTC)")
+    parser.add_argument("--until", metavar="TIME", type=_time, help="only trainings that began before this (UTC)")
+    parser.add_argument(
+        "--details",
+        metavar="NUMBERS",
+        type=_numbers,
+        help="of many trainings show these in full, too: numbers of the table (1,3), or all",
+    )
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one self-contained page with charts")
+    parser.add_argument(
+        "--prometheus",
+        metavar="FILE",
+        type=Path,
+        help="write a file for the textfile collector of Prometheus' node exporter",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a JSON document of a stable form")
     form.add_argument("--watch", action="store_true", help="look again and again, until Ctrl-C")
@@ -93,7 +113,25 @@ def _keys(text: str) -> tuple[str, ...]:
     return keys
 
 
-def _read(reader: Reader, paths: Sequence[Path], keys: Sequence[str], tag: Any) -> tuple[list[Training], list[str]]:
+def _time(text: str) -> int:
+    """Microseconds since the epoch of an ISO date or time, in UTC unless it says otherwise."""
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected 2026-11-28 or 2026-11-28T18:30") from None
+    return round((found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp() * 1_000_000)
+
+
+def _numbers(text: str) -> Collection[int]:
+    if text == "all":
+        return range(1, 1_000_000_000)
+    words = text.split(",")
+    if not all(word.strip().isascii() and word.strip().isdigit() and len(word) < 10 for word in words):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected numbers of the table such as 1,3, or all")
+    return {int(word) for word in words}
+
+
+def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> tuple[list[Training], list[str]]:
     try:
         runs = list({run.path.resolve(): run for path in paths for run in find_all(path)}.values())
     except NoRunError as error:
@@ -105,13 +143,20 @@ def _read(reader: Reader, paths: Sequence[Path], keys: Sequence[str], tag: Any) 
         for found, note in reader.read(runs, advance):
             attempts += found
             notes += [note] if note else []
-    if tag is not None:
-        attempts = [one for one in attempts if tag in one.rows.tags]
-    if not attempts:
-        wanted = "" if tag is None else f" with app_tag {tag!r}"
+    if chosen.app_tag is not None:
+        attempts = [one for one in attempts if chosen.app_tag in one.rows.tags]
+    trainings = [add_up(some, chosen.group_by) for some in group(attempts, chosen.group_by)]
+    trainings = [
+        one
+        for one in trainings
+        if (chosen.since is None or one.end >= chosen.since) and (chosen.until is None or one.begin < chosen.until)
+    ]
+    if not trainings:
+        wanted = "" if chosen.app_tag is None else f" with app_tag {chosen.app_tag!r}"
+        wanted += "" if chosen.since is None and chosen.until is None else " in that time"
         more = f": {notes[0]}" if notes else ""
         raise _Refused(f"no v1 rows{wanted} in {', '.join(map(str, paths))} ({len(runs)} runs looked at){more}")
-    return [add_up(some, keys) for some in group(attempts, keys)], notes
+    return trainings, notes
 
 
 def _size(run: Run) -> int:
@@ -121,33 +166,38 @@ def _size(run: Run) -> int:
         return 0
 
 
-def _print(trainings: list[Training], notes: list[str]) -> None:
-    from ._text import write
-
-    write(report(trainings, notes), sys.stdout)
-
-
-def _write_page(trainings: list[Training], notes: list[str], path: Path) -> None:
-    from ._html import NoPlotlyError, page, save
-
+def _write(path: Path, text: str) -> None:
     try:
-        save(page(report(trainings, notes)), path)
-    except NoPlotlyError as error:
-        raise _Refused(str(error)) from error
+        save(text, path)
     except (OSError, ValueError) as error:
         raise _Refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _watch(reader: Reader, paths: Sequence[Path], keys: Sequence[str], tag: Any) -> int:
-    """Until Ctrl-C. A run that has not changed is not read again."""
+def _watch(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> int:
+    """Until Ctrl-C, also where there is no run yet. A run that has not changed is not read again."""
+    screen = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    said = ""
     try:
+        if screen:
+            sys.stdout.write("\x1b[?1049h")  # the other screen: what stood here before comes back
         while True:
             began = time.monotonic()
-            trainings, notes = _read(reader, paths, keys, tag)
-            if sys.stdout.isatty():
-                sys.stdout.write("\x1b[H\x1b[2J\x1b[3J")  # home, and an empty screen
-            _print(trainings, notes)
+            try:
+                shown, waits = report(*_read(reader, paths, chosen), chosen.details), ""
+            except _Refused as error:
+                shown, waits = None, f"waiting: {f.clean(error, 1000)}"
+            if screen:
+                sys.stdout.write("\x1b[H\x1b[2J")  # home, and an empty screen
+            if shown is not None:
+                write(shown, sys.stdout)
+            elif screen or waits != said:
+                print(waits)
+            said = waits
             sys.stdout.flush()
             time.sleep(max(_REFRESH, _SHARE * (time.monotonic() - began)))
     except KeyboardInterrupt:
         return 0
+    finally:
+        if screen:
+            sys.stdout.write("\x1b[?1049l")
+            sys.stdout.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 from ._left import Left, find, look
 from ._progress import progress
 from ._sending import send
+from ._stored import damaged
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,6 +40,10 @@ def main(arguments: Sequence[str]) -> int:
 
 def _one(left: Left, dry: bool) -> int:
     print(f"{left.folder}: run {left.run_id or '?'}, {left.rows} rows, W&B has {left.stored} of them on disk")
+    for path in left.files:
+        place = damaged(path)
+        if place is not None:
+            print(f"  {path.name} is damaged at byte {place}: rows after it are sent once more from the journal")
     if left.busy:
         print(f"  left alone: {left.busy}")
         return 1

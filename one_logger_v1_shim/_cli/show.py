@@ -19,7 +19,7 @@ from ._model import Report, Section
 from ._progress import progress
 from ._report import report as make_report
 from ._sources import NoRunError, Run, find, open_run
-from ._trainings import spans_and_parts
+from ._timeline import timeline
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +86,7 @@ def read(path: Path, with_charts: bool = False) -> Report:
     )
     found = attempts.found(run) if with_charts else []
     if found:
-        report.charts[:0] = spans_and_parts(add_up(found))
+        report.sections.insert(1, Section("What happened when", charts=timeline(add_up(found))))
     return report
 
 
@@ -151,12 +151,10 @@ def _rows(run: Run, mark: dict[str, Any], rows: int) -> str:
 
 
 def _page(report: Report, path: Path) -> int:
-    from ._html import NoPlotlyError, page, save
+    from ._html import page, save
 
     try:
         save(page(report), path)
-    except NoPlotlyError as error:
-        return _refused(str(error))
     except (OSError, ValueError) as error:
         return _refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})")
     print(f"{f.clean(path, 1000)}: {len(report.charts)} charts")

@@ -54,14 +54,15 @@ PARTS: tuple[Definition, ...] = (
     Definition(
         PRODUCTIVE, "iterations kept",
         "Training iterations whose progress is in a checkpoint on which a later attempt, or the end, stands.",
-        "train_iterations_time_total at the iteration from which the next attempt starts (its train_iterations_start; "
-        "the lowest of all later attempts); in the last attempt train_iterations_time_total_productive. Where no total "
-        "is logged: train_iterations x train_iterations_time_msecs_avg",
+        "train_iterations_time_total at the iteration from which the attempt that stands on this one starts (its "
+        "train_iterations_start); in the last one train_iterations_time_total_productive. Where no total is logged: "
+        "train_iterations x train_iterations_time_msecs_avg",
         "ms", "GoodputType.TOTAL", "what t_w - t_ch - t_rm - t_re - t_save leaves",
     ),
     Definition(
         LOST_WORK, "lost work",
-        "Training iterations after the checkpoint on which the next attempt stands: it did them again.",
+        "Training iterations on which no later attempt stands: after the checkpoint from which one continued, or all "
+        "of an attempt whose checkpoints nobody used.",
         "the last train_iterations_time_total - iterations kept, where a later attempt exists",
         "ms", "WASTED_PROGRESS_FROM_DISRUPTION", "lostWorkTimeSec (t_ch)",
     ),
@@ -156,9 +157,15 @@ FIGURES: tuple[Definition, ...] = (
     Definition(
         "goodput", "goodput",
         "The share of the wall time that became progress that was kept.",
-        "iterations kept / wall time",
+        "iterations kept / wall time. Not determinable (null): it has finished and logged no checkpoint",
         "0 to 1", "goodput: (total_elapsed_time - all badput) / total_elapsed_time",
         "result: (t_w - t_ch - t_rm - t_re - t_save) / (t_w - t_re)",
+    ),
+    Definition(
+        "goodput_once_saved", "goodput once saved",
+        "The same if all that is in no checkpoint yet gets into one.",
+        "(iterations kept + not in a checkpoint) / wall time",
+        "0 to 1", NOTHING, NOTHING,
     ),
     Definition(
         "attempts", "attempts",
@@ -176,6 +183,42 @@ FIGURES: tuple[Definition, ...] = (
         "mean_time_between_interruptions", "mean time between interruptions",
         "How long it runs until it is interrupted.",
         "(wall time - between attempts) / interruptions",
+        "ms", NOTHING, NOTHING,
+    ),
+    Definition(
+        "gpu_hours_paid", "GPU-hours paid",
+        "What the attempts have cost, and the launch of all but the first. Nothing is paid in a queue.",
+        "sum of (wall time of the attempt + launch) x world_size",
+        "GPU-hours", NOTHING, NOTHING,
+    ),
+    Definition(
+        "gpu_hours_kept", "GPU-hours kept",
+        "What of that were iterations kept.",
+        "sum of iterations kept x world_size",
+        "GPU-hours", NOTHING, NOTHING,
+    ),
+    Definition(
+        "gpu_hours_open", "GPU-hours not in a checkpoint",
+        "What of that were iterations that are in no checkpoint (yet).",
+        "sum of not in a checkpoint x world_size",
+        "GPU-hours", NOTHING, NOTHING,
+    ),
+    Definition(
+        "gpu_hours_lost", "GPU-hours lost",
+        "All else.",
+        "GPU-hours paid - kept - not in a checkpoint",
+        "GPU-hours", NOTHING, NOTHING,
+    ),
+    Definition(
+        "checkpoint_interval", "between checkpoints",
+        "How much training lies between the begins of two saves.",
+        "(iterations + validation + idle in the loop) / save_checkpoint_count",
+        "ms", NOTHING, NOTHING,
+    ),
+    Definition(
+        "checkpoint_interval_best", "between checkpoints, best",
+        "Where saving and lost work together cost least (Young's formula).",
+        "sqrt(2 x standing still for saves / save_checkpoint_count x mean time between interruptions)",
         "ms", NOTHING, NOTHING,
     ),
     Definition(
@@ -210,8 +253,8 @@ FIGURES: tuple[Definition, ...] = (
     ),
     Definition(
         "iterations_lost", "lost iterations",
-        "Logged iterations that a later attempt had to do again.",
-        "train_iterations_end - train_iterations_start of the next attempt (the lowest of all later ones)",
+        "Logged iterations that no later attempt stands on.",
+        "train_iterations_end - train_iterations_start of the attempt that stands on this one",
         "count", NOTHING, "highestStep - currentStep after a restart",
     ),
     Definition(

@@ -7,7 +7,9 @@ from typing import Any, Optional
 
 from .._v1 import metrics as m
 from . import definitions as d
-from .training import Counted, Training
+from .counted import Counted
+from .losses import losses
+from .training import Training
 from .trainings import Attempt
 
 FORMAT = "one-logger-v1-shim goodput"
@@ -34,6 +36,17 @@ def _training(training: Training) -> dict[str, Any]:
         "end_ms": training.end / 1000,
         "parts": _parts(training.parts),
         "figures": {_key(one): training.figures[one.key] for one in d.FIGURES},
+        "losses": [
+            {
+                "key": one.key,
+                "label": one.label,
+                "ms": one.us / 1000,
+                "gpu_hours": one.gpu_hours,
+                "share": one.share,
+                "inside": one.inside,
+            }
+            for one in losses(training.attempts, training.parts, training.wall)
+        ],
         "attempts": [_attempt(number, one) for number, one in enumerate(training.attempts, 1)],
         "notes": training.notes,
     }
@@ -54,6 +67,10 @@ def _attempt(number: int, counted: Counted) -> dict[str, Any]:
         "last_sign_of_life_ms": counted.last_sign / 1000,
         "wall_ms": counted.wall / 1000,
         "parts": _parts(counted.division.parts),
+        "gpus": counted.gpus,
+        "gap_ms": counted.gap / 1000,
+        "queue_ms": None if counted.queue is None else counted.queue / 1000,
+        "launch_ms": None if counted.launch is None else counted.launch / 1000,
         "rows": rows.rows,
         "train_iterations_start": rows.start,
         "train_iterations_end": rows.end,

@@ -2,105 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Optional
 
 from .._v1 import metrics as m
-from .._v1.phases import PHASES
-from . import definitions as d
-from .progress import Point, Progress
-from .spans import Span
+from .iterations import Iterations, later, least_window
+from .names import FINISHES, IDENTITY, SELDOM, STARTS
+from .spans import Spans
+from .totals import AFTER, BEFORE, LOOP, Reading, Running
 from .values import decoded, from_ms, from_seconds, number
 
-_STEP_BACK = 1_000_000  # us; less is the rounding of row times, and rows of several threads
-_ROUNDED = 500  # us
-_FAR = 366 * 86_400 * 1_000_000  # us; a time that is further from its row is none of this attempt
-_MOST_SPANS = 512
-
-#: start, end -> part. Megatron from July 2025 on writes the optimizer's names with a misspelling.
-_PHASES = {
-    PHASES["model_init"].times: d.MODEL_INIT,
-    PHASES["dataloader_init"].times: d.DATA_LOADER,
-    PHASES["optimizer_init"].times: d.OPTIMIZER,
-    ("app_build_optimzer_start_time", "app_build_optimzer_finish_time"): d.OPTIMIZER,
-    PHASES["load_checkpoint"].times: d.LOAD_CHECKPOINT,
-}
-_STARTS = {start: part for (start, _), part in _PHASES.items()}
-_FINISHES = {finish: part for (_, finish), part in _PHASES.items()}
-#: what a row may say once in a while, beside the progress
-_SELDOM = frozenset(
-    {
-        *_STARTS, *_FINISHES, m.APP_START_TIME, m.APP_FINISH_TIME, m.APP_FIRST_LOG_TIME, m.APP_TRAIN_LOOP_START_TIME,
-        m.APP_TRAIN_LOOP_FINISH_TIME, m.TRAIN_ITERATIONS_START, m.VALIDATION_ITERATIONS_TIME_TOTAL,
-        m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL, m.TRAIN_ITERATIONS_PRODUCTIVE_END, m.TRAIN_ITERATIONS_TARGET, m.APP_TAG,
-    }
-)  # fmt: skip
-#: what may tell two trainings apart
-IDENTITY = (
-    m.APP_TAG_RUN_NAME, m.APP_TAG_RUN_VERSION, m.APP_RUN_TYPE, m.MODEL_SEQ_LENGTH, m.GLOBAL_BATCH_SIZE, m.WORLD_SIZE,
-    m.TRAIN_ITERATIONS_TARGET, m.USER, m.CLUSTER, m.JOB_NAME, m.JOBID, m.ARRAY_JOB_ID, m.ARRAY_TASK_ID,
-)  # fmt: skip
 _IDENTITY = frozenset(IDENTITY)
-
-BEFORE, LOOP, AFTER = "before", "loop", "after"
-
-
-class Running:
-    """A total of v1's (s) as it grows: how much of it came before, in and after the training loop, in us."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self.by_place = {BEFORE: 0, LOOP: 0, AFTER: 0}
-        #: what of ``LOOP`` came after the newest progress row
-        self.since_progress = 0
-        #: where it grew, as far as row times tell
-        self.spans: list[Span] = []
-
-    def take(self, total: int, place: str, at: Optional[int], with_progress: bool) -> bool:
-        """A row, itself one of progress or not, says ``total``. False if it is less than a row before it said."""
-        more = total - self.total
-        if more < 0:
-            return False
-        self.total = total
-        self.by_place[place] += more
-        if place == LOOP and not with_progress:
-            self.since_progress += more
-        if more and at is not None and len(self.spans) < _MOST_SPANS:
-            self.spans.append((at - more, at))
-        return True
+_MORE = SELDOM | _IDENTITY
+#: rows of any program that logs through the core have these: they do not tell that it is a training
+_OF_ANY_ROW = frozenset({m.APP_TAG, m.APP_FIRST_LOG_TIME, m.JOB_START_TIME})
 
 
-class AttemptRows:
+class AttemptRows(Iterations):
     """One attempt, row by row. Instants are in us since the epoch."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.rows = 0
-        self.v1_rows = 0
         self.identity: dict[str, Any] = {}
         self.tags: list[str] = []
         self.app_start: Optional[int] = None
         self.app_finish: Optional[int] = None
-        #: first and last sign of life
-        self.first: Optional[int] = None
-        self.last: Optional[int] = None
-        self.phases: dict[str, list[Span]] = {part: [] for part in _STARTS.values()}
-        #: part -> when it began, while nothing says that it has ended
-        self.open: dict[str, int] = {}
+        #: when SLURM gave the job its nodes
+        self.job_start: Optional[int] = None
+        self.phases: dict[str, Spans] = {part: Spans() for part in STARTS.values()}
         self.loops: list[tuple[int, Optional[int]]] = []
-        #: iterations of the model's life at the start and at the newest row, and where they are to go
-        self.start: Optional[float] = None
-        self.end: Optional[float] = None
+        #: where the iterations are to go
         self.target: Optional[float] = None
-        self.progress = Progress()
-        #: until when the rows tell how many iterations there were
-        self.horizon: Optional[int] = None
         self.validation, self.saves = Running(), Running()
+        self.saves_begun = 0
         self.productive_end: Optional[float] = None
-        #: the newest values in rows of progress
-        self.newest: dict[str, Any] = {}
-        #: how often row times went back, and by how much at most, in us
-        self.backs, self.back = 0, 0
-        self.problems: list[str] = []
+        #: the iteration of a save that has begun and not ended
+        self._saving: Optional[float] = None
+        #: times given by hand: v1 sends them again at each later call
+        self._given: dict[str, Any] = {}
 
     @property
     def begin(self) -> Optional[int]:
@@ -115,7 +54,7 @@ class AttemptRows:
         ends = [end for spans in self.phases.values() for _, end in spans]
         loops = [end or begin for begin, end in self.loops]
         found = [self.app_start, self.app_finish, self.horizon, *ends, *loops, *self.open.values()]
-        return _later(max((one for one in found if one is not None), default=None), self.last)
+        return later(max((one for one in found if one is not None), default=None), self.last)
 
     def is_new_attempt(self, row: dict[str, Any]) -> bool:
         """Whether ``row`` begins a further attempt of the same run: v1's constructor once more, after training."""
@@ -130,64 +69,58 @@ class AttemptRows:
         at = from_ms(row.get(m.APP_LAST_LOG_TIME))
         if at is None:
             at = from_seconds(row.get("_timestamp"))
+        quick = self.clock.quick(at)
+        if quick is not None:
+            self._take(row, quick)
+            return
+        for one, when in self.clock.take(row, at):
+            self._take(one, when)
+
+    def settle(self) -> None:
+        """There are no more rows. Reading on afterwards is allowed."""
+        for one, when in self.clock.rest():
+            self._take(one, when)
+
+    def _take(self, row: dict[str, Any], at: Optional[int]) -> None:
         if at is not None:
-            self._passed(at)
-        if m.TRAIN_ITERATIONS_END in row:
+            if self.last is None or self.first is None:
+                self.first = self.last = at
+            elif at > self.last:
+                self._before, self.last = self.last, at
+            elif at < self.first:
+                self.first = at
+        if m.TRAIN_ITERATIONS_END in row and not self._goes_on(row, at):
             self._progress(row, at)
-        if not _SELDOM.isdisjoint(row):
+        if _MORE.isdisjoint(row):
+            return
+        if not SELDOM.isdisjoint(row):
             self._seldom(row, at)
         if not _IDENTITY.isdisjoint(row):
             self.v1_rows += 1
             for name in _IDENTITY & row.keys():
                 self.identity[name] = decoded(row[name])
 
-    def _passed(self, at: int) -> None:
-        if self.last is not None and at < self.last - _STEP_BACK:
-            self.back = max(self.back, self.last - at)
-            self.backs += 1
-        self.first = at if self.first is None else min(self.first, at)
-        self.last = at if self.last is None else max(self.last, at)
-
-    def _progress(self, row: dict[str, Any], at: Optional[int]) -> None:
-        self.v1_rows += 1
-        end, done, spent = number(row[m.TRAIN_ITERATIONS_END]), number(row.get(m.TRAIN_ITERATIONS)), _spent(row)
-        if end is None:
-            return
-        self.end = end if self.end is None else max(self.end, end)
-        if spent is None:
-            return
-        last = self.progress.last
-        if spent < (last.spent if last is not None else 0) or (last is not None and end < last.iterations):
-            self._problem("train_iterations_end or train_iterations_time_total goes back; those rows are left out")
-            return
-        if self.start is None and done is not None:
-            self.start = end - done
-        self.newest.update(row)
-        self.progress.add(Point(end, spent, at))
-        finished = self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
-        known = [one for one in (self.horizon, finished) if one is not None]
-        self.horizon = _later(max(known, default=None), at)
-        self.validation.since_progress = self.saves.since_progress = 0
-        self.open.clear()
-
     # -- what comes once in a while ----------------------------------------------------------------------------
 
     def _seldom(self, row: dict[str, Any], at: Optional[int]) -> None:
-        self.v1_rows += not _SELDOM.isdisjoint(row.keys() - {m.APP_TAG, m.APP_FIRST_LOG_TIME})
+        self.v1_rows += not SELDOM.isdisjoint(row.keys() - _OF_ANY_ROW)
         start = number(row.get(m.TRAIN_ITERATIONS_START))
         if start is not None and self.start is None:
             self.start = start
         self.target = number(row.get(m.TRAIN_ITERATIONS_TARGET)) or self.target
         if m.APP_TAG in row:
             self._tags(decoded(row[m.APP_TAG]))
-        if m.APP_START_TIME in row:
+        if m.APP_START_TIME in row and not self._again(row, m.APP_START_TIME):
             self.app_start = self._instant(row, m.APP_START_TIME, at)
+        if m.JOB_START_TIME in row:
+            self.job_start = from_ms(row[m.JOB_START_TIME]) or None  # 0: not under SLURM
+        self.saves_begun = max(self.saves_begun, int(number(row.get(m.SAVE_CHECKPOINT_COUNT)) or 0))
         if m.APP_FINISH_TIME in row:
             self.app_finish = self._instant(row, m.APP_FINISH_TIME, at)
         self._phases(row, at)
         self._loop(row, at)
         self._totals(row, at)
-        self._productive(row, at)
+        self._productive(row)
 
     def _tags(self, given: Any) -> None:
         for tag in given if isinstance(given, list) else [given]:
@@ -195,19 +128,25 @@ class AttemptRows:
                 self.tags.append(tag)
 
     def _phases(self, row: dict[str, Any], at: Optional[int]) -> None:
-        for name in _STARTS.keys() & row.keys():
-            begin = self._instant(row, name, at)
+        for name in STARTS.keys() & row.keys():
+            begin = at if self._again(row, name) else self._instant(row, name, at)
             if begin is not None:
-                self.open[_STARTS[name]] = begin
-        for name in _FINISHES.keys() & row.keys():
-            end = self._instant(row, name, at)
-            begin = self.open.pop(_FINISHES[name], None)
+                self.open[STARTS[name]] = begin
+        for name in FINISHES.keys() & row.keys():
+            end = at if self._again(row, name) else self._instant(row, name, at)
+            begin = self.open.pop(FINISHES[name], None)
             if end is None:
                 continue
             if begin is None or end < begin:
                 self._problem(f"{name} has no start before it; the phase is left out")
-            elif len(self.phases[_FINISHES[name]]) < _MOST_SPANS:
-                self.phases[_FINISHES[name]].append((begin, end))
+            else:
+                self.phases[FINISHES[name]].append(begin, end)
+
+    def _again(self, row: dict[str, Any], name: str) -> bool:
+        """Whether an earlier row had this very time: it was given by hand, once, and says nothing about this one."""
+        seen = self._given.get(name)
+        self._given[name] = row[name]
+        return seen is not None and bool(seen == row[name])
 
     def _loop(self, row: dict[str, Any], at: Optional[int]) -> None:
         if m.APP_TRAIN_LOOP_START_TIME in row:
@@ -228,59 +167,36 @@ class AttemptRows:
 
     def _totals(self, row: dict[str, Any], at: Optional[int]) -> None:
         place = BEFORE if not self.loops else LOOP if self.loops[-1][1] is None else AFTER
-        with_progress = m.TRAIN_ITERATIONS_END in row
-        for running, name in _running(self):
-            total = from_seconds(row.get(name))
-            if total is not None and not running.take(total, place, at, with_progress):
-                self._problem(f"{name} goes back; those rows are left out")
+        total = from_seconds(row.get(m.VALIDATION_ITERATIONS_TIME_TOTAL))
+        if total is not None:
+            average = from_ms(row.get(m.VALIDATION_ITERATIONS_TIME_MSECS_AVG))
+            least = least_window(row, m.VALIDATION_ITERATIONS_TIME_MSECS_MIN)
+            count = round(total / average) if average else None
+            before = None if m.TRAIN_ITERATIONS_END in row else self._before  # Megatron repeats it in each row
+            self.validation.take(Reading(total, count, least, at=at, before=before), place, at)
+        total = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL))
+        if total is not None:
+            least = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MIN))
+            most = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MAX))
+            saves = number(row.get(m.SAVE_CHECKPOINT_SYNC_COUNT))
+            self._save_ended()
+            self.saves.take(Reading(total, None, least, most, saves, at, self._before), place, at)
 
-    def _productive(self, row: dict[str, Any], at: Optional[int]) -> None:
+    def _save_ended(self) -> None:
+        if self._saving is not None:
+            self.progress.end_save(self._saving)
+            self._saving = None
+
+    def _productive(self, row: dict[str, Any]) -> None:
+        begun = number(row.get(m.TRAIN_ITERATIONS_SAVE_CHECKPOINT_END))
+        if begun is not None:
+            self._saving = begun
         end = number(row.get(m.TRAIN_ITERATIONS_PRODUCTIVE_END))
-        spent = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE))
         if end is None:
             return
         self.productive_end = end if self.productive_end is None else max(self.productive_end, end)
+        spent = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE))
         if spent is not None and spent < 0:
             self._problem(f"{m.TRAIN_ITERATIONS_TIME_TOTAL_PRODUCTIVE} is negative; it is left out")
-        elif spent is not None:
-            self.progress.add_save(Point(end, spent, at))
-
-    # -- doubts ------------------------------------------------------------------------------------------------
-
-    def _problem(self, text: str) -> None:
-        if text not in self.problems and len(self.problems) < 20:
-            self.problems.append(text)
-
-    def _instant(self, row: dict[str, Any], name: str, at: Optional[int]) -> Optional[int]:
-        """A time of v1's, in us; None if it can be none of this attempt."""
-        found = from_ms(row.get(name)) or None  # v1's timers say 0 before their first start
-        if found is None or at is None or abs(found - at) <= _FAR:
-            return found
-        if abs(found * 1000 - at) <= _FAR:
-            self._problem(f"{name} is in seconds (v1's Lightning integration wrote it so); it is read as such")
-            return found * 1000
-        self._problem(f"{name}={found / 1000:g} ms is years from its row's time; it is left out")
-        return None
-
-
-def _later(exact: Optional[int], at: Optional[int]) -> Optional[int]:
-    """The later of an instant and a row's time, which is rounded to ms: what differs by no more is the same moment."""
-    if exact is None or at is None:
-        return at if exact is None else exact
-    return at if at > exact + _ROUNDED else exact
-
-
-def _spent(row: dict[str, Any]) -> Optional[int]:
-    """Time in all iterations, in us. Megatron wrote no total before July 2024; average and count make it."""
-    total = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
-    if total is not None:
-        return total
-    average, done = number(row.get(m.TRAIN_ITERATIONS_TIME_MSECS_AVG)), number(row.get(m.TRAIN_ITERATIONS))
-    return None if average is None or done is None else from_ms(average * done)
-
-
-def _running(rows: AttemptRows) -> Iterable[tuple[Running, str]]:
-    return (
-        (rows.validation, m.VALIDATION_ITERATIONS_TIME_TOTAL),
-        (rows.saves, m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL),
-    )
+            spent = None
+        self.progress.add_save(end, None if spent is None else self._series.within(end, spent))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from .._v1 import metrics as m
-from .rows import IDENTITY, AttemptRows
+from .names import IDENTITY
+from .rows import AttemptRows
 
 PROJECT, RUN_NAME, ENTITY, RUN_ID, FOLDER = "project", "run_name", "entity", "id", "folder"
 #: what is told about a run beside its rows
@@ -45,6 +46,8 @@ def group(attempts: Sequence[Attempt], keys: Sequence[str] = DEFAULT_KEYS) -> li
     ``app_tag`` is a list that grows while a job runs, and a later attempt may begin with a later tag: two attempts
     agree in it if they share a tag, or have none.
     """
+    for one in attempts:
+        one.rows.settle()
     plain = [key for key in keys if key != m.APP_TAG]
     groups: list[list[Attempt]] = []
     for one in sorted(attempts, key=_begin):

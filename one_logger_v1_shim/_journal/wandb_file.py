@@ -86,10 +86,12 @@ def sync_options(folders: Iterable[Path]) -> list[str]:
     return [] if all(map(is_offline, folders)) else ["--include-online"]
 
 
-def records_from(data: bytes, began: int) -> Iterator[tuple[bytes, int]]:
+def records_from(data: bytes, began: int, damage: Optional[set[int]] = None) -> Iterator[tuple[bytes, int]]:
     """The whole records in ``data``, which stands at ``began`` in its file, each with the place where it ends.
 
     ``data`` may begin at a record or at any block; the end of a record whose beginning is not in ``data`` is left out.
+    A damaged record ends the reading. With ``damage``, which gets its place, the reading goes on with the next whole
+    one: for what is shown, never for what decides whether W&B has a row.
     """
     here, size_of_data = 0, len(data)
     parts: Optional[bytes] = None
@@ -104,8 +106,16 @@ def records_from(data: bytes, began: int) -> Iterator[tuple[bytes, int]]:
             here += left
             continue
         stop = here + 7 + size
-        if stop > size_of_data or zlib.crc32(view[here + 6 : stop]) != checksum:
-            return
+        if stop > size_of_data or size + 7 > left or zlib.crc32(view[here + 6 : stop]) != checksum:
+            if damage is None:
+                return
+            end = min(here + left, size_of_data)
+            following = _next_whole(data, view, here + 1, end)
+            if following is None and here + left > size_of_data:
+                return  # the rest of it is not in ``data``, or was never written
+            damage.add(began + here)
+            here, parts = here + left if following is None else following, None
+            continue
         body = data[here + 7 : stop]
         here = stop
         if kind == _FULL:
@@ -118,6 +128,17 @@ def records_from(data: bytes, began: int) -> Iterator[tuple[bytes, int]]:
             if kind == _LAST:
                 yield parts, began + here
                 parts = None
+
+
+def _next_whole(data: bytes, view: memoryview, begin: int, end: int) -> Optional[int]:
+    """Where the next record begins whose checksum is right, before the block or ``data`` ends at ``end``."""
+    for at in range(begin, end - 6):
+        if _FULL <= data[at + 6] <= _LAST:
+            checksum, size, _ = _HEADER.unpack_from(data, at)
+            stop = at + 7 + size
+            if size and stop <= end and zlib.crc32(view[at + 6 : stop]) == checksum:
+                return at
+    return None
 
 
 def rows_at_end(path: Path) -> int:

@@ -13,14 +13,14 @@ import pytest
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome", "headless-shell"))), None
 )
+OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=5000"]
 
 
 def dom(page: Path, home: Path) -> str:
     """What stands in the page after its scripts have run, without them. Skips where the browser does not start."""
     assert CHROMIUM is not None
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--virtual-time-budget=5000"]
     result = subprocess.run(
-        [CHROMIUM, *options, f"--user-data-dir={home / 'browser'}", "--dump-dom", page.as_uri()],
+        [CHROMIUM, *OPTIONS, f"--user-data-dir={home / 'browser'}", "--dump-dom", page.as_uri()],
         capture_output=True,
         text=True,
         timeout=60,

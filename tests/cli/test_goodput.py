@@ -18,7 +18,6 @@ import pytest
 from one_logger_v1_shim._cli.goodput import main
 from one_logger_v1_shim._goodput import definitions as d
 from one_logger_v1_shim._v1 import metrics as m
-from tests.cli.browser import CHROMIUM, dom
 from tests.cli.journals import CONFIGURATION, job_rows, journal
 from tests.goodput.story import T0, Story
 from tests.goodput.test_histories import three_attempts, undisturbed
@@ -93,62 +92,11 @@ def test_document(three: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert training["app_tag"] == ["tag"]
 
 
-@pytest.mark.slow
-def test_page(three: Path, tmp_path: Path) -> None:
-    """Every part of the page is looked for in headless Chromium."""
-    pytest.importorskip("plotly", reason="not run: plotly is not installed")
-    page = tmp_path / "page.html"
-    assert main([str(three), "--html", str(page)]) == 0
-    assert page.stat().st_size < 2_100_000
-    assert not re.search(r"<(script|link|img|iframe)[^>]*(src|href)=", page.read_text())
-    if CHROMIUM is None:
-        pytest.skip("not run: no Chromium on this machine")
-    text = dom(page, tmp_path)
-    titles = [re.sub(r"<.*?>", "", one) for one in re.findall(r'class="gtitle"[^>]*>(.*?)</text>', text)]
-    assert titles == ["Time line", "Where the time went", "Iterations", "Iteration time"]
-    charts = re.split(r'<div class="chart[^"]*" id="chart-\d"', text)[1:]
-    assert len(charts) == 4
-    line, bar, iterations, pace = charts
-    legends = [re.findall(r'class="legendtext"[^>]*>(.*?)</text>', chart) for chart in charts]
-    phases = {"start-up: model", "loading checkpoints", "standing still for saves", "iterations kept", "lost work"}
-    assert set(legends[0]) == {*phases, "interruption"}
-    assert len(re.findall(r'<g class="point"><path', line)) == 3 + 2 + 3 + 3 + 2, "spans of each phase"
-    marks = re.search(r'<g class="trace scatter.*?</g></g>', line, re.DOTALL)
-    assert marks is not None
-    assert marks[0].count('class="point"') == 2, "two interruptions"
-    assert set(legends[1]) == {*phases, "idle in the loop", "between attempts"}
-    assert len(re.findall(r'<g class="point"><path', bar)) == 7
-    repeated = ["attempt 1, done again later", "attempt 2, done again later"]
-    assert sorted(legends[2]) == sorted(["attempt 1", "attempt 2", "attempt 3", *repeated])
-    assert iterations.count('class="trace scatter') == 5
-    assert sorted(legends[3]) == ["attempt 1", "attempt 2", "attempt 3"]
-    assert pace.count('class="trace scatter') == 3
-    for label in ("goodput", "mean time between interruptions", "Attempts", "aaaa0001"):
-        assert label in text
-
-
-@pytest.mark.slow
-def test_show_has_the_time_line(three: Path, tmp_path: Path) -> None:
-    pytest.importorskip("plotly", reason="not run: plotly is not installed")
-    from one_logger_v1_shim._cli.show import main as show
-
-    page = tmp_path / "page.html"
-    assert show([str(three / "attempt-1"), "--html", str(page)]) == 0
-    assert page.stat().st_size < 2_100_000
-    content = page.read_text()
-    assert "Time line" in content
-    if CHROMIUM is None:
-        pytest.skip("not run: no Chromium on this machine")
-    text = dom(page, tmp_path)
-    assert "loading checkpoints" in re.findall(r'class="legendtext"[^>]*>(.*?)</text>', text)
-
-
 def test_what_is_hostile_in_rows_is_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evil = "\x1b[31m</script><script>alert(1)</script>"
     journal(tmp_path, [{m.APP_TAG: [evil]}, *job_rows(), {m.APP_TAG_RUN_NAME: evil}], chosen={"project": evil})
     text = shown([tmp_path], capsys)
     assert all(line.isprintable() for line in text.split("\n"))
-    pytest.importorskip("plotly", reason="not run: plotly is not installed")
     page = tmp_path / "page.html"
     shown([tmp_path, "--html", page], capsys)
     content = page.read_text()

@@ -58,6 +58,7 @@ def test_recorded_jobs_add_up(path: Any) -> None:
         for event in run.events:
             kind, content, at = event.spelled()
             rows.take({**({m.APP_TAG: content} if kind == "tags" else content), m.APP_LAST_LOG_TIME: at})
+        rows.settle()
         assert rows.begin is not None
         told = add_up([Attempt(rows, {}, FINISHED)])
         assert sum(told.parts.values()) == told.wall
