@@ -39,6 +39,7 @@ _POLL_IDLE = 1.0  # after a while without rows
 _MARK_EVERY = 0.5  # seconds between writes of mark.json
 _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine may look
 _LOOK_EVERY = 0.5  # seconds between looks at wandb's process
+_ASK_EVERY = 5.0  # seconds between looks at wandb's log, whether the server still takes rows
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
 _MOST_SAID = 20  # texts about rows in a mark
@@ -64,7 +65,7 @@ class Worker:
         self._keep = False  # the journal has a row that W&B has not as it was
         self._passed = 0  # rows that neither the server nor the journal has: W&B's older files have them
         self._job = job
-        self._began = self._marked = self._looked = time.monotonic()
+        self._began = self._marked = self._looked = self._asked = time.monotonic()
         self._reason: Optional[str] = None  # why it is offline
         self._settings: Optional[Found] = None
         spec = self.record.spec.changed(host=os.environ.get(HOST))
@@ -133,6 +134,10 @@ class Worker:
                     self._passed = max(self._passed, number(line) - max(self.taken, self.run.skip))
                     self.taken = max(self.taken, number(line))
             self._write_mark()
+            if time.monotonic() - self._asked > _ASK_EVERY:
+                self._asked = time.monotonic()
+                if self.run.refused():
+                    self._go_offline("the W&B server refuses rows")
             if asked and self._job is not None:
                 self._job.acknowledge(self.taken)
                 asked = False
@@ -199,6 +204,13 @@ class Worker:
                 options = (*options, "--overflow")
             self._successor.start(*because, *options, "--tries", str(tries))
         self.leave(Exit.LOST_WANDB)
+
+    def _go_offline(self, why: str) -> NoReturn:
+        """The server takes no rows any more, and wandb would never ask it again: the rest goes into an offline run."""
+        say(why)
+        self.mark.state = "failed"
+        self._write_mark(force=True)
+        self._successor.offline(why, *(["--overflow"] if self.run.home == overflow(self.folder) else []))
 
     # -- the end -----------------------------------------------------------------------------------------------
 
