@@ -26,6 +26,7 @@ from .._journal.words import Exit
 from .._log import later, speak, warn, warn_once
 from .._variables import seconds, switch
 from .record import new_record
+from .wandb_here import environment_as_wandb_has_it
 from .writer import begin
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class WorkerSink:
         v2: str = "",
         v2_values: Optional[dict[str, Any]] = None,
     ) -> None:
-        disabled = mode(os.environ) == "disabled"
+        environ = environment_as_wandb_has_it(spec)
+        disabled = mode(environ) == "disabled"
         self._asynchronous = asynchronous or disabled  # nobody takes the rows: there is nothing to wait for
         self._disabled = disabled
         self._talking = threading.RLock()
@@ -67,6 +69,7 @@ class WorkerSink:
         self._next_look = time.monotonic() + _LOOK_EVERY
         record = new_record(
             spec,
+            environ,
             keep=switch(os.environ, "ONE_LOGGER_V1_JOURNAL") and not disabled,
             python=interpreter.path if interpreter is not None else "",
             v2=v2,
@@ -82,7 +85,9 @@ class WorkerSink:
         self._workers += 1
         self._began = time.monotonic()
         try:
-            environ = environment(self._spec, interpreter, libraries=self._libraries)
+            environ = environment(
+                self._spec, interpreter, environment_as_wandb_has_it(self._spec), libraries=self._libraries
+            )
             from . import process  # a script's own select.py or signal.py may hide what it imports
 
             self._process = process.WorkerProcess(self._journal.folder, interpreter, environ)
@@ -147,7 +152,9 @@ class WorkerSink:
             warn_once(f"worker:{self._journal.folder}:{mark.events}", mark.event)
         if mark.notice and mark.notice != self._notice:
             self._notice = mark.notice
-            if not (is_quietly_offline(os.environ) and mark.state in ("offline", "finished")):
+            if not (
+                is_quietly_offline(environment_as_wandb_has_it(self._spec)) and mark.state in ("offline", "finished")
+            ):
                 warn(mark.notice)
         for text in mark.said:
             warn_once(f"worker:said:{text}", str(text))
