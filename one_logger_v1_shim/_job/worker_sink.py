@@ -86,7 +86,11 @@ class WorkerSink:
         self._began = time.monotonic()
         try:
             environ = environment(
-                self._spec, interpreter, environment_as_wandb_has_it(self._spec), libraries=self._libraries
+                self._spec,
+                interpreter,
+                environment_as_wandb_has_it(self._spec),
+                libraries=self._libraries,
+                folder=self._journal.folder,
             )
             from . import process  # a script's own select.py or signal.py may hide what it imports
 

@@ -98,12 +98,12 @@ def has_room(folder: Path) -> bool:
         return False
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, mode: int = 0o666) -> None:
     """Replace ``path`` in one step: a reader sees the old content or the new one. Raises ``OSError``."""
     partial = path.with_name(path.name + ".partial")
     with suppress(FileNotFoundError):
         partial.unlink()
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o666)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, mode)
     data = json.dumps(content).encode()
     try:
         while data:
