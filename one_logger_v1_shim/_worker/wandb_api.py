@@ -15,6 +15,7 @@ from typing import Any, Optional
 
 from .._journal.destination import RunSpec, without_user
 from .._journal.files import quoted
+from .._journal.interpreter import is_interpreter
 from .._journal.wandb_file import sync_options
 from .._variables import seconds
 from .settings import resumes
@@ -135,8 +136,10 @@ def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
     """
     server = f"WANDB_BASE_URL={shlex.quote(without_user(spec.host))} " if spec.host else ""
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
-    # An environment of the worker's own is not the job's: there `wandb` is another one, or none.
-    wandb = server + (f"{quoted(sys.executable)} -m wandb" if sys.flags.isolated else "wandb")
+    # An environment of the worker's own is not the job's: there `wandb` is another one, or none. A frozen program is
+    # isolated, too (cx_Freeze), and is no interpreter.
+    own = sys.flags.isolated and is_interpreter()
+    wandb = server + (f"{quoted(sys.executable)} -m wandb" if own else "wandb")
     options = "".join(f" {option}" for option in sync_options(map(Path, folders))) + entity
     if len(folders) < 2 or not _sync_appends():
         return f"{wandb} sync{options} {' '.join(map(quoted, folders))}"
