@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 from .._journal.calls import FINISH, FROM, is_call, is_row, number
-from .._journal.files import has_room, is_own, overflow, recover_command
+from .._journal.files import as_text, has_room, is_own, is_text, overflow, recover_command, temporary
 from .._journal.follow import Follower
 from .._journal.locks import lock
 from .._journal.process_table import started
@@ -332,6 +332,9 @@ def _work(worker: Worker, because: Optional[str]) -> None:
     if worker.record.mode == "disabled":
         worker.play_only()
         return
+    if not wandb_api.git_answers():
+        say("git does not answer; the run is without its words")
+        os.environ["WANDB_DISABLE_GIT"] = "true"
     why = wandb_api.unusable()
     if why is not None:
         worker.give_up(why, "python -m one_logger_v1_shim isolate")
@@ -352,7 +355,11 @@ def main(arguments: list[str]) -> NoReturn:
     parser.add_argument("--tries", type=int, default=0, help="workers before this one that lived for a short time")
     parser.add_argument("--directory", help="where v2's exporters are to work")
     given = parser.parse_args(arguments)
+    del sys.argv[1:]  # wandb would store it, and the folder may have a name that is no text
     block_signals()
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        if not os.path.isdir(os.environ.get(name, os.curdir)):  # it was removed: Python knows other places
+            del os.environ[name]
     record = RunRecord.read(given.folder)
     job = None if given.recover else JobEnd(record.pid)
     sys.stdout = sys.stderr = Log()
@@ -365,6 +372,9 @@ def main(arguments: list[str]) -> NoReturn:
             say("another process owns this run")
             code = Exit.NOT_OWNER
         else:
+            home = Path(os.path.expanduser("~"))
+            if not is_text(home):  # wandb takes no such name
+                os.environ["HOME"] = str(as_text(home, given.folder, "home"))
             worker = Worker(given.folder, job, given.tries, given.own_entity)
             if given.overflow:
                 with suppress(FileExistsError):
@@ -373,7 +383,8 @@ def main(arguments: list[str]) -> NoReturn:
                     worker.run.home = overflow(given.folder)
             where = given.directory or (record.cwd if job is not None else "")
             with suppress(OSError):
-                os.chdir(where or given.folder)
+                where = where or given.folder
+                os.chdir(where if is_text(where) else temporary())
             _work(worker, given.offline)
             code = Exit.DONE
     except BaseException as error:

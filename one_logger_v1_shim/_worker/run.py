@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 from .._journal import server
 from .._journal.destination import RunSpec
-from .._journal.files import overflow
+from .._journal.files import as_text, overflow
 from .._journal.process_table import is_running
 from .._journal.records import Mark, RunRecord, is_run_id, run_id
 from .._journal.server import Found
@@ -51,6 +51,7 @@ class Run:
         self.home = folder.parent.parent if folder.parent.name == "wandb" else folder
         if not recovering and record.base:
             self.home = Path(record.base)
+        self.home = as_text(self.home, folder, "base")
         self._began_in = self.home
         self._elsewhere = record.elsewhere if recovering else []
         #: rows that W&B has had before

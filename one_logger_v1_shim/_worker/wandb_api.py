@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -36,6 +38,8 @@ _SETTINGS: dict[str, Any] = {
     "x_update_finish_state": True,
 }
 
+_GIT_LIMIT = 3.0  # seconds; it takes a few milliseconds
+
 # The server and the key are never left out: rows would go to somebody else.
 _NEVER_LEFT_OUT = {"base_url": "the host", "api_key": "the API key"}
 
@@ -62,8 +66,29 @@ def settings(spec: RunSpec, program: Optional[str] = None) -> Any:
     if spec.api_key:
         wanted["api_key"] = spec.api_key
     if program:
-        wanted["program"] = program
+        wanted["program"] = program.encode("utf-8", "backslashreplace").decode("utf-8")
     return wandb.Settings(**{name: value for name, value in wanted.items() if name in known})
+
+
+def git_answers() -> bool:
+    """Whether git says what the working directory is, or is not there. On a dead mount it hangs, and wandb with it."""
+    try:
+        asked = subprocess.Popen(
+            ["git", "rev-parse", "--git-dir"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return True
+    try:
+        asked.wait(_GIT_LIMIT)
+    except subprocess.TimeoutExpired:
+        with suppress(OSError):
+            os.killpg(asked.pid, signal.SIGKILL)  # nobody waits for it: the kernel may not let it go
+        return False
+    return True
 
 
 def cannot_be_told(spec: RunSpec) -> Optional[str]:

@@ -1,7 +1,12 @@
-"""What travels from a job to its worker by the environment."""
+"""What travels from a job to its worker, and names that are no text."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
@@ -42,9 +47,78 @@ def starts_over(home: Path) -> jobs.Result:
         server.stop()
 
 
+def folder_without_a_name(home: Path) -> jobs.Result:
+    odd = Path(os.fsdecode(os.fsencode(home) + b"-\xe9"))
+    home.mkdir()
+    return jobs.run(JOB, odd, {"TMPDIR": str(home)})
+
+
+def script_without_a_name(home: Path) -> jobs.Result:
+    home.mkdir(parents=True)
+    name = os.fsdecode(b"train-\xe9.py")
+    (home / name).write_text(jobs.BEGIN + JOB)
+    return jobs.run(JOB, home, command=[sys.executable, name])
+
+
+def git_hangs(home: Path) -> jobs.Result:
+    git = home / "bin" / "git"
+    git.parent.mkdir(parents=True)
+    git.write_text("#!/bin/sh\nexec sleep 20\n")
+    git.chmod(0o755)
+    return jobs.run(JOB, home, {"PATH": f"{git.parent}:{os.environ['PATH']}"})
+
+
+MID_RUN = """
+one = one_logger()
+log(one, 2)
+{then}
+log(one, 3, start=2)
+one.finish()
+print("done")
+"""
+
+
+def temporary_removed(home: Path) -> jobs.Result:
+    (home / "tmp").mkdir(parents=True)
+    then = "say_so('half'); wait_for('go on'); os.rmdir(os.environ['TMPDIR'])"
+    job = jobs.Job(MID_RUN.format(then=then), home, {"TMPDIR": str(home / "tmp")})
+    job.wait_for("half")
+    job.taken(2)
+    shutil.rmtree(home / "tmp")
+    (home / "tmp").mkdir()
+    job.go_on("go on")
+    return job.end()
+
+
+def temporary_was_removed(home: Path) -> jobs.Result:
+    return jobs.run(JOB, home, {"TMPDIR": str(home / "tmp")})
+
+
+def gevent_afterwards(home: Path) -> jobs.Result:
+    return jobs.run(MID_RUN.format(then="from gevent import monkey; monkey.patch_all()"), home)
+
+
+def frozen_and_thawed(home: Path) -> jobs.Result:
+    job = jobs.Job(MID_RUN.format(then="say_so('half'); wait_for('go on')"), home)
+    job.wait_for("half")
+    job.taken(2)
+    os.kill(job.process.pid, signal.SIGSTOP)
+    time.sleep(3)
+    job.go_on("go on")
+    os.kill(job.process.pid, signal.SIGCONT)
+    return job.end()
+
+
 SCENARIOS: Mapping[str, Any] = {
     **{name: begins(code) for name, code in BEGIN.items()},
     "a long sys.path, twice": starts_over,
+    "a folder with a byte": folder_without_a_name,
+    "a script with a byte": script_without_a_name,
+    "git hangs": git_hangs,
+    "TMPDIR is removed": temporary_removed,
+    "TMPDIR is no folder": temporary_was_removed,
+    "gevent afterwards": gevent_afterwards,
+    "frozen and thawed": frozen_and_thawed,
 }
 
 
