@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .._journal.interpreter import MARKER
+from .._journal.interpreter import MARKER, is_interpreter
 from .._requirements import REQUIREMENTS
 from .._version import VERSION
 
@@ -100,8 +100,8 @@ def make(folder: Path) -> Made:
     """
     if sys.version_info < _OLDEST:
         raise FailedError(f"Python {sys.version.split()[0]} is too old; expected 3.9")
-    if not sys.executable:
-        raise FailedError("this program has no Python interpreter of its own (sys.executable is empty)")
+    if not is_interpreter():
+        raise FailedError(f"this program has no Python interpreter of its own ({sys.executable or 'without a name'})")
     if os.path.lexists(folder) and not _is_free(folder):
         raise NotOursError(f"{folder} is there and is no environment that `isolate` has made; it is left as it is")
     began = time.monotonic()

@@ -47,7 +47,7 @@ def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterat
     if interpreter is None:
         yield f"there is no Python interpreter to run wandb on; set {VARIABLE}"
         return
-    environ = environment(spec, interpreter)
+    environ = environment(spec, interpreter, folder=left.folder)
     settle(environ, record.settled)
     refused = _credentials((spec.host or environ.get("WANDB_BASE_URL", "")).rstrip("/"), environ)
     if refused:

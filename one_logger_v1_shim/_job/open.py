@@ -12,6 +12,7 @@ from .._journal.interpreter import VARIABLE, find, is_frozen
 from .._journal.words import INSIDE
 from .._log import warn_once
 from .._variables import GONE
+from .wandb_here import environment_as_wandb_has_it
 
 #: set while a test takes the runs of this process. A process that inherits it logs nothing: it has no way back into the
 #: test, and a test is not to start workers, write files or upload rows.
@@ -76,7 +77,7 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional
     for name, instead in GONE.items():
         if os.environ.get(name):
             warn_once(f"gone:{name}", f"{name} has no effect any more: {instead}")
-    if mode(os.environ) == "disabled" and v2 != "worker":
+    if mode(environment_as_wandb_has_it(spec)) == "disabled" and v2 != "worker":
         return Dropping()
     try:
         sink = _open(spec, asynchronous, v2, v2_values)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .._handlers import raised_by_handler
+from .._journal.clock import monotonic
 from .._journal.environment import start_command
 from .._journal.files import NO_FOLLOW
 from .._journal.interpreter import Interpreter
@@ -103,10 +104,10 @@ class WorkerProcess:
 
     def wait(self, limit: float) -> Optional[int]:
         """The exit code, or None when it still runs after ``limit`` seconds."""
-        end = time.monotonic() + limit
+        end = monotonic() + limit
         while True:
             code = self.ended()
-            left = end - time.monotonic()
+            left = end - monotonic()
             if code is not None:
                 self._leave_the_table()
                 return code
@@ -119,8 +120,8 @@ class WorkerProcess:
 
     def _leave_the_table(self) -> None:
         """Until it is no process any more: it sends its exit code just before it ends."""
-        end = time.monotonic() + 1.0
-        while self.pid is not None and is_running(self.pid, self._began) and time.monotonic() < end:
+        end = monotonic() + 1.0
+        while self.pid is not None and is_running(self.pid, self._began) and monotonic() < end:
             time.sleep(0.002)
 
     def poke(self) -> bool:

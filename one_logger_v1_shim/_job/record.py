@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from .._journal.destination import RunSpec, mode, public, settled
@@ -15,9 +16,18 @@ from .._version import VERSION
 
 
 def new_record(
-    spec: RunSpec, *, keep: bool, python: str, v2: str, v2_values: Optional[dict[str, Any]] = None
+    spec: RunSpec,
+    environ: Mapping[str, str],
+    *,
+    keep: bool,
+    python: str,
+    v2: str,
+    v2_values: Optional[dict[str, Any]] = None,
 ) -> RunRecord:
-    """The record of a run that begins now in this process; the arguments are fields of :class:`RunRecord`."""
+    """The record of a run that begins now in this process; the arguments are fields of :class:`RunRecord`.
+
+    ``environ``: the environment as wandb has it here.
+    """
     return RunRecord(
         id=new_run_id(),
         pid=os.getpid(),
@@ -26,10 +36,10 @@ def new_record(
         created=time.time(),
         version=VERSION,
         format=FORMAT,
-        mode=mode(os.environ),
+        mode=mode(environ),
         chosen=public(spec.chosen),
         default=public(spec.default),
-        settled=settled(os.environ),
+        settled=settled(environ),
         cwd=_working_directory(),
         program=next(iter(getattr(sys, "argv", ())), ""),
         keep=keep,

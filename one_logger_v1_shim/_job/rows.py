@@ -46,7 +46,7 @@ class Rows:
 
         Code of the user's may run: methods of the values and of the dictionary.
         """
-        return encoder.encode(self._bookkeeping.complete(row, now))
+        return encoder.encode(self._bookkeeping.complete(encoder.as_dict(row), now))
 
     def put(self, data: bytes) -> None:
         """Append what one call did: rows that were encoded, calls (:meth:`.open.Sink.put`)."""

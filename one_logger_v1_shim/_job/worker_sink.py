@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from typing import TYPE_CHECKING, Any, Optional
 
 from .. import _state
 from .._handlers import raised_by_handler
 from .._journal.calls import rows_in
+from .._journal.clock import monotonic
 from .._journal.destination import RunSpec, is_quietly_offline, mode
 from .._journal.environment import environment
 from .._journal.files import recover_command
@@ -26,6 +26,7 @@ from .._journal.words import Exit
 from .._log import later, speak, warn, warn_once
 from .._variables import seconds, switch
 from .record import new_record
+from .wandb_here import environment_as_wandb_has_it
 from .writer import begin
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ class WorkerSink:
         v2: str = "",
         v2_values: Optional[dict[str, Any]] = None,
     ) -> None:
-        disabled = mode(os.environ) == "disabled"
+        environ = environment_as_wandb_has_it(spec)
+        disabled = mode(environ) == "disabled"
         self._asynchronous = asynchronous or disabled  # nobody takes the rows: there is nothing to wait for
         self._disabled = disabled
         self._talking = threading.RLock()
@@ -64,9 +66,10 @@ class WorkerSink:
         self._workers = 0
         self._libraries = False
         self._waits = seconds(os.environ, "ONE_LOGGER_V1_SYNC_TIMEOUT", _FIRST_WAIT)
-        self._next_look = time.monotonic() + _LOOK_EVERY
+        self._next_look = monotonic() + _LOOK_EVERY
         record = new_record(
             spec,
+            environ,
             keep=switch(os.environ, "ONE_LOGGER_V1_JOURNAL") and not disabled,
             python=interpreter.path if interpreter is not None else "",
             v2=v2,
@@ -80,9 +83,15 @@ class WorkerSink:
 
     def _start(self, interpreter: Interpreter) -> None:
         self._workers += 1
-        self._began = time.monotonic()
+        self._began = monotonic()
         try:
-            environ = environment(self._spec, interpreter, libraries=self._libraries)
+            environ = environment(
+                self._spec,
+                interpreter,
+                environment_as_wandb_has_it(self._spec),
+                libraries=self._libraries,
+                folder=self._journal.folder,
+            )
             from . import process  # a script's own select.py or signal.py may hide what it imports
 
             self._process = process.WorkerProcess(self._journal.folder, interpreter, environ)
@@ -92,7 +101,7 @@ class WorkerSink:
 
     def _look(self) -> None:
         """Look, now and then, whether the worker is alive and has something to say."""
-        self._next_look = time.monotonic() + _LOOK_EVERY
+        self._next_look = monotonic() + _LOOK_EVERY
         with later():
             if not self._talking.acquire(blocking=False):
                 return  # another thread is doing it
@@ -113,7 +122,7 @@ class WorkerSink:
             return  # it has said why
         if not process.came_up and self._no_worker_there(code):
             return
-        if time.monotonic() - self._began > _LONG:
+        if monotonic() - self._began > _LONG:
             self._workers = 0
         if self._workers < _MOST_WORKERS and self._interpreter is not None:
             if process.came_up:
@@ -147,7 +156,9 @@ class WorkerSink:
             warn_once(f"worker:{self._journal.folder}:{mark.events}", mark.event)
         if mark.notice and mark.notice != self._notice:
             self._notice = mark.notice
-            if not (is_quietly_offline(os.environ) and mark.state in ("offline", "finished")):
+            if not (
+                is_quietly_offline(environment_as_wandb_has_it(self._spec)) and mark.state in ("offline", "finished")
+            ):
                 warn(mark.notice)
         for text in mark.said:
             warn_once(f"worker:said:{text}", str(text))
@@ -184,7 +195,7 @@ class WorkerSink:
                 return
             if not self._asynchronous and rows_in(data) and not journal.unwritten:
                 self._wait_for(journal.rows)
-            if time.monotonic() >= self._next_look:
+            if monotonic() >= self._next_look:
                 self._look()
         except Exception as error:
             if raised_by_handler(error):
@@ -206,9 +217,9 @@ class WorkerSink:
         """
         process = self._process
         caught_up = not self._late or (process is not None and process.acknowledged >= rows - 1)
-        limit = time.monotonic() + (self._waits if caught_up else 0.0)
+        limit = monotonic() + (self._waits if caught_up else 0.0)
         while self._process is not None and not self._finished:
-            left = limit - time.monotonic()
+            left = limit - monotonic()
             alive = self._ask(max(0.0, min(0.5, left)))
             process = self._process
             if process is not None and process.acknowledged >= rows:
@@ -272,14 +283,14 @@ class WorkerSink:
 
     def _await_end(self) -> None:
         limit = seconds(os.environ, "ONE_LOGGER_V1_FINISH_TIMEOUT")
-        began = time.monotonic()
+        began = monotonic()
         told = False
         while self._process is not None:
             process = self._process
             process.poke()
             process.hang_up()
             while True:
-                waited = time.monotonic() - began
+                waited = monotonic() - began
                 code = process.wait(max(0.0, min(0.1, limit - waited)))
                 if code is not None or waited >= limit:
                     break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +13,7 @@ from typing import Optional
 
 from .._handlers import raised_by_handler
 from .._journal.calls import FINISH, FROM, rows_in
+from .._journal.clock import monotonic
 from .._journal.files import NO_FOLLOW, above_standard, folder_name, is_own, overflow, segment, temporary
 from .._journal.records import RunRecord
 from .._log import warn, warn_once
@@ -151,11 +151,11 @@ class Journal:
         queue = self._queue
         if self._opening is not None:  # somebody was interrupted there: the old file is closed to new rows
             self._rotate()
-        if len(queue) > 1 and time.monotonic() < self._retry and not queue[-1].startswith(FINISH):
+        if len(queue) > 1 and monotonic() < self._retry and not queue[-1].startswith(FINISH):
             self._bound()
             return
         if not self._flush():
-            self._retry = time.monotonic() + _RETRY
+            self._retry = monotonic() + _RETRY
             self._go_elsewhere()
             if not self._flush():
                 self._bound()

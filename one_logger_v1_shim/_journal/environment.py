@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Optional
 
 from .destination import FOREIGN, RunSpec, without_user
+from .files import write_json
 from .interpreter import Interpreter
-from .words import HOST, INSIDE, PATH
+from .words import HOST, INSIDE, PATH, PATH_FILE
 
 # What the job's interpreter was told is not meant for the worker: its warnings would become errors, for one.
 _NOT_FOR_THE_WORKER = (
@@ -36,6 +37,9 @@ _NOT_FOR_THE_WORKER = (
 # lies, and which libraries are to be loaded first.
 _OF_THE_JOBS_PYTHON = ("PYTHON", "CONDA_", "_CONDA_", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "LD_PRELOAD", "DYLD_")
 _LIBRARIES = "LD_LIBRARY_PATH"
+
+# One variable may have 128 KiB on Linux, with its name and its end; a longer one starts no process at all.
+_LONGEST = 128 * 1024 - 1
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _START = "_worker/start.py"
@@ -77,14 +81,24 @@ def _script() -> list[str]:
 
 
 def environment(
-    spec: RunSpec, interpreter: Interpreter, environ: Optional[Mapping[str, str]] = None, libraries: bool = False
+    spec: RunSpec,
+    interpreter: Interpreter,
+    environ: Optional[Mapping[str, str]] = None,
+    libraries: bool = False,
+    folder: Optional[Path] = None,
 ) -> dict[str, str]:
     """The worker's environment: the job's, without what would make it the job.
 
-    ``libraries``: keep ``LD_LIBRARY_PATH`` for an interpreter of its own, which may need it to start.
+    Args:
+        spec: where the run goes.
+        interpreter: the worker's.
+        environ: the job's environment; None: this process's.
+        libraries: keep ``LD_LIBRARY_PATH`` for an interpreter of its own, which may need it to start.
+        folder: of the journal; what is too long for the environment goes there.
     """
     given = os.environ if environ is None else environ
-    found = {key: value for key, value in given.items() if key not in (*FOREIGN, *_NOT_FOR_THE_WORKER, HOST, PATH)}
+    without = (*FOREIGN, *_NOT_FOR_THE_WORKER, HOST, PATH)
+    found = {key: value for key, value in given.items() if key not in without and _fits(key, value)}
     found[INSIDE] = "1"
     # What is secret goes this way and not into run.json.
     if spec.api_key:
@@ -96,8 +110,25 @@ def environment(
             if key.startswith(_OF_THE_JOBS_PYTHON) or (key == _LIBRARIES and not libraries):
                 del found[key]
         return found
-    found[PATH] = json.dumps(job_path())  # a name may have os.pathsep in it
+    found.update(path_variable(job_path(), folder))
     return found
+
+
+def _fits(name: str, value: str) -> bool:
+    return len(name) + 1 + len(os.fsencode(value)) < _LONGEST
+
+
+def path_variable(path: list[str], folder: Optional[Path]) -> dict[str, str]:
+    """The variable that tells a worker of ``path``: as JSON (a name may have ``os.pathsep`` in it), or in which file
+    of ``folder`` it stands. Nothing, if no disk takes that: the interpreter has a path of its own."""
+    text = json.dumps(path)
+    if _fits(PATH, text):
+        return {PATH: text}
+    with suppress(OSError):
+        if folder is not None:
+            write_json(folder / PATH_FILE, path, 0o600)
+            return {PATH: f"@{folder / PATH_FILE}"}
+    return {}
 
 
 def job_path() -> list[str]:
@@ -107,6 +138,7 @@ def job_path() -> list[str]:
     first: list[str] = []
     for entry in sys.path:
         with suppress(OSError, TypeError):  # a relative one and no working directory any more; no text
+            entry = os.fsdecode(entry)  # bytes, a Path
             whole = os.path.abspath(entry)
             own = entry in ("", ".") or (main is not None and whole == os.path.dirname(os.path.abspath(main)))
             (last if own else first).append(whole)

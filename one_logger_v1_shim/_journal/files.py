@@ -87,6 +87,32 @@ def is_own(folder: Path) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
+def is_text(path: Union[str, Path]) -> bool:
+    """Whether a name is UTF-8: on Linux it may be any bytes."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def as_text(path: Path, folder: Path, name: str) -> Path:
+    """A way to ``path`` that is text, for who takes no other: a link ``name`` in the overflow of the journal ``folder``.
+
+    ``path`` itself if it is text, or if no link can be made.
+    """
+    if is_text(path):
+        return path
+    link = overflow(folder) / name
+    with suppress(OSError):
+        link.parent.mkdir(mode=0o700)
+    if not is_own(link.parent):
+        return path
+    with suppress(OSError):
+        link.symlink_to(path)
+    return link if link.is_symlink() else path
+
+
 def has_room(folder: Path) -> bool:
     """Whether the disk of ``folder`` takes as much as wandb writes at a time."""
     import tempfile
@@ -98,12 +124,12 @@ def has_room(folder: Path) -> bool:
         return False
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, mode: int = 0o666) -> None:
     """Replace ``path`` in one step: a reader sees the old content or the new one. Raises ``OSError``."""
     partial = path.with_name(path.name + ".partial")
     with suppress(FileNotFoundError):
         partial.unlink()
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o666)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, mode)
     data = json.dumps(content).encode()
     try:
         while data:

@@ -74,7 +74,7 @@ def default_place(environ: Mapping[str, str]) -> Optional[Path]:
 
 def _own() -> Iterator[str]:
     """Interpreters that have the job's packages, the likeliest first."""
-    if sys.executable and is_python(sys.executable) and not is_frozen():
+    if is_interpreter():
         yield sys.executable
     if is_frozen():
         return  # its packages are inside of the program; another Python would not have them
@@ -84,6 +84,11 @@ def _own() -> Iterator[str]:
             path = os.path.join(prefix, "bin", name)
             if os.access(path, os.X_OK):
                 yield path
+
+
+def is_interpreter() -> bool:
+    """Whether ``sys.executable`` may stand in a command: it is no program that would begin its work again."""
+    return bool(sys.executable) and is_python(sys.executable) and not is_frozen()
 
 
 def is_python(executable: str) -> bool:

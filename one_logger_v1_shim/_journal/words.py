@@ -13,6 +13,8 @@ from enum import IntEnum
 INSIDE = "ONE_LOGGER_V1_WORKER"
 #: the job's ``sys.path`` as JSON, for a worker that shares the job's packages
 PATH = "ONE_LOGGER_V1_WORKER_PATH"
+#: the file in the journal's folder that has it where it is too long for a variable, which is ``@`` and its name then
+PATH_FILE = "path.json"
 #: the server of the v1 configuration, if its address holds a password
 HOST = "ONE_LOGGER_V1_HOST"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 from .._journal.calls import FINISH, FROM, is_call, is_row, number
-from .._journal.files import has_room, is_own, overflow, recover_command
+from .._journal.files import as_text, has_room, is_own, is_text, overflow, recover_command, temporary
 from .._journal.follow import Follower
 from .._journal.locks import lock
 from .._journal.process_table import started
@@ -39,6 +39,7 @@ _POLL_IDLE = 1.0  # after a while without rows
 _MARK_EVERY = 0.5  # seconds between writes of mark.json
 _HEARTBEAT = 30.0  # the same, when nothing is new: somebody on another machine may look
 _LOOK_EVERY = 0.5  # seconds between looks at wandb's process
+_ASK_EVERY = 5.0  # seconds between looks at wandb's log, whether the server still takes rows
 _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
 _MOST_SAID = 20  # texts about rows in a mark
@@ -64,7 +65,7 @@ class Worker:
         self._keep = False  # the journal has a row that W&B has not as it was
         self._passed = 0  # rows that neither the server nor the journal has: W&B's older files have them
         self._job = job
-        self._began = self._marked = self._looked = time.monotonic()
+        self._began = self._marked = self._looked = self._asked = time.monotonic()
         self._reason: Optional[str] = None  # why it is offline
         self._settings: Optional[Found] = None
         spec = self.record.spec.changed(host=os.environ.get(HOST))
@@ -133,6 +134,10 @@ class Worker:
                     self._passed = max(self._passed, number(line) - max(self.taken, self.run.skip))
                     self.taken = max(self.taken, number(line))
             self._write_mark()
+            if time.monotonic() - self._asked > _ASK_EVERY:
+                self._asked = time.monotonic()
+                if self.run.refused():
+                    self._go_offline("the W&B server refuses rows")
             if asked and self._job is not None:
                 self._job.acknowledge(self.taken)
                 asked = False
@@ -199,6 +204,13 @@ class Worker:
                 options = (*options, "--overflow")
             self._successor.start(*because, *options, "--tries", str(tries))
         self.leave(Exit.LOST_WANDB)
+
+    def _go_offline(self, why: str) -> NoReturn:
+        """The server takes no rows any more, and wandb would never ask it again: the rest goes into an offline run."""
+        say(why)
+        self.mark.state = "failed"
+        self._write_mark(force=True)
+        self._successor.offline(why, *(["--overflow"] if self.run.home == overflow(self.folder) else []))
 
     # -- the end -----------------------------------------------------------------------------------------------
 
@@ -320,6 +332,9 @@ def _work(worker: Worker, because: Optional[str]) -> None:
     if worker.record.mode == "disabled":
         worker.play_only()
         return
+    if not wandb_api.git_answers():
+        say("git does not answer; the run is without its words")
+        os.environ["WANDB_DISABLE_GIT"] = "true"
     why = wandb_api.unusable()
     if why is not None:
         worker.give_up(why, "python -m one_logger_v1_shim isolate")
@@ -340,7 +355,11 @@ def main(arguments: list[str]) -> NoReturn:
     parser.add_argument("--tries", type=int, default=0, help="workers before this one that lived for a short time")
     parser.add_argument("--directory", help="where v2's exporters are to work")
     given = parser.parse_args(arguments)
+    del sys.argv[1:]  # wandb would store it, and the folder may have a name that is no text
     block_signals()
+    for name in ("TMPDIR", "TEMP", "TMP"):
+        if not os.path.isdir(os.environ.get(name, os.curdir)):  # it was removed: Python knows other places
+            del os.environ[name]
     record = RunRecord.read(given.folder)
     job = None if given.recover else JobEnd(record.pid)
     sys.stdout = sys.stderr = Log()
@@ -353,6 +372,9 @@ def main(arguments: list[str]) -> NoReturn:
             say("another process owns this run")
             code = Exit.NOT_OWNER
         else:
+            home = Path(os.path.expanduser("~"))
+            if not is_text(home):  # wandb takes no such name
+                os.environ["HOME"] = str(as_text(home, given.folder, "home"))
             worker = Worker(given.folder, job, given.tries, given.own_entity)
             if given.overflow:
                 with suppress(FileExistsError):
@@ -361,7 +383,8 @@ def main(arguments: list[str]) -> NoReturn:
                     worker.run.home = overflow(given.folder)
             where = given.directory or (record.cwd if job is not None else "")
             with suppress(OSError):
-                os.chdir(where or given.folder)
+                where = where or given.folder
+                os.chdir(where if is_text(where) else temporary())
             _work(worker, given.offline)
             code = Exit.DONE
     except BaseException as error:

@@ -8,6 +8,7 @@ Runs in the worker's process.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from . import settings, wandb_api
 from .children import say
 from .run import Run
 from .successor import Successor
+
+# What a server says of an entity: permission denied, entity ... not found, returned error 403. All else may pass.
+_MAY_NOT = re.compile(r"permission denied|forbidden|not found|no such|(returned error|error|http) 40[34]\b", re.I)
 
 
 class Opening:
@@ -87,13 +91,17 @@ class Opening:
             try:
                 self._run.open(offline=False)
             except Exception as error:
-                say(f"wandb.init online: {error!r}")
-                self._refused(first_line(error))
+                # newer ones raise without the server's words, which are in their log
+                told = self._run.last_refusal()
+                say(f"wandb.init online: {error!r} {told}")
+                self._refused(first_line(error), f"{error} {told}")
 
-    def _refused(self, why: str) -> NoReturn:
-        """The server does not take the run. If nobody chose its entity, the account's own is tried next."""
+    def _refused(self, why: str, all_told: str) -> NoReturn:
+        """The server does not take the run. If it does not take its entity, which nobody chose, the account's own is
+        tried next; not after a trouble that passes (429, 500, silence): a run is not to go elsewhere for that."""
         nobody_chose = self._run.spec.entity_is_documented_default(os.environ)
-        if self._successor.own_entity or not nobody_chose or "timed out" in why:
+        in_time = "timed out" not in all_told.lower()
+        if self._successor.own_entity or not nobody_chose or not in_time or not _MAY_NOT.search(all_told):
             self._successor.offline(why)
         self._successor.with_own_entity(why)
 

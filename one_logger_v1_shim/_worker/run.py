@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 from .._journal import server
 from .._journal.destination import RunSpec
-from .._journal.files import overflow
+from .._journal.files import as_text, overflow
 from .._journal.process_table import is_running
 from .._journal.records import Mark, RunRecord, is_run_id, run_id
 from .._journal.server import Found
@@ -26,6 +26,7 @@ from . import wandb_api
 from .children import children, end_children, say
 from .too_long import LIMIT, TooLong
 
+_LOG = "logs/debug-internal.log"  # in the run's folder
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
 
 
@@ -50,6 +51,7 @@ class Run:
         self.home = folder.parent.parent if folder.parent.name == "wandb" else folder
         if not recovering and record.base:
             self.home = Path(record.base)
+        self.home = as_text(self.home, folder, "base")
         self._began_in = self.home
         self._elsewhere = record.elsewhere if recovering else []
         #: rows that W&B has had before
@@ -57,6 +59,8 @@ class Run:
         self.url: Optional[str] = None
         self._run: Any = None
         self._offline = True
+        self._read = 0  # bytes of wandb's log
+        self._refused = False
         self._processes: list[int] = []
         self._scanners: dict[Path, Scanner] = {}
         #: rows that W&B's server will not take as they are
@@ -174,19 +178,35 @@ class Run:
             return ""
         if not done.is_set():
             return "the W&B server did not take all rows in time"
-        if self._upload_failed():
+        if self.refused():
             return "the W&B server refused rows"
         why = server.why_incomplete(self.spec, found, os.environ) if found is not None else None
         return f"W&B's server may not have all rows ({why})" if why else ""
 
-    def _upload_failed(self) -> bool:
-        """Whether wandb has given the upload up. It says so in its log only, and finishes as if all were well."""
-        try:
-            log = Path(wandb_api.run_folder(self._run)) / "logs" / "debug-internal.log"
-            with log.open("rb") as lines:
-                return any(b"filestream: fatal error" in line for line in lines)
-        except OSError:
+    def refused(self) -> bool:
+        """Whether wandb has given the upload up. It says so in its log only, and goes on as if all were well."""
+        if self._offline or self._run is None:
             return False
+        try:
+            with (Path(wandb_api.run_folder(self._run)) / _LOG).open("rb") as lines:
+                lines.seek(self._read)
+                for line in lines:
+                    if not line.endswith(b"\n"):  # it is being written
+                        break
+                    self._read += len(line)
+                    self._refused = self._refused or b"filestream: fatal error" in line
+        except OSError:
+            pass
+        return self._refused
+
+    def last_refusal(self) -> str:
+        """What the server said to the last ``wandb.init``, as far as wandb's log of it tells."""
+        told = ""
+        for path in sorted((self.home / "wandb").glob(f"*run-*-{self.id}/{_LOG}")):
+            with suppress(OSError):
+                lines = path.read_bytes()[-65536:].decode("utf-8", "replace").splitlines()
+                told = next((line for line in reversed(lines) if "failed to init run" in line), told)
+        return told
 
 
 def _bounded(function: Any, limit: float) -> None:

@@ -5,15 +5,13 @@ wandb can't be asked twice in one process: after a failed ``init`` it hangs, and
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
 from typing import NoReturn, Optional
 
-from .._journal.environment import start_command
+from .._journal.environment import path_variable, start_command
 from .._journal.interpreter import Interpreter
-from .._journal.words import PATH
 from .children import end_children, say, tidy_up
 from .job import JobEnd
 from .player import Player
@@ -64,7 +62,7 @@ class Successor:
             command.append("--recover")
         else:
             self._job.hand_over()
-        os.environ[PATH] = json.dumps(sys.path)
+        os.environ.update(path_variable([os.fsdecode(entry) for entry in sys.path], self._folder))
         tidy_up()
         os.chdir(self._folder)
         os.execv(sys.executable, command)

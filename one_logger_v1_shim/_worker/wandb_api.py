@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,6 +17,7 @@ from typing import Any, Optional
 
 from .._journal.destination import RunSpec, without_user
 from .._journal.files import quoted
+from .._journal.interpreter import is_interpreter
 from .._journal.wandb_file import sync_options
 from .._variables import seconds
 from .settings import resumes
@@ -34,6 +37,8 @@ _SETTINGS: dict[str, Any] = {
     "x_skip_transaction_log": False,
     "x_update_finish_state": True,
 }
+
+_GIT_LIMIT = 3.0  # seconds; it takes a few milliseconds
 
 # The server and the key are never left out: rows would go to somebody else.
 _NEVER_LEFT_OUT = {"base_url": "the host", "api_key": "the API key"}
@@ -61,8 +66,29 @@ def settings(spec: RunSpec, program: Optional[str] = None) -> Any:
     if spec.api_key:
         wanted["api_key"] = spec.api_key
     if program:
-        wanted["program"] = program
+        wanted["program"] = program.encode("utf-8", "backslashreplace").decode("utf-8")
     return wandb.Settings(**{name: value for name, value in wanted.items() if name in known})
+
+
+def git_answers() -> bool:
+    """Whether git says what the working directory is, or is not there. On a dead mount it hangs, and wandb with it."""
+    try:
+        asked = subprocess.Popen(
+            ["git", "rev-parse", "--git-dir"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return True
+    try:
+        asked.wait(_GIT_LIMIT)
+    except subprocess.TimeoutExpired:
+        with suppress(OSError):
+            os.killpg(asked.pid, signal.SIGKILL)  # nobody waits for it: the kernel may not let it go
+        return False
+    return True
 
 
 def cannot_be_told(spec: RunSpec) -> Optional[str]:
@@ -135,8 +161,10 @@ def sync_command(spec: RunSpec, folders: Sequence[str]) -> str:
     """
     server = f"WANDB_BASE_URL={shlex.quote(without_user(spec.host))} " if spec.host else ""
     entity = " -e YOUR_ENTITY" if spec.entity_is_documented_default(os.environ) else ""
-    # An environment of the worker's own is not the job's: there `wandb` is another one, or none.
-    wandb = server + (f"{quoted(sys.executable)} -m wandb" if sys.flags.isolated else "wandb")
+    # An environment of the worker's own is not the job's: there `wandb` is another one, or none. A frozen program is
+    # isolated, too (cx_Freeze), and is no interpreter.
+    own = sys.flags.isolated and is_interpreter()
+    wandb = server + (f"{quoted(sys.executable)} -m wandb" if own else "wandb")
     options = "".join(f" {option}" for option in sync_options(map(Path, folders))) + entity
     if len(folders) < 2 or not _sync_appends():
         return f"{wandb} sync{options} {' '.join(map(quoted, folders))}"

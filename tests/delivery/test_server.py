@@ -138,6 +138,42 @@ def goes_well(home: Path) -> tuple[jobs.Result, Server]:
         server.stop()
 
 
+def changes_its_mind(status: str) -> Callable[[Path], tuple[jobs.Result, Server]]:
+    """The server refuses rows from the middle of the run on; the job goes on."""
+
+    def scenario(home: Path) -> tuple[jobs.Result, Server]:
+        server = Server()
+        code = """
+one = one_logger()
+log(one, 10)
+say_so("half")
+wait_for("go on")
+i = 10
+limit = time.monotonic() + 60
+while not os.path.exists("heard") and time.monotonic() < limit:
+    log(one, 1, start=i)
+    i += 1
+    time.sleep(0.1)
+    if any("offline" in line for line in open("job.err")):
+        say_so("heard")
+log(one, 10, start=i)
+one.finish()
+print(i + 10)
+"""
+        job = jobs.Job(code, home, {"WANDB_MODE": "online", **server.environment()})
+        try:
+            job.wait_for("half")
+            jobs.until(lambda: len(server.rows) >= 10, "ten rows on the server")
+            server.mode = f"rows:{status}"
+            job.go_on("go on")
+            return job.end(120), server
+        finally:
+            server.stop()
+
+    return scenario
+
+
+CHANGES = {f"changes its mind: {status}": changes_its_mind(status) for status in ("401", "404", "409", "413")}
 DIES = {
     "hangs mid-run": dies_mid_run("hang", ONE_LOGGER_V1_FINISH_TIMEOUT="2"),
     "refuses the key mid-run": dies_mid_run("401"),
@@ -147,6 +183,7 @@ DIES = {
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
     "hangs when the run is made": AT_START["hangs when the run is made"][0],
     **DIES,
+    **CHANGES,
     "returns mid-run": returns_mid_run,
     "goes well": goes_well,
     **{name: scenario for name, (scenario, _) in AT_START.items()},
@@ -207,6 +244,19 @@ def test_a_server_that_dies_mid_run_keeps_nobody(
     assert re.search(rf"with: ({jobs.WANDB}) sync {options}{re.escape(quoted(folders[0]))}", found["notice"])
     assert all(str(folder) in found["notice"] for folder in folders)
     assert any("recover" in line or "wandb sync" in line for line in result.lines)
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_server_that_refuses_rows_is_told_of_at_once(
+    name: str, outcome: Callable[[str], tuple[jobs.Result, Server]]
+) -> None:
+    result, _ = outcome(name)
+    assert result.code == 0, result.err
+    assert (result.home / "heard").exists()
+    (line,) = result.lines
+    assert "W&B run is offline (the W&B server refuses rows)" in line
+    assert sorted(set(result.values())) == list(range(int(result.out)))
+    assert jobs.mark(result.home)["state"] == "finished"
 
 
 def test_no_prompt_at_a_terminal(tmp_path: Path) -> None:

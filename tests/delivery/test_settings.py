@@ -184,6 +184,14 @@ def documented_entity(refusal: str) -> Callable[[Path], tuple[jobs.Result, Serve
     return lambda home: online(home, {"WANDB_ENTITY": None}, mode="entity:hwinf_dcm", refusal=refusal)
 
 
+#: what may pass in a minute: no refusal
+PASSING = ("429", "409", "500", "hang")
+
+
+def passing_trouble(status: str) -> Callable[[Path], tuple[jobs.Result, Server]]:
+    return lambda home: online(home, {"WANDB_ENTITY": None}, mode=f"init:{status}")
+
+
 SAID = {
     "offline in the folder": ("the folder", "offline"),
     "disabled in the folder": ("the folder", "disabled"),
@@ -198,6 +206,7 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
     "a folder .wandb": dot_wandb,
     "resume in the settings file": resume_in_file,
     **{name: documented_entity(name) for name in ENTITY_REFUSALS},
+    **{f"passing {name}": passing_trouble(name) for name in PASSING},
     "an entity that was chosen": lambda home: online(home, {"WANDB_ENTITY": "others"}, mode="entity:others"),
 }
 
@@ -299,3 +308,13 @@ def test_no_home(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     assert [row["i"] for run in jobs.stored(tmp_path) for row in run.rows if "i" in row] == ALL
     assert ("HOME is not set and this user has no home folder" in done.stderr) == bool(run("plain.py").returncode)
+
+
+@pytest.mark.parametrize("name", [f"passing {status}" for status in PASSING])
+def test_a_trouble_that_may_pass_changes_no_entity(name: str, outcome: Callable[[str], Any]) -> None:
+    result, server = outcome(name)
+    assert (result.code, result.out, result.values()) == (0, "done\n", ALL), result.err
+    assert [made.get("entity") for made in server.made] == []
+    (line,) = result.lines
+    assert "W&B run is offline (" in line
+    assert "may not write" not in line

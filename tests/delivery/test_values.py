@@ -103,7 +103,7 @@ def test_what_wandb_can_not_store_is_text_and_said_once(caplog: pytest.LogCaptur
     _log.forget()
     for _ in range(3):
         found = json.loads(encode({"blob": b"\xff", "when": datetime(2026, 1, 2, tzinfo=timezone.utc), "set": {1}}))
-    assert found == {"blob": repr(b"\xff"), "when": "2026-01-02T00:00:00+00:00", "set": "{1}"}
+    assert found == {"blob": repr(b"\xff"), "when": "2026-01-02T00:00:00Z", "set": [1]}
     assert len([one for one in caplog.messages if "'blob'" in one]) == 1
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,13 @@ import pytest
 
 from one_logger_v1_shim.utils._hooks import around, fresh_subclass
 from tests.support import run_python
+
+
+@pytest.fixture(autouse=True, params=["wrapt", "no wrapt"])
+def _with_or_without_wrapt(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job whose worker has an environment of its own may have no wrapt."""
+    if request.param == "no wrapt":
+        monkeypatch.setitem(sys.modules, "wrapt", None)
 
 
 class Users:

@@ -6,6 +6,7 @@ import copy
 import importlib
 import inspect
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,11 @@ def shim() -> Any:
     return importlib.import_module("one_logger_v1_shim.utils.pytorch_lightning")
 
 
-@pytest.fixture
-def enabled(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Callbacks whose core only listens: these tests are about classes."""
+@pytest.fixture(params=["wrapt", "no wrapt"])
+def enabled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Callbacks whose core only listens: these tests are about classes. In isolated mode a job may have no wrapt."""
+    if request.param == "no wrapt":
+        monkeypatch.setitem(sys.modules, "wrapt", None)
     from one_logger_v1_shim.utils import OneLoggerUtils
     from tests.support import CONFIG, CoreSpy
 

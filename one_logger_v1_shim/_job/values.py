@@ -1,0 +1,278 @@
+"""One value as W&B's JSON has it. Runs in the job's process, for rows that Python's encoder does not take as they are.
+
+The measure is ``wandb.Run.log`` of the newest wandb: what it stores of a value is stored. Types of modules that may not
+be loaded are known by their names. What is told of values that no JSON takes is :func:`as_text`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Callable
+
+from .._handlers import raised_by_handler
+from .._log import warn_once
+
+# W&B stores arrays up to this size as lists and larger ones as histograms of that many bins.
+_LONGEST_ARRAY = 32
+_LONGEST_REPR = 1000
+_DEEPEST = 50
+
+_BYTES = (bytes, bytearray, memoryview)
+_UNKNOWN = object()
+
+
+class _Unreadable:
+    """In place of a value that its container does not give: OmegaConf's ``???`` raises when it is read."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __repr__(self) -> str:
+        return f"<{type(self._error).__name__}>"
+
+
+def value(name: str, given: Any, within: tuple[int, ...] = ()) -> Any:
+    """What W&B can store of ``given``. Whatever is wrong with a value costs that value alone: it becomes its text.
+
+    Args:
+        name: the metric's, for a message.
+        given: the value.
+        within: the containers around it, by id.
+    """
+    try:
+        return _value(name, given, within)
+    except Exception as error:  # any of its methods
+        if raised_by_handler(error):
+            raise
+        return as_text(name, given, error=error)
+
+
+def key(given: Any) -> str:
+    """A key of a mapping as JSON spells it; what is no key there as W&B does, else as ``str`` does."""
+    if isinstance(given, str):
+        return _text(given)
+    if isinstance(given, tuple):
+        return ",".join(map(key, given))
+    try:
+        found = given if given is None or isinstance(given, (bool, int, float)) else _leaf(given)
+        if isinstance(found, str):
+            return _text(found)
+        if found is None or isinstance(found, (bool, int, float)):
+            return json.dumps(found)
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
+    return _shown(given)
+
+
+def pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """The items of a mapping, also where ``items()`` raises: one value that can't be read costs itself only."""
+    try:
+        return list(mapping.items())
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
+    if isinstance(mapping, dict):  # its methods are another's; what it holds is not
+        return list(dict.items(mapping))
+    return [(one, _read(mapping, one)) for one in mapping]
+
+
+def _read(container: Any, index: Any) -> Any:
+    try:
+        return container[index]
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
+        return _Unreadable(error)
+
+
+def _text(text: str) -> str:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return str.__str__(text)
+
+
+def _value(name: str, given: Any, within: tuple[int, ...]) -> Any:
+    if given is None or isinstance(given, bool):
+        return given
+    if isinstance(given, str):
+        return _text(given)
+    if isinstance(given, int):
+        try:
+            int.__repr__(given)
+        except ValueError:  # longer than str() takes
+            return as_text(name, given, f"<int of {given.bit_length()} bits>")
+        return int(given)
+    if isinstance(given, float):
+        return float(given)
+    if id(given) in within or len(within) >= _DEEPEST:
+        return as_text(name, given)
+    inside = (*within, id(given))
+    if isinstance(given, Mapping):
+        return {key(one): value(f"{name}.{key(one)}", item, inside) for one, item in pairs(given)}
+    if isinstance(given, (list, tuple, set, frozenset, deque)):
+        return [value(name, item, inside) for item in given]
+    if isinstance(given, Sequence) and not isinstance(given, _BYTES):
+        return [value(name, item, inside) for item in _items(given)]
+    found = _leaf(given)
+    return as_text(name, given) if found is _UNKNOWN else value(name, found, inside)
+
+
+def _leaf(given: Any) -> Any:
+    """What W&B has in place of a value that is no container; :data:`_UNKNOWN`: nothing."""
+    if isinstance(given, _BYTES):
+        return bytes(given).decode("utf-8")
+    found = _array(given)
+    return _known(given) if found is _UNKNOWN else found
+
+
+def _items(sequence: Sequence[Any]) -> Iterable[Any]:
+    """The items of a list that is no ``list``."""
+    try:
+        return list(sequence)
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
+    return [_read(sequence, index) for index in range(len(sequence))]
+
+
+# -- arrays ------------------------------------------------------------------------------------------------------------
+
+
+def _array(given: Any) -> Any:
+    """An array of one number as that number, a small one as a list, a large one as W&B's histogram."""
+    if not hasattr(given, "shape"):
+        return _UNKNOWN
+    if hasattr(given, "detach"):
+        given = given.detach().cpu()
+        if getattr(given, "is_sparse", False):
+            given = given.to_dense()
+    elif not callable(getattr(given, "tolist", None)) and callable(getattr(given, "numpy", None)):
+        given = given.numpy()
+    if not callable(getattr(given, "tolist", None)):
+        return _UNKNOWN
+    size = 1
+    for length in given.shape:
+        size *= int(length)
+    if size > _LONGEST_ARRAY:
+        return _histogram(given)
+    plain = given.tolist()
+    if size == 1:
+        for _ in given.shape:
+            plain = plain[0]
+    if type(plain) is type(given):  # more precise than a Python number
+        plain = complex(plain) if getattr(given.dtype, "kind", "") == "c" else float(plain)
+    return plain
+
+
+def _histogram(given: Any) -> Any:
+    import numpy
+
+    if hasattr(given, "detach"):
+        try:
+            flat = given.numpy()
+        except TypeError:  # numpy has no such number: bfloat16
+            flat = given.double().numpy()
+    else:
+        flat = numpy.asarray(given)
+    flat = flat.ravel()
+    counts, edges = numpy.histogram(flat[numpy.isfinite(flat)], bins=_LONGEST_ARRAY)
+    return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
+
+
+# -- types of the standard library -------------------------------------------------------------------------------------
+
+
+def _iso(given: Any) -> str:
+    text = str(given.isoformat())
+    return f"{text[:-6]}Z" if text.endswith("+00:00") else text
+
+
+def _duration(given: Any) -> str:
+    """ISO 8601, with years of 365 days."""
+    sign, given = ("-", -given) if given.days < 0 else ("", given)
+    years, days = divmod(given.days, 365)
+    minutes, second = divmod(given.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{given.microseconds:06d}".rstrip("0") if given.microseconds else ""
+    seconds = f"{second}{fraction}S" if second or fraction else ""
+    date = "".join(f"{number}{letter}" for number, letter in ((years, "Y"), (days, "D")) if number)
+    clock = "".join(f"{number}{letter}" for number, letter in ((hours, "H"), (minutes, "M")) if number) + seconds
+    if not date and not clock:
+        return "PT0S"
+    return f"{sign}P{date}" + (f"T{clock}" if clock else "")
+
+
+def _complex(given: complex) -> str:
+    return str(given).strip("()").replace("nan", "NaN")
+
+
+#: module and name of a type, which may be a base of the value's -> what W&B has
+_KNOWN: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("enum", "Enum"): lambda given: given.value,
+    ("builtins", "complex"): _complex,
+    ("datetime", "timedelta"): _duration,
+    ("decimal", "Decimal"): str,
+    ("fractions", "Fraction"): str,
+    ("uuid", "UUID"): str,
+    ("re", "Pattern"): lambda given: given.pattern,
+    ("ipaddress", "_IPAddressBase"): str,
+}
+
+
+def _known(given: Any) -> Any:
+    """What W&B has of a type of the standard library, a dataclass, anything that can be called."""
+    for one in type(given).__mro__:
+        conversion = _KNOWN.get((one.__module__, one.__qualname__))
+        if conversion is not None:
+            return conversion(given)
+    if hasattr(given, "isoformat"):
+        return _iso(given)
+    if callable(getattr(type(given), "__fspath__", None)):
+        return given.__fspath__()
+    fields = getattr(type(given), "__dataclass_fields__", None)
+    if isinstance(fields, dict):
+        names = [name for name, field in fields.items() if getattr(field._field_type, "name", "") == "_FIELD"]
+        return {name: _read_field(given, name) for name in names}
+    if callable(given):
+        if hasattr(given, "__qualname__") and hasattr(given, "__module__"):
+            return f"{given.__module__}.{given.__qualname__}"
+        return str(given)
+    return _UNKNOWN
+
+
+def _read_field(given: Any, name: str) -> Any:
+    try:
+        return getattr(given, name)
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
+        return _Unreadable(error)
+
+
+# -- what W&B can't store ----------------------------------------------------------------------------------------------
+
+
+def as_text(name: str, given: Any, shown: str = "", error: object = None) -> str:
+    """``given`` as text, its ``repr`` or ``shown``; logged once per key. ``error``: what its methods have raised."""
+    kind = type(given)
+    why = f" ({_shown(error)[:150]})" if error is not None else ""
+    warn_once(
+        f"repr:{name}",
+        f"metric {name!r}: W&B can not store a {kind.__module__}.{kind.__name__}{why}; its repr is logged",
+    )
+    return shown or _shown(given)
+
+
+def _shown(given: Any) -> str:
+    try:
+        text = repr(given)
+    except Exception as error:
+        if raised_by_handler(error):
+            raise
+        text = f"<{type(given).__name__} whose repr raises {type(error).__name__}>"
+    return _text(text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + "...")

@@ -1,0 +1,132 @@
+"""What travels from a job to its worker, and names that are no text."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from tests.delivery import jobs
+from tests.delivery.server import Server
+
+pytestmark = pytest.mark.ci
+
+ROWS = list(range(5))
+JOB = """
+one = one_logger()
+log(one, 5)
+one.finish()
+print("done")
+"""
+LONG = "import sys; sys.path.extend(f'/nowhere/{i}/' + 'x' * 200 for i in range(1000))\n"
+BEGIN = {
+    "bytes in sys.path": "import sys; sys.path.append(b'/nowhere/\\xe9')\n",
+    "a Path in sys.path": "import sys, pathlib; sys.path.append(pathlib.Path('/nowhere'))\n",
+    "a long sys.path": LONG,
+    "a long variable": "import os; os.environ['NOTES'] = 'x' * 200_000\n",
+}
+
+
+def begins(code: str) -> Callable[[Path], jobs.Result]:
+    return lambda home: jobs.run(JOB, home, begin=code)
+
+
+def starts_over(home: Path) -> jobs.Result:
+    """The worker has to become a second process: the server does not take the run."""
+    server = Server("init:429")
+    try:
+        return jobs.run(JOB, home, {"WANDB_MODE": "online", **server.environment()}, begin=LONG)
+    finally:
+        server.stop()
+
+
+def folder_without_a_name(home: Path) -> jobs.Result:
+    odd = Path(os.fsdecode(os.fsencode(home) + b"-\xe9"))
+    home.mkdir()
+    return jobs.run(JOB, odd, {"TMPDIR": str(home)})
+
+
+def script_without_a_name(home: Path) -> jobs.Result:
+    home.mkdir(parents=True)
+    name = os.fsdecode(b"train-\xe9.py")
+    (home / name).write_text(jobs.BEGIN + JOB)
+    return jobs.run(JOB, home, command=[sys.executable, name])
+
+
+def git_hangs(home: Path) -> jobs.Result:
+    git = home / "bin" / "git"
+    git.parent.mkdir(parents=True)
+    git.write_text("#!/bin/sh\nexec sleep 20\n")
+    git.chmod(0o755)
+    return jobs.run(JOB, home, {"PATH": f"{git.parent}:{os.environ['PATH']}"})
+
+
+MID_RUN = """
+one = one_logger()
+log(one, 2)
+{then}
+log(one, 3, start=2)
+one.finish()
+print("done")
+"""
+
+
+def temporary_removed(home: Path) -> jobs.Result:
+    (home / "tmp").mkdir(parents=True)
+    then = "say_so('half'); wait_for('go on'); os.rmdir(os.environ['TMPDIR'])"
+    job = jobs.Job(MID_RUN.format(then=then), home, {"TMPDIR": str(home / "tmp")})
+    job.wait_for("half")
+    job.taken(2)
+    shutil.rmtree(home / "tmp")
+    (home / "tmp").mkdir()
+    job.go_on("go on")
+    return job.end()
+
+
+def temporary_was_removed(home: Path) -> jobs.Result:
+    return jobs.run(JOB, home, {"TMPDIR": str(home / "tmp")})
+
+
+def gevent_afterwards(home: Path) -> jobs.Result:
+    return jobs.run(MID_RUN.format(then="from gevent import monkey; monkey.patch_all()"), home)
+
+
+def frozen_and_thawed(home: Path) -> jobs.Result:
+    job = jobs.Job(MID_RUN.format(then="say_so('half'); wait_for('go on')"), home)
+    job.wait_for("half")
+    job.taken(2)
+    os.kill(job.process.pid, signal.SIGSTOP)
+    time.sleep(3)
+    job.go_on("go on")
+    os.kill(job.process.pid, signal.SIGCONT)
+    return job.end()
+
+
+SCENARIOS: Mapping[str, Any] = {
+    **{name: begins(code) for name, code in BEGIN.items()},
+    "a long sys.path, twice": starts_over,
+    "a folder with a byte": folder_without_a_name,
+    "a script with a byte": script_without_a_name,
+    "git hangs": git_hangs,
+    "TMPDIR is removed": temporary_removed,
+    "TMPDIR is no folder": temporary_was_removed,
+    "gevent afterwards": gevent_afterwards,
+    "frozen and thawed": frozen_and_thawed,
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_all_rows(name: str, outcome: Callable[[str], jobs.Result]) -> None:
+    result = outcome(name)
+    assert (result.code, result.out, result.values()) == (0, "done\n", ROWS), result.err
+    assert jobs.mark(result.home)["state"] == "finished"
+    assert len(result.lines) == 1
+    assert "W&B run is offline (" in result.lines[0]
+    assert not list(result.home.rglob("path.json"))
