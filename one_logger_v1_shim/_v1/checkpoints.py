@@ -34,6 +34,7 @@ class Checkpoints:
         self._config = config
         self._timer = timer
         self._saves: dict[Any, _Save] = {}
+        self._succeeded: set[Any] = set()
         self._attempts = 0
         self._ends = 0
         self._successes = 0
@@ -52,9 +53,10 @@ class Checkpoints:
         }
         if m.TRAIN_TFLOP_END in train:
             productive[m.TRAIN_TFLOP_PRODUCTIVE_END] = train[m.TRAIN_TFLOP_END]
-        # A step that is saved again starts afresh (v1: KeyError at its second success).
+        # v1 kept what it knew of a step: at a second save of it (Lightning's save_last) its success has come already.
         self._saves.pop(step, None)
-        self._saves[step] = _Save(productive)
+        save = self._saves[step] = _Save(productive)
+        save.succeeded = step in self._succeeded
         if len(self._saves) > _MOST_OPEN:  # saves whose success nobody ever reports
             del self._saves[next(iter(self._saves))]
         return {
@@ -92,6 +94,7 @@ class Checkpoints:
                       "was called without a save of that step; only its count is logged")  # fmt: skip
         else:
             save.succeeded = True
+            self._succeeded.add(step)
             ended = save.finish_ms is not None
             if save.finish_ms is not None:
                 row.update(self._successful_window(save.finish_ms))
