@@ -61,10 +61,12 @@ def golden(path: Path) -> Job:
         project=config.get("project" if core else "one_logger_project", ""),
         name=config.get("name" if core else "one_logger_run_name"),
         events=events,
+        first_row=job.get("first_row"),
     )
     raises = tuple(expect.get("raises") for expect in job["expect"])
     # a job whose construction failed left no run; one that failed after its first rows did
-    return Job(f"golden/{path.stem}", path, (run,) if events else (), raises)
+    environment = job.get("environment", {})
+    return Job(f"golden/{path.stem}", path, (run,) if events else (), raises, environment=environment)
 
 
 def program(folder: Path) -> Job:
