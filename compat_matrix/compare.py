@@ -49,6 +49,8 @@ class ExpectedRun:
     #: what the first row has of SLURM, where the environment is known
     first_row: Optional[Mapping[str, Any]] = None
     exit_code: int = 0
+    #: the rows as they stand in W&B, where a recorded job has them: with bookkeeping and the tags' three metrics
+    rows: Optional[tuple[Mapping[str, Any], ...]] = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,8 @@ def compare_run(
         found.append(Difference("run config", "keys", {}, foreign))
     found += _bookkeeping(stored.rows, expected.first_row)
     found += _rows(expected.events, events_in(stored.rows), life_ms)
+    if expected.rows is not None:
+        found += _whole_rows(expected.rows, stored.rows)
     found += _summary(stored)
     return found
 
@@ -223,6 +227,28 @@ def _rows(v1: Sequence[Event], ours: Sequence[Event], life_ms: Optional[tuple[fl
                     yield Difference(where, key, a, b)
         if want and got and want.at_ms is not None and life_ms is None and want.at_ms != got.at_ms:
             yield Difference(where, LAST_LOG_TIME, want.at_ms, got.at_ms)
+
+
+def _whole_rows(v1: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> Iterable[Difference]:
+    for n, (want, got) in enumerate(itertools.zip_longest(_together(v1), _together(ours), fillvalue={})):
+        for key in dict.fromkeys((*want, *got)):
+            a, b = want.get(key, ABSENT), got.get(key, ABSENT)
+            free = key == "one_logger_version" and isinstance(a, str) and isinstance(b, str)
+            if not free and not same(a, b):
+                yield Difference(f"stored row {n}", key, a, b)
+
+
+def _together(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tags may be sent alone, or with the row that follows in the same call."""
+    found: list[dict[str, Any]] = []
+    alone = False
+    for row in rows:
+        if alone and row.get(LAST_LOG_TIME) == found[-1].get(LAST_LOG_TIME):
+            found[-1].update(row)
+        else:
+            found.append(dict(row))
+        alone = "app_tag" in row and not row.keys() - BOOKKEEPING - set(TAG_KEYS)
+    return found
 
 
 def _bookkeeping(rows: Sequence[dict[str, Any]], first_row: Optional[Mapping[str, Any]]) -> Iterable[Difference]:

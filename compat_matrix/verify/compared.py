@@ -113,9 +113,9 @@ def _aligned(old: list[Sent], new: list[Sent]) -> Iterator[tuple[Optional[Sent],
         for ours, theirs in holes:
             here = common([key(old[at]) for at in ours], [key(new[at]) for at in theirs])
             pairs += [(ours[i], theirs[j]) for i, j in here]
-            for a, b in gaps(here, len(ours), len(theirs)):
-                left.append((ours[a.start : a.stop], theirs[b.start : b.stop]))
-        holes = [(a, b) for a, b in left if a and b]
+            for mine, other in gaps(here, len(ours), len(theirs)):
+                left.append((ours[mine.start : mine.stop], theirs[other.start : other.stop]))
+        holes = [hole for hole in left if all(hole)]
     for ours, theirs in holes:
         if len(ours) == len(theirs):
             pairs += [(i, j) for i, j in zip(ours, theirs) if old[i].names & new[j].names]

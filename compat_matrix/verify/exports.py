@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import csv
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ..wandb_file import from_json
-from .beliefs import METRICS, STRING, STRINGS
+from .beliefs import METRICS, STRING
 from .history import BadSource, History, history
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
-_TEXTS = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")
 
 
 def read_export(path: Path) -> History:
@@ -90,32 +87,15 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
 
 def _cell(name: str, text: str) -> Any:
     metric = METRICS.get(name)
-    if metric is not None and metric.type == STRING:
-        return text
-    if metric is not None and metric.type == STRINGS and text.startswith("["):
-        return _texts(text)
+    if (metric is not None and metric.type == STRING) or text[:1] in "[{(":
+        return text  # for history(), which spells lists in a table
     try:
         return from_json(text)
     except ValueError:
         pass
     if text in ("True", "False", "None"):
         return text == "True" if text != "None" else None
-    if text.lower() in ("nan", "inf", "-inf"):
-        return float(text)
-    if text[:1] not in "[{(":
-        return text
-    try:  # ['a', 'b']: Python's spelling
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
-
-
-def _texts(text: str) -> Any:
-    """A list of texts as JSON, Python or numpy spell it (which has no commas)."""
-    try:
-        return from_json(text)
-    except ValueError:
-        return [ast.literal_eval(one[0]) for one in _TEXTS.finditer(text)]
+    return float(text) if text.lower() in ("nan", "inf", "-inf") else text
 
 
 def _parquet(path: Path) -> list[dict[str, Any]]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ..wandb_file import OWN_KEYS
-from .beliefs import BOOL, CONFIGURED, INTEGER, METRICS, STRING
+from ..wandb_file import OWN_KEYS, from_json
+from .beliefs import BOOL, CONFIGURED, INTEGER, METRICS, STRING, STRINGS
 from .numbers import is_number
 
 _NOT_JSON = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}  # as W&B's server spells them
 _DEPTH = 50
+_TEXT = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_TEXTS = re.compile(_TEXT)
+_NUMPY = re.compile(rf"\[{_TEXT}(?:\s+{_TEXT})*\]")
 _NUMBERED = ("index", "level_0", "__index_level_0__", "")
 
 
@@ -74,11 +79,11 @@ def history(source: str, rows: Iterable[Mapping[str, Any]], exact: bool = True, 
         for name, value in row.items():
             if name in ignored or (not exact and (value is None or _is_nan(value))):
                 continue
+            value = _value(name, value, exact)
             if isinstance(value, (list, dict)) and _is_deep(value):
-                told = Odd(len(found), str(name), f"a value of at most {_DEPTH} levels", "a deeper one")
+                odd.append(Odd(len(found), str(name), f"a value of at most {_DEPTH} levels", "a deeper one"))
                 value = "(nested too deeply)"
-                odd.append(told)
-            values[str(name)] = _value(name, value, exact)
+            values[str(name)] = value
         if values:
             found.append(Row(len(found), _whole(row.get("_step")), values, _logged_at(row)))
     return History(source, tuple(found), exact, tuple(damage), tuple(odd))
@@ -115,6 +120,8 @@ def _value(name: str, value: Any, exact: bool) -> Any:
     metric = METRICS.get(name)
     if metric is not None and metric.numeric and isinstance(value, str):
         value = _NOT_JSON.get(value, value)
+    if not exact and isinstance(value, str) and value[:1] in ("[", "{") and (metric is None or metric.type == STRINGS):
+        return _unspelled(value)
     if exact or isinstance(value, bool) or not isinstance(value, (int, float)):
         return value
     if metric is not None and metric.type == BOOL and value in (0, 1):
@@ -125,6 +132,20 @@ def _value(name: str, value: Any, exact: bool) -> Any:
     if whole and (metric is None or metric.type in (INTEGER, CONFIGURED)):
         return int(value)  # a table's column of numbers is one of floats as soon as a row has none
     return value
+
+
+def _unspelled(text: str) -> Any:
+    """A list or a dict that a table has as a text: in JSON, as Python spells it, or as numpy does (without commas)."""
+    try:
+        return from_json(text)
+    except ValueError:
+        pass
+    try:
+        if _NUMPY.fullmatch(text):
+            return [ast.literal_eval(one[0]) for one in _TEXTS.finditer(text)]
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
 
 
 def _is_nan(value: Any) -> bool:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional, Union
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
 
 Number = Union[int, float]
 
@@ -16,7 +19,7 @@ AT_ONCE_MS = 2.0
 _INSTANT_MS = 1e11
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[Number]:
     """Whether it is a number to calculate with: no bool, not NaN, not infinite."""
     kind = type(value)
     return (kind is float or kind is int) and -_MOST < value < _MOST

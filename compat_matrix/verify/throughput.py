@@ -57,14 +57,10 @@ def _more(row: Row, before: Optional[Row]) -> Optional[int]:
 def _bound(row: Row, latest: Mapping[str, Any]) -> Optional[float]:
     """No average is higher than that of the shortest iteration. (A batch size that has grown says nothing of it.)"""
     names = ("train_tflop", "train_iterations", "train_samples", "train_iterations_time_msecs_min")
-    values = [row.values.get(name) for name in names]
-    sizes = [as_number(latest.get(name)) for name in ("world_size", "global_batch_size")]
-    if not all(is_number(one) for one in values) or None in sizes:
+    tflop, iterations, samples, shortest = (as_number(row.values.get(name)) for name in names)
+    world, size = (as_number(latest.get(name)) for name in ("world_size", "global_batch_size"))
+    if tflop is None or iterations is None or shortest is None or world is None or size is None:
         return None
-    (tflop, iterations, samples, shortest), (world, size) = values, sizes
-    assert size is not None
-    assert world is not None
-    if min(iterations, shortest, world) <= 0 or samples != iterations * size:  # type: ignore[type-var]
+    if min(iterations, shortest, world) <= 0 or samples != iterations * size:
         return None
-    bound: float = tflop / iterations / (shortest / 1000) / world  # type: ignore[operator]
-    return bound
+    return tflop / iterations / (shortest / 1000) / world
