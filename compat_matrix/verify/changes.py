@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -171,8 +172,9 @@ def _names(rows: Rows) -> list[str]:
     return sorted({name for row in rows for name in row})
 
 
+@functools.lru_cache(maxsize=1)
 def recorded() -> dict[str, Rows]:
-    """The rows of each recorded job and program that by the virtual clock is the same each time."""
+    """The rows of each recorded job and program that by the virtual clock is the same each time. Not to be changed."""
     found = {}
     for job in all_jobs():
         if "@" not in job.name and job.clock == "virtual":

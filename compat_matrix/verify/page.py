@@ -109,7 +109,9 @@ def _verdict_on_two(old: History, new: History, differences: Sequence[Mismatch],
     metrics = {name for row in old.rows for name in row.values}
     gone = sorted(metrics - there)
     other = _names(one for one in differences if one.kind in ("type", "unit") and one.old)
-    other += [name for name in _names(of_new) if name in metrics and name not in other]
+    apart = any(one.kind == "row" for one in differences)
+    against = [one for one in of_new if not (apart and _follows(one))]
+    other += [name for name in _names(against) if name in metrics and name not in other]
     strange = [name for name in _names(of_new) if name not in metrics]
     thinner = [name for name in _names(one for one in differences if one.kind == "metric" and one.old)
                if name in there and name not in other]  # fmt: skip
@@ -223,6 +225,12 @@ def _printable(text: str) -> str:
 
 def _names(found: Iterable[Mismatch | Finding]) -> list[str]:
     return list(dict.fromkeys(one.metric for one in found))
+
+
+def _follows(one: Finding) -> bool:
+    """Whether it may be a row that is missing, or one too many, which makes the others look wrong."""
+    counted = "_checkpoint" in one.metric or "productive" in one.metric or "success" in one.metric
+    return one.kind in ("order", "cadence") or (one.kind in ("growth", "relation") and counted)
 
 
 def _is(several: Sequence[Any]) -> str:
