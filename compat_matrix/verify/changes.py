@@ -65,6 +65,8 @@ def changed(value: Any, how: str, name: str) -> Any:
     if isinstance(value, bool):
         return {"0": not value, "a text": str(value), "None": None, "x 2": int(value)}.get(how, value)
     if isinstance(value, str):
+        if name in BOOKKEEPING and how in ("x 2", "a text"):
+            return value
         return {"x 2": value + "x", "a text": value[:-1], "0": 0, "None": None}.get(how, value)
     if isinstance(value, list):
         return {"x 2": [*value, "x"], "0": [], "a text": str(value), "None": None}.get(how, value)
@@ -76,7 +78,8 @@ def changed(value: Any, how: str, name: str) -> Any:
         return value
     if metric is not None and metric.unit == EPOCH_MS and how == "0" and name == "job_start_time":
         return value
-    return ONE[how](value)
+    after = ONE[how](value)
+    return value if after == value and how != "a float" else after  # 0.0 and 0, or -0.0
 
 
 def _a_value(rng: Random, rows: Rows) -> str:

@@ -69,7 +69,10 @@ def _run(options: argparse.Namespace) -> int:
         code = int(bool(differences or strange))
     if options.html:
         _write(options.html, shown.html())
-    print(shown.text())
+    try:
+        print(shown.text(), flush=True)
+    except BrokenPipeError:  # `verify ... | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Optional
 
 import pytest
 
+from compat_matrix.verify import beliefs
 from compat_matrix.verify.beliefs import METRICS, RELATIONS
 from compat_matrix.verify.check_life import check
 from compat_matrix.verify.findings import REMARK, UNKNOWN, Finding, accused
@@ -166,3 +168,18 @@ def test_every_metric_of_the_package_stands_in_a_row_or_is_added_to_one() -> Non
 
     in_rows = {name for kind in UTILS for name in kind.names}
     assert UNITS.keys() - in_rows - BOOKKEEPING - set(TAG_KEYS) == set()
+
+
+def test_the_table_of_beliefs_is_a_source_of_its_own() -> None:
+    """Written down a second time, with who sent it; and it says what the package says."""
+    from one_logger_v1_shim._v1.metrics import UNITS as PACKAGE
+
+    home = Path(beliefs.__file__).parent
+    judges = [*home.glob("*.py"), home.parent / "wandb_file.py", home.parent / "compare.py"]
+    assert [path.name for path in judges if "one_logger_v1_shim" in path.read_text(encoding="utf-8")] == []
+    assert {name: METRICS[name].unit for name in PACKAGE} == PACKAGE
+    for metric in METRICS.values():
+        assert metric.unit in beliefs.UNITS
+        assert metric.type in beliefs.TYPES
+        assert metric.growth in beliefs.GROWTHS
+        assert set(metric.evidence) <= set(beliefs.EVIDENCE), metric.name

@@ -6,6 +6,8 @@ import copy
 import csv
 import json
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from compat_matrix.verify.history import history
 from compat_matrix.verify.page import of_two
 
 Rows = list[dict[str, Any]]
+ROOT = Path(__file__).resolve().parents[2]
 GOOD = Path(__file__).resolve().parent / "exports" / "good.jsonl"
 OWN = ("_step", "_timestamp", "_runtime")
 
@@ -275,3 +278,10 @@ def test_a_kind_of_row_that_is_gone_is_its_metrics() -> None:
 def test_it_notices_nearly_every_change(capsys: pytest.CaptureFixture[str]) -> None:
     assert changes.main(["--changes", "300"]) == 0
     assert "of 300 changes noticed" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_who_reads_the_first_line_only_sees_no_traceback() -> None:
+    command = f"{sys.executable} -m compat_matrix verify {GOOD} {GOOD} | true"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
