@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import functools
 import importlib
-import json
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
+
+from .deep_json import from_json
 
 #: what ``run.log`` adds to a row by itself
 OWN_KEYS = frozenset({"_step", "_runtime", "_timestamp", "_wandb"})
@@ -256,35 +256,6 @@ def _remove(into: dict[str, Any], keys: list[str]) -> None:
         home = home.get(key) if isinstance(home, dict) else None
     if isinstance(home, dict) and keys:
         home.pop(keys[-1], None)
-
-
-def from_json(text: str) -> Any:
-    """As ``json.loads``; what is nested deeper than Python can read becomes a text. Raises ValueError."""
-    try:
-        return json.loads(text)
-    except RecursionError:
-        return json.loads(_flat(text))
-
-
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
-_DEEPEST = 60
-
-
-def _flat(text: str) -> str:
-    """The JSON with everything below a certain depth cut out."""
-    parts, depth, kept = [], 0, 0
-    for token in _TOKEN.finditer(text):
-        if token[0] in ("[", "{"):
-            depth += 1
-            if depth == _DEEPEST:
-                parts.append(text[kept : token.start()])
-        elif token[0] in ("]", "}"):
-            depth -= 1
-            if depth == _DEEPEST - 1:
-                kept = token.end()
-                parts.append('"(nested too deeply)"')
-    parts.append(text[kept:] if depth < _DEEPEST else "")
-    return "".join(parts)
 
 
 def _records(data: bytes, damage: list[str]) -> Iterator[bytes]:

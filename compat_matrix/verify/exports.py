@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ..wandb_file import from_json
+from ..deep_json import from_json
 from .beliefs import METRICS, STRING
 from .history import BadSource, History, history
 

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-from ..wandb_file import OWN_KEYS, from_json
+from ..deep_json import from_json
+from ..wandb_file import OWN_KEYS
 from .beliefs import BOOL, CONFIGURED, INTEGER, METRICS, STRING, STRINGS
 from .numbers import is_number
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from compat_matrix import wandb_file
-from compat_matrix.wandb_file import from_json, read
+from compat_matrix.deep_json import from_json
+from compat_matrix.wandb_file import read
 
 FILES = Path(__file__).resolve().parent / "wandb_files"
 ROWS = [
