@@ -18,6 +18,7 @@ from .planner.consumers import load as load_consumers
 COMMANDS = {
     "try": ("commands.tryout", "SCRIPT [-- ARGS]: run your own program untouched: its v1 calls, its rows"),
     "verify": ("verify.command", "OLD [NEW]: is the history of a run in W&B what we believe v1 sent?"),
+    "changes": ("verify.changes", "histories with one thing changed: does verify notice? 300 of them"),
     "random": ("random_jobs.command", "jobs nobody wrote: the oracle's rows against what W&B stored"),
     "signatures": ("signatures.check", "does the shim accept every call that anybody is known to make?"),
     "mutations": ("commands.mutations", "break a metric in a copy of the wheel, ten times: is it noticed?"),

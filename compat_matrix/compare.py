@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -46,6 +46,11 @@ class ExpectedRun:
     project: str
     name: Optional[str]
     events: tuple[Event, ...]
+    #: what the first row has of SLURM, where the environment is known
+    first_row: Optional[Mapping[str, Any]] = None
+    exit_code: int = 0
+    #: the rows as they stand in W&B, where a recorded job has them: with bookkeeping and the tags' three metrics
+    rows: Optional[tuple[Mapping[str, Any], ...]] = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ def compare_run(
     for what, v1, ours in (
         ("project", expected.project, stored.project),
         ("name", expected.name, stored.name if expected.name is not None else None),
-        ("finished", 0, stored.exit_code),
+        ("finished", expected.exit_code, stored.exit_code),
         ("steps", list(range(len(stored.rows))), stored.steps),
     ):
         if v1 != ours:
@@ -154,8 +159,10 @@ def compare_run(
     foreign = {key: value for key, value in stored.config.items() if key != "_wandb"}
     if foreign:
         found.append(Difference("run config", "keys", {}, foreign))
-    found += _bookkeeping(stored.rows)
+    found += _bookkeeping(stored.rows, expected.first_row)
     found += _rows(expected.events, events_in(stored.rows), life_ms)
+    if expected.rows is not None:
+        found += _whole_rows(expected.rows, stored.rows)
     found += _summary(stored)
     return found
 
@@ -184,6 +191,21 @@ def tag_row(tags: Any) -> dict[str, Any]:
     return {"app_tag": tags, "app_tag_id": ids, "app_tag_count": len(tags)}
 
 
+def events_rows(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """The rows that W&B stores of a run's events, with v1's bookkeeping outside of SLURM."""
+    rows: list[dict[str, Any]] = []
+    for event in events:
+        row = dict(tag_row(event.value) if event.kind == "tags" else event.value)
+        if event.at_ms is not None:
+            row[LAST_LOG_TIME] = event.at_ms
+        rows.append(row)
+    if rows:
+        first = {"app_first_log_time": rows[0].get(LAST_LOG_TIME), "one_logger_version": "0", "job_start_time": 0,
+                 "limit_run": 0}  # fmt: skip
+        rows[0] = {**{name: value for name, value in first.items() if value is not None}, **rows[0]}
+    return rows
+
+
 def _rows(v1: Sequence[Event], ours: Sequence[Event], life_ms: Optional[tuple[float, float]]) -> Iterable[Difference]:
     for n, (want, got) in enumerate(itertools.zip_longest(v1, ours)):
         where = f"row {n}"
@@ -207,13 +229,39 @@ def _rows(v1: Sequence[Event], ours: Sequence[Event], life_ms: Optional[tuple[fl
             yield Difference(where, LAST_LOG_TIME, want.at_ms, got.at_ms)
 
 
-def _bookkeeping(rows: Sequence[dict[str, Any]]) -> Iterable[Difference]:
+def _whole_rows(v1: Sequence[Mapping[str, Any]], ours: Sequence[Mapping[str, Any]]) -> Iterable[Difference]:
+    for n, (want, got) in enumerate(itertools.zip_longest(_together(v1), _together(ours), fillvalue={})):
+        for key in dict.fromkeys((*want, *got)):
+            a, b = want.get(key, ABSENT), got.get(key, ABSENT)
+            free = key == "one_logger_version" and isinstance(a, str) and isinstance(b, str)
+            if not free and not same(a, b):
+                yield Difference(f"stored row {n}", key, a, b)
+
+
+def _together(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Tags may be sent alone, or with the row that follows in the same call."""
+    found: list[dict[str, Any]] = []
+    alone = False
+    for row in rows:
+        if alone and row.get(LAST_LOG_TIME) == found[-1].get(LAST_LOG_TIME):
+            found[-1].update(row)
+        else:
+            found.append(dict(row))
+        alone = "app_tag" in row and not row.keys() - BOOKKEEPING - set(TAG_KEYS)
+    return found
+
+
+def _bookkeeping(rows: Sequence[dict[str, Any]], first_row: Optional[Mapping[str, Any]]) -> Iterable[Difference]:
     for n, row in enumerate(rows):
         if not isinstance(row.get(LAST_LOG_TIME), int):
             yield Difference(f"stored row {n}", LAST_LOG_TIME, "int ms", row.get(LAST_LOG_TIME, ABSENT))
         there = [key for key in FIRST_ROW if key in row]
         if n == 0 and len(there) < len(FIRST_ROW):
             yield Difference("stored row 0", "fields of the first row", list(FIRST_ROW), there)
+        for key in ("job_start_time", "limit_run", *SLURM) if n == 0 and first_row is not None else ():
+            want, got = first_row.get(key, ABSENT), row.get(key, ABSENT)  # type: ignore[union-attr]
+            if type(want) is not type(got) or want != got:
+                yield Difference("stored row 0", key, want, got)
         if n > 0 and "app_first_log_time" in row:
             yield Difference(f"stored row {n}", "app_first_log_time", ABSENT, row["app_first_log_time"])
 

@@ -44,8 +44,8 @@ class Job:
         return self.name.startswith("golden/")
 
 
-def golden(path: Path) -> Job:
-    """A recorded job from its file."""
+def golden(path: Path, whole: bool = False) -> Job:
+    """A recorded job from its file. ``whole``: it will run in its own environment, so that the bookkeeping is known."""
     job = json.loads(path.read_text(encoding="utf-8"))
     emits: list[Any] = []
     times: list[int] = []
@@ -61,10 +61,13 @@ def golden(path: Path) -> Job:
         project=config.get("project" if core else "one_logger_project", ""),
         name=config.get("name" if core else "one_logger_run_name"),
         events=events,
+        first_row=job.get("first_row") if whole else None,
+        rows=tuple(job["rows"]) if whole and "rows" in job else None,
     )
     raises = tuple(expect.get("raises") for expect in job["expect"])
     # a job whose construction failed left no run; one that failed after its first rows did
-    return Job(f"golden/{path.stem}", path, (run,) if events else (), raises)
+    environment = job.get("environment", {})
+    return Job(f"golden/{path.stem}", path, (run,) if events else (), raises, environment=environment)
 
 
 def program(folder: Path) -> Job:
@@ -97,7 +100,7 @@ def all_jobs() -> list[Job]:
     programs = [program(path.parent) for path in sorted(PROGRAMS.glob("*/expected.json"))]
     real = [by_the_readme(job) for job in programs if job.name in ("program/megatron", "program/longlive")]
     programs.sort(key=lambda job: not job.needs)
-    return [*programs, *real, *(golden(path) for path in sorted(GOLDENS.glob("*.json")))]
+    return [*programs, *real, *(golden(path, whole=True) for path in sorted(GOLDENS.glob("*.json")))]
 
 
 def swap_imports(source: str, own: Collection[str] = ()) -> str:

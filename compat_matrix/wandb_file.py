@@ -1,19 +1,23 @@
-"""Reads what W&B really stored: a ``.wandb`` file, without wandb.
+"""Reads what W&B really stored: a ``.wandb`` file.
 
-wandb dropped its own reader in 0.30, and a reader that came with the wheel under test would prove little. The file is
-a LevelDB log (32 KiB blocks of checksummed fragments) of ``wandb_internal.Record`` protobuf messages, of which the few
-fields below are all that the matrix looks at. Their numbers never changed from wandb 0.20.1 to 0.31.0.
+The file is a LevelDB log (32 KiB blocks of checksummed fragments) of ``wandb_internal.Record`` messages. Where wandb is
+installed, its own generated messages read them. Where it is not, and for what a newer wandb has written than the one
+that is installed, the few fields below are read here: their numbers never changed from wandb 0.17.7 to 0.31.0. wandb
+dropped its own reader of the log in 0.30.
 """
 
 from __future__ import annotations
 
-import json
+import functools
+import importlib
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Union
+
+from .deep_json import from_json
 
 #: what ``run.log`` adds to a row by itself
 _OF_EXPORT = ("_run_id", "_project", "_entity", "_run_name", "_other")  # `python -m one_logger_v1_shim export`
@@ -62,19 +66,82 @@ class StoredRun:
 def read(path: Path) -> StoredRun:
     """Read a ``.wandb`` file. What can't be read is named in ``damage``; everything before it is there."""
     run = StoredRun(Path(path))
+    messages = wandb_messages()
     for record in _records(Path(path).read_bytes(), run.damage):
-        for number, value in _fields(record):
-            if isinstance(value, bytes):
-                _take(run, number, value)
+        try:
+            if messages is None:
+                take_fields(run, record)
+            else:
+                take_message(run, messages.Record.FromString(record))
+        except Exception as error:  # protobuf's own kinds, too
+            run.damage.append(f"a record of {len(record)} bytes cannot be read: {type(error).__name__}")
+            break
     return run
+
+
+@functools.cache
+def wandb_messages() -> Any:
+    """wandb's own generated messages; None where wandb is not installed, or does not work with the protobuf there."""
+    try:
+        return importlib.import_module("wandb.proto.wandb_internal_pb2")
+    except Exception:
+        return None
+
+
+# -- by wandb's messages -------------------------------------------------------------------------------------------
+
+
+def take_message(run: StoredRun, record: Any) -> None:
+    """Add what one ``Record`` says."""
+    kind = record.WhichOneof("record_type")
+    if kind == "history":
+        row: dict[str, Any] = {}
+        _merge(row, record.history.item)
+        _add_row(run, row)
+    elif kind == "summary":
+        _merge(run.summary, record.summary.update, record.summary.remove)
+    elif kind == "config":
+        _merge(run.config, record.config.update, record.config.remove)
+    elif kind == "exit":
+        run.exit_code = record.exit.exit_code
+    elif kind == "run":
+        said = record.run
+        _merge(run.config, said.config.update, said.config.remove)
+        _merge(run.summary, said.summary.update, said.summary.remove)
+        run.run_id, run.entity, run.project, run.name = said.run_id, said.entity, said.project, said.display_name
+        run.tags = list(said.tags)
+
+
+def _merge(into: dict[str, Any], updates: Any, removals: Any = ()) -> None:
+    for item in updates:
+        keys = list(item.nested_key) or [item.key]
+        _put(into, keys, _content(item))
+    for item in removals:
+        _remove(into, list(item.nested_key) or [item.key])
+
+
+def _content(item: Any) -> Any:
+    if item.value_json:
+        return from_json(item.value_json)
+    # a value without JSON, which the wandb that is installed may be too old to know: it keeps what it does not know
+    return _item(item.SerializeToString())[1]
+
+
+# -- by the numbers of the fields ----------------------------------------------------------------------------------
+
+
+def take_fields(run: StoredRun, record: bytes) -> None:
+    """Add what one ``Record`` says, without wandb."""
+    for number, value in _fields(record):
+        if isinstance(value, bytes):
+            _take(run, number, value)
 
 
 def _take(run: StoredRun, number: int, body: bytes) -> None:
     if number == _HISTORY:
         row: dict[str, Any] = {}
         _update(row, body)
-        run.steps.append(row.get("_step"))
-        run.rows.append({key: value for key, value in row.items() if key not in OWN_KEYS})
+        _add_row(run, row)
     elif number == _SUMMARY:
         _update(run.summary, body)
     elif number == _CONFIG:
@@ -105,17 +172,10 @@ def _update(into: dict[str, Any], body: bytes) -> None:
         if not isinstance(value, bytes) or number not in (_ITEM, _REMOVE):
             continue
         keys, content = _item(value)
-        home = into
-        for key in keys[:-1]:
-            if not isinstance(home.get(key), dict):  # a plain value until now
-                home[key] = {}
-            home = home[key]
-        if not keys:
-            continue
         if number == _REMOVE:
-            home.pop(keys[-1], None)
+            _remove(into, keys)
         else:
-            home[keys[-1]] = content
+            _put(into, keys, content)
 
 
 def _item(body: bytes) -> tuple[list[str], Any]:
@@ -128,7 +188,7 @@ def _item(body: bytes) -> tuple[list[str], Any]:
             elif number == _KEY:
                 keys = keys or [value.decode()]
             elif number in (_VALUE_JSON, _JSON):
-                content = json.loads(value)
+                content = from_json(value.decode())
             elif number == _TEXT:
                 content = value.decode()
             elif number == _NUMBER:
@@ -171,6 +231,32 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
+
+
+# -- both ----------------------------------------------------------------------------------------------------------
+
+
+def _add_row(run: StoredRun, row: dict[str, Any]) -> None:
+    run.steps.append(row.get("_step"))
+    run.rows.append({key: value for key, value in row.items() if key not in OWN_KEYS})
+
+
+def _put(into: dict[str, Any], keys: list[str], content: Any) -> None:
+    home = into
+    for key in keys[:-1]:
+        if not isinstance(home.get(key), dict):  # a plain value until now
+            home[key] = {}
+        home = home[key]
+    if keys:
+        home[keys[-1]] = content
+
+
+def _remove(into: dict[str, Any], keys: list[str]) -> None:
+    home: Any = into
+    for key in keys[:-1]:
+        home = home.get(key) if isinstance(home, dict) else None
+    if isinstance(home, dict) and keys:
+        home.pop(keys[-1], None)
 
 
 def _records(data: bytes, damage: list[str]) -> Iterator[bytes]:

@@ -254,6 +254,19 @@ def test_productive_is_the_newest_step(older: Any, newer: Any, is_newer: bool, m
     assert (set(job.row("on_save_checkpoint_success", global_step=newer)) > PRODUCTIVE) is is_newer
 
 
+@pytest.mark.parametrize("order", [("end", "success"), ("success", "end")])
+def test_a_step_that_is_saved_twice(order: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """v1 found the first success of the step at its second end, and refused the second success."""
+    job = trained(monkeypatch, save_checkpoint_strategy="async")
+    save(job, 13, "start", "end", "success")
+    save(job, 13, "start")
+    rows = {edge: job.row(f"on_save_checkpoint_{edge}", later=1.0, global_step=13) for edge in order}
+    assert rows["success"] == {"save_checkpoint_async_count": 2}
+    assert rows["end"]["save_checkpoint_sync_time_total_productive"] == rows["end"]["save_checkpoint_sync_time_total"]
+    assert "last_successful_save_checkpoint_sync_finish_time" in rows["end"]
+    assert "first_successful_save_checkpoint_sync_finish_time" not in rows["end"]
+
+
 def test_saves_whose_success_is_never_reported_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """1024 are open at most; the one that began first is forgotten, and a step that began anew is a young one."""
     job = V1Job(monkeypatch)

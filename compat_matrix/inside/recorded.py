@@ -6,8 +6,11 @@ imported), ``out`` (where to write what each call raised).
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
+import operator
+import os
 import sys
 from typing import Any
 
@@ -44,11 +47,22 @@ def replay(job: dict[str, Any], cls: Any, clock: VirtualClock, asynchronous: Any
         clock.now = job["t0"] + step["at"]
         kwargs = {key: decode(value) for key, value in step.get("kwargs", {}).items()}
 
-        def call(step: dict[str, Any] = step, kwargs: dict[str, Any] = kwargs) -> None:
-            getattr(made[0], step["call"])(*step.get("args", []), **kwargs)
-
-        results.append(attempt(step["call"], call))
+        results.append(attempt(step["call"], functools.partial(made_call, made, step, kwargs)))
     return results
+
+
+def made_call(made: list[Any], step: dict[str, Any], kwargs: dict[str, Any]) -> None:
+    """Make the call of one step on the object in ``made``. ``one_logger.log_metrics``: of its core.
+
+    ``guarded``: an exception in a ``with get_context_manager():`` block, in which ``args`` have been logged before.
+    """
+    target = made[0]
+    if step["call"] == "guarded":
+        with target.get_context_manager():
+            target.log_metrics(*step.get("args", []))
+            raise ZeroDivisionError("of the job")
+    else:
+        operator.attrgetter(step["call"])(target)(*step.get("args", []), **kwargs)
 
 
 def attempt(name: str, call: Any) -> dict[str, Any]:
@@ -66,6 +80,7 @@ def main() -> None:
     del sys.path[0]  # this folder
     with open(sys.argv[1], encoding="utf-8") as file:
         job = json.load(file)
+    os.environ.update(job.get("environment", {}))
     target = job.get("target", "OneLoggerUtils")
     cls = getattr(importlib.import_module(_MODULES[options["names"], target]), target)
     clock = VirtualClock(job["t0"])
@@ -73,6 +88,8 @@ def main() -> None:
     results = replay(job, cls, clock, options["async"])
     with open(options["out"], "w", encoding="utf-8") as out:
         json.dump(results, out)
+    if "uncaught" in job:
+        raise RuntimeError(job["uncaught"])
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """``python record_jobs.py JOBS.json OUT.json``: what v1 sends for each call of jobs that have no ``expect`` yet.
 
-Both files are JSON lines, one job each; OUT has, per job, its ``expect`` and the project and name of its run. Runs in a
-process of its own with this folder and ``inside/`` on the path: its ``one_logger`` is the oracle's.
+Both files are JSON lines, one job each; OUT has, per job, its ``expect``, the project and name of its run, and what
+its first row has of SLURM. Runs in a process of its own with this folder and ``inside/`` on the path: its
+``one_logger`` is the oracle's.
 """
 
 import functools
@@ -11,7 +12,7 @@ import sys
 from clock import VirtualClock
 from one_logger import core
 from one_logger_utils import OneLoggerUtils
-from recorded import attempt, decode
+from recorded import attempt, decode, made_call
 
 
 def record(job, clock):
@@ -28,8 +29,7 @@ def record(job, clock):
         if step is construction:
             result = attempt("__init__", lambda: made.append(cls(config=config)))
         else:
-            call = functools.partial(getattr(made[0], step["call"]), *step.get("args", []), **kwargs)
-            result = attempt(step["call"], call)
+            result = attempt(step["call"], functools.partial(made_call, made, step, kwargs))
         emits = [emit for one in core.CORES for emit in one.emits]
         entry = {"call": step["call"], "emits": emits[sent:]}
         if result["raises"]:
@@ -39,7 +39,7 @@ def record(job, clock):
         if not made:
             break
     runs = [{"project": one.project, "name": one.name} for one in core.CORES]
-    return {"expect": expect, "runs": runs}
+    return {"expect": expect, "runs": runs, "first_row": core.first_row(job.get("environment", {}))}
 
 
 def main():

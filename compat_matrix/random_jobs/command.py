@@ -84,7 +84,7 @@ def _show(trial: Trial, pool: Pool, folder: Path, small: bool) -> None:
 
     def differs(job: Recorded) -> list[Difference]:
         nonlocal last
-        bare = {key: value for key, value in job.items() if key not in ("expect", "runs")}
+        bare = {key: value for key, value in job.items() if key not in ("expect", "runs", "first_row")}
         tried = next(iter(_one(pool, recorded([bare], folder)[0])))
         if tried.differences:
             last = tried
@@ -92,7 +92,7 @@ def _show(trial: Trial, pool: Pool, folder: Path, small: bool) -> None:
 
     if small:
         try:
-            smallest = shrink(trial.job, differs)
+            smallest = shrink(trial.job, differs, tell=_tell)
         except AssertionError:
             print(f"\n{trial.job['name']} differed once, and not again:")
         else:
@@ -101,6 +101,15 @@ def _show(trial: Trial, pool: Pool, folder: Path, small: bool) -> None:
     print(golden_text(last.job))
     for difference in last.differences[:3]:
         print(f"  {difference.text()}")
+
+
+def _tell(trials: int, job: Recorded) -> None:
+    """A terminal is told of each trial, a log of every tenth."""
+    text = f"making {job['name']} small: trial {trials}, {len(job['steps'])} calls"
+    if sys.stderr.isatty():
+        print(f"\r{text}  ", end="", file=sys.stderr, flush=True)
+    elif trials % 10 == 1:
+        print(text, file=sys.stderr, flush=True)
 
 
 def _one(pool: Pool, job: Recorded) -> list[Trial]:

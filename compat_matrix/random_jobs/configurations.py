@@ -71,6 +71,20 @@ def core_config(rng: Random) -> Config:
     return flat
 
 
+def slurm(rng: Random) -> dict[str, str]:
+    """The environment of a job step of SLURM, as far as the cluster tells it."""
+    start = 1699990000 + rng.randrange(1000)
+    told = {
+        "SLURM_JOBID": "4711", "SLURM_JOB_ACCOUNT": "acc_ai", "SLURM_JOB_NUM_NODES": "2", "SLURM_CLUSTER_NAME": "c1",
+        "SLURM_JOB_START_TIME": str(start), "SLURM_JOB_END_TIME": str(start + rng.choice((60, 14400, 604800))),
+        "SLURM_JOB_NODELIST": "node[01-02]", "SLURM_JOB_USER": "u", "SLURM_JOB_NAME": rng.choice(("train", "träin")),
+        "SLURM_JOB_PARTITION": "batch", "SLURM_JOB_RESERVATION": "", "SLURM_ARRAY_JOB_ID": "4700",
+        "SLURM_ARRAY_TASK_COUNT": "4", "SLURM_ARRAY_TASK_ID": "0", "SLURM_STEP_ID": "0", "SLURM_STEPID": "1",
+        "SLURM_STEP_NODELIST": "node01",
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if rng.random() < 0.8}
+
+
 def _number(rng: Random, value: int) -> Any:
     return rng.choices((value, str(value), {"$callable": value}), (8, 1, 1))[0]
 
@@ -82,7 +96,8 @@ def _flag(rng: Random) -> Any:
 
 def _tag(rng: Random) -> Any:
     one, two = rng.sample(_TAGS, 2)
-    return rng.choices((one, [one, two], [], {"$callable": one}, {"$sequence": [one, one, two]}), (6, 2, 0.3, 1, 1))[0]
+    grows = {"$sequence": [one, one, two, [two, "third"], one]}
+    return rng.choices((one, [one, two], [], {"$callable": one}, grows), (6, 2, 0.3, 1, 2))[0]
 
 
 def _metadata(rng: Random) -> Any:

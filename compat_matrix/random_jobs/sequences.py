@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from .configurations import core_config, utils_config
+from .configurations import core_config, slurm, utils_config
 
 Step = dict[str, Any]
 T0 = 1700000000.0
@@ -39,9 +39,19 @@ def make(seed: int, number: int) -> dict[str, Any]:
         job.update(target="OneLogger", config=core_config(rng), t0=T0, steps=_core_steps(rng))
     else:
         steps = _life(rng)
+        if rng.random() < 0.2:
+            _rows_of_the_core(rng, steps)
         if rng.random() < 0.5:
             _accidents(rng, steps)
-        job.update(config=utils_config(rng), t0=T0, steps=steps)
+        config = utils_config(rng)
+        if config.get("quiet"):  # whether the core goes on after a failure that was kept quiet is not known
+            steps = [step for step in steps if not step["call"].startswith("one_logger.")]
+        job.update(config=config, t0=T0, steps=steps)
+    if rng.random() < 0.4:
+        job["environment"] = slurm(rng)
+    if rng.random() < 0.1 and not any(step["call"] == "on_app_end" for step in job["steps"]):
+        job["uncaught"] = "the job's own"  # after all calls
+    job["steps"] = [dict(step) for step in job["steps"]]  # one that is repeated has a time of its own
     at = 0.0
     for step in job["steps"]:
         at = round(at + rng.choice((0, 0.125, 1, rng.randrange(5000) / 1000)), 6)
@@ -60,7 +70,7 @@ def _life(rng: Random) -> list[Step]:
         start = {"app_start_time": _instant(rng)} if rng.random() < 0.15 else {}
         before.insert(rng.choice((0, 0, len(before))), _call("on_app_start", **start))
     steps += before
-    for _ in range(rng.choices((0, 1, 2), (1, 8, 1))[0]):
+    for _ in range(rng.choices((0, 1, 2, 3), (2, 14, 3, 1))[0]):
         steps += _training(rng)
     if rng.random() < 0.9:
         finish = {"app_finish_time": _instant(rng)} if rng.random() < 0.1 else {}
@@ -97,6 +107,8 @@ def _training(rng: Random) -> list[Step]:
             steps += _validation(rng)
         if rng.random() < 0.2:
             steps += _save(rng, done, open_saves)
+            if rng.random() < 0.15:  # Lightning's save_last
+                steps += _save(rng, done, open_saves)
         if open_saves and rng.random() < 0.4:  # an asynchronous save has come home, not always the oldest one
             step = open_saves.pop(rng.randrange(len(open_saves)))
             steps.append(_call("on_save_checkpoint_success", global_step=step))
@@ -124,6 +136,16 @@ def _save(rng: Random, step: int, open_saves: list[int]) -> list[Step]:
     return [start, end]  # a success that comes later, or never
 
 
+def _rows_of_the_core(rng: Random, steps: list[Step]) -> None:
+    """Rows and tags through the ``OneLogger`` of ``OneLoggerUtils``, between the callbacks' own."""
+    for _ in range(rng.randrange(1, 4)):
+        if rng.random() < 0.7:
+            step = {"at": 0.0, "call": "one_logger.log_metrics", "args": [_anything(rng)]}
+        else:
+            step = {"at": 0.0, "call": "one_logger.log_app_tag", "args": [rng.choice(("grown", ["one", "two"]))]}
+        steps.insert(rng.randrange(len(steps) + 1), step)
+
+
 def _accidents(rng: Random, steps: list[Step]) -> None:
     """What v1 crashed on: lost calls, calls made twice, in the wrong order, at the wrong time, with wrong arguments."""
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -143,7 +165,7 @@ def _accidents(rng: Random, steps: list[Step]) -> None:
 
 
 def _wrong(rng: Random, step: Step) -> Step:
-    if step["call"] == "finish":
+    if step["call"] == "finish" or "args" in step:
         return step
     kwargs = dict(step.get("kwargs", {}))
     wrong = rng.randrange(3)
@@ -179,6 +201,8 @@ def _core_steps(rng: Random) -> list[Step]:
             steps.append({"at": 0.0, "call": "log_metrics", "args": [rng.choice(({}, None))]})
         else:
             steps.append(_row(rng, _anything(rng)))
+        if rng.random() < 0.1:
+            steps.append({"at": 0.0, "call": "guarded", "args": [_progress(rng, number)]})
     for _ in range(rng.choices((0, 1, 2), (2, 7, 1))[0]):
         steps.append({"at": 0.0, "call": "finish"})
     if rng.random() < 0.1:

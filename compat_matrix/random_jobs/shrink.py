@@ -5,6 +5,7 @@ A smaller job counts only if it fails in the same way (:func:`kind`), so that on
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,20 +23,31 @@ def kind(differences: list[Difference]) -> Any:
     return differences[0].metric if differences else None
 
 
-def shrink(job: Recorded, differs: Try, most: int = 200) -> Recorded:
-    """The smallest job that was found with at most ``most`` trials. ``job`` must differ."""
+def shrink(
+    job: Recorded,
+    differs: Try,
+    most: int = 200,
+    seconds: float = 60.0,
+    tell: Callable[[int, Recorded], None] = lambda _trials, _job: None,
+) -> Recorded:
+    """The smallest job that was found in at most ``most`` trials and ``seconds``. ``job`` must differ.
+
+    ``tell`` hears of each trial: how many there were, and the smallest job so far.
+    """
     wanted = kind(differs(job))
-    assert wanted is not None, "a job that does not differ can not be shrunk"
+    assert wanted is not None, "a job that does not differ cannot be shrunk"
+    until = time.monotonic() + seconds
     trials = 0
     again = True
-    while again and trials < most:
+    while again:
         again = False
         for smaller in _smaller(job):
+            if trials >= most or time.monotonic() >= until:
+                return job
             trials += 1
+            tell(trials, job)
             if kind(differs(smaller)) == wanted:
                 job, again = smaller, True
-                break
-            if trials >= most:
                 break
     return job
 
@@ -48,6 +60,9 @@ def _smaller(job: Recorded) -> Iterator[Recorded]:
         for start in range(0, len(steps), size):
             yield {**job, "steps": steps[:start] + steps[start + size :]}
         size //= 2
+    for key in ("environment", "uncaught"):
+        if key in job:
+            yield {name: value for name, value in job.items() if name != key}
     for key in job["config"]:
         if key not in _KEPT:
             yield {**job, "config": {name: value for name, value in job["config"].items() if name != key}}

@@ -66,8 +66,14 @@ def expectation(job: Recorded, path: Path) -> Job:
         emits += expect["emits"]
         times += [round((job["t0"] + at) * 1000)] * len(expect["emits"])
     events = tuple(events_of(emits, times, []))
-    runs = [ExpectedRun(run["project"] or "e2e-tracking", run["name"], events) for run in job["runs"]] if events else []
-    return Job(f"golden/{job['name']}", path, tuple(runs), tuple(expect.get("raises") for expect in job["expect"]))
+    # a run that was finished ended well, whatever became of the process
+    failed = int("uncaught" in job and not any(emit[0] == "finish" for emit in emits))
+    runs = [
+        ExpectedRun(run["project"] or "e2e-tracking", run["name"], events, job["first_row"], failed)
+        for run in (job["runs"] if events else ())
+    ]
+    raises = tuple(expect.get("raises") for expect in job["expect"])
+    return Job(f"golden/{job['name']}", path, tuple(runs), raises, exit_code=int("uncaught" in job))
 
 
 class Pool:
@@ -153,10 +159,11 @@ class Pool:
             _end(host)
             host = self._host()
         wanted = expectation(job, path)
-        found = [] if code == 0 else [Difference("process", "exit code", 0, code)]
+        found = [] if code == wanted.exit_code else [Difference("process", "exit code", wanted.exit_code, code)]
         runs = stored_runs(work)
         if code is not None:
-            found += [*raised_differently(wanted, out), *left_behind(work, output), *compare_runs(wanted.runs, runs)]
+            said = "" if "uncaught" in job else output  # a traceback is the job's own
+            found += [*raised_differently(wanted, out), *left_behind(work, said), *compare_runs(wanted.runs, runs)]
         return Trial(job, sum(len(run.rows) for run in runs), found, output), host
 
 

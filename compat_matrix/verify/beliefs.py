@@ -1,82 +1,43 @@
-"""What we believe about each metric of v1: a table of names, units, types, growth and relations.
+"""What we believe about each metric of v1: names, units, types, growth (``metrics.csv``),
+and what holds between them (:data:`RELATIONS`).
 
-Names and units of what ``OneLoggerUtils`` sent come from the package's own table (``_v1/metrics.py``); what only
-Megatron-LM or another version of v1 sent stands here. Which metrics stand in one row: :mod:`.row_kinds`.
+A source of its own: nothing here comes from the package that is judged. Each line of ``metrics.csv`` names the public
+program that sent the metric (:data:`EVIDENCE`). Which metrics stand in one row: :mod:`.row_kinds`.
 """
 
 from __future__ import annotations
 
+import csv
 import functools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType
 
-from one_logger_v1_shim._v1.metrics import (
-    COUNT,
-    EPOCH_MS,
-    FLAG,
-    MSECS,
-    SECONDS,
-    TEXT,
-    TFLOP,
-    TFLOPS_PER_GPU,
-    UNITS,
-)
+TABLE = Path(__file__).with_name("metrics.csv")
 
-#: sent by Megatron-LM itself, through v1's core (the two misspelt ones since 1.2.0-mlm)
-MEGATRON_UNITS = {
-    "train_iterations_warmup": COUNT,
-    "data_parallel_size": COUNT,
-    "context_parallel_size": COUNT,
-    "pipeline_model_parallel_size": COUNT,
-    "tensor_model_parallel_size": COUNT,
-    "expert_model_parallel_size": COUNT,
-    "app_build_optimzer_start_time": EPOCH_MS,
-    "app_build_optimzer_finish_time": EPOCH_MS,
-}
-#: sent by OneLoggerUtils 1.0.3 and by no other known version
-LATER_UNITS = {
-    "train_batch": COUNT,
-    "train_batch_time_total": SECONDS,
-    "train_batch_time_msecs_avg": MSECS,
-    "train_batch_time_msecs_min": MSECS,
-}
+EPOCH_MS, SECONDS, MSECS, COUNT = "ms since the epoch", "s", "ms", "count"
+TFLOP, TFLOPS_PER_GPU = "1e12 floating point operations", "1e12 floating point operations / s / GPU"
+#: units of which no other value is a time, a size or a rate
+TEXTS = ("str", "bool", "list of str", "list of md5 hex")
+UNITS = (EPOCH_MS, SECONDS, MSECS, COUNT, TFLOP, TFLOPS_PER_GPU, *TEXTS)
 
 BOOL, INTEGER, NUMBER, STRING, STRINGS = "bool", "int", "number", "str", "list of str"
-_TYPES = {
-    COUNT: INTEGER, EPOCH_MS: NUMBER, SECONDS: NUMBER, MSECS: NUMBER, TFLOP: NUMBER, TFLOPS_PER_GPU: NUMBER,
-    FLAG: BOOL, TEXT: STRING,
-}  # fmt: skip
+#: copied from the configuration as it was: a number, or the text of one
+CONFIGURED = "number or its text"
+TYPES = (BOOL, INTEGER, NUMBER, STRING, STRINGS, CONFIGURED)
 
-#: copied from the configuration as it was: also None, or the text of a number
-_AS_CONFIGURED = frozenset({
-    "world_size", "micro_batch_size", "global_batch_size", "train_iterations_target", "train_samples_target",
-    "model_seq_length", "train_tokens_target",
-})  # fmt: skip
-#: None where there is nothing: Megatron-LM without a run name, or before the first evaluation
-_MAY_BE_NONE = frozenset({"app_tag_run_name", "validation_iterations_time_msecs_avg"})
+GROWTHS = ("grows", "shrinks", "counts", "once", "stays", "")
 
-#: never smaller than in an earlier row
-_GROWS = frozenset({
-    "app_last_log_time", "app_tag_count", "train_iterations", "train_samples", "train_tokens", "train_tflop",
-    "train_iterations_time_total", "validation_iterations_time_total", "train_throughput_per_gpu_max",
-    "save_checkpoint_count", "save_checkpoint_sync_count", "save_checkpoint_async_count",
-    "save_checkpoint_sync_time_total", "save_checkpoint_sync_time_max", "train_iterations_productive_end",
-    "train_iterations_time_total_productive", "validation_iterations_time_total_productive",
-    "last_logged_train_iterations_finish_time", "app_train_loop_start_time", "app_train_loop_finish_time",
-})  # fmt: skip
-#: never larger than in an earlier row
-_SHRINKS = frozenset({
-    "train_iterations_time_msecs_min", "validation_iterations_time_msecs_min", "save_checkpoint_sync_time_min",
-})  # fmt: skip
-#: one more in each row that has it
-_COUNTS = frozenset({"save_checkpoint_count", "save_checkpoint_sync_count", "save_checkpoint_async_count"})
-#: sent once in the life of a run (the first two: of a job)
-_ONCE = frozenset({
-    "app_first_log_time", "first_saved_train_iterations_start_time",
-    "first_successful_save_checkpoint_sync_finish_time",
-})  # fmt: skip
-#: the same in every row that has it, once it is not 0
-_STAYS = frozenset({"first_logged_train_iterations_finish_time"})
+#: what the column ``evidence`` names: who sent the metric, and where that can be read
+EVIDENCE: Mapping[str, str] = {
+    "utils 1.0.2": "OneLoggerUtils 1.0.2: NVIDIA/cosmos-framework, cosmos_framework/utils/one_logger/",
+    "utils 1.0.3": "OneLoggerUtils 1.0.3: ramanathan831/cosmos-framework at d3e0f72",
+    "megatron": "NVIDIA/Megatron-LM, megatron/training/one_logger_utils.py and training.py",
+    "megatron tags": "NVIDIA/Megatron-LM: 7af41ab9bf replaced its own code for the tags by v1's log_app_tag",
+    "exporter": "NVIDIA/nv-one-logger, v1_compatible_wandb_exporter.py, 907d949 to ab02ac3, written to equal v1's rows",
+}
 
 
 @dataclass(frozen=True)
@@ -87,36 +48,46 @@ class Metric:
     unit: str
     type: str
     may_be_none: bool
-    #: "grows", "shrinks", "counts" (by one), "once", "stays", or "" when it goes as it likes
+    #: "grows", "shrinks", "counts" (by one), "once", "stays" (once it is not 0), or "" when it goes as it likes
     growth: str
+    evidence: tuple[str, ...]
 
     @property
     def of_the_clock(self) -> bool:
         """Whether its value depends on when, and how fast, the job ran."""
         return self.unit in (EPOCH_MS, SECONDS, MSECS, TFLOPS_PER_GPU)
 
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a number."""
+        return self.type in (INTEGER, NUMBER, CONFIGURED)
 
-def _metric(name: str, unit: str) -> Metric:
-    kind = _TYPES.get(unit, STRINGS)
-    growths = ((_COUNTS, "counts"), (_GROWS, "grows"), (_SHRINKS, "shrinks"), (_ONCE, "once"), (_STAYS, "stays"))
-    growth = next((word for names, word in growths if name in names), "")
-    return Metric(name, unit, kind, name in _MAY_BE_NONE or name in _AS_CONFIGURED, growth)
+
+def _read() -> dict[str, Metric]:
+    with TABLE.open(encoding="utf-8", newline="") as file:
+        return {
+            line["metric"]: Metric(
+                line["metric"],
+                line["unit"],
+                line["type"],
+                line["may be None"] == "yes",
+                line["growth"],
+                tuple(line["evidence"].split("; ")),
+            )
+            for line in csv.DictReader(file)
+        }
 
 
 #: every metric that any known v1 sent
-METRICS = {name: _metric(name, unit) for name, unit in {**UNITS, **MEGATRON_UNITS, **LATER_UNITS}.items()}
-
-
-def as_configured(name: str) -> bool:
-    """Whether the value was sent as the configuration had it: then the text of a number will do."""
-    return name in _AS_CONFIGURED
+METRICS: Mapping[str, Metric] = _read()
 
 
 @dataclass(frozen=True)
 class Relation:
-    """What holds between metrics of one row and the latest values of the rows before it.
+    """What holds in a row of one kind.
 
-    ``text`` is ``left = right`` or ``left <= right``; ``row`` is the kind of row in which it is looked at.
+    ``text`` is ``left = right`` or ``left <= right`` of sums of products; ``row`` is the kind of row in which it is
+    looked at.
     """
 
     row: str
@@ -132,11 +103,19 @@ class Relation:
         return left, operator, right
 
     @functools.cached_property
+    def code(self) -> CodeType:
+        """Left and right, to be evaluated with the metrics' values. (The text is a line of the table below.)"""
+        left, _, right = self.sides
+        return compile(f"({left}, {right})", "relation", "eval")
+
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """The metrics in it."""
         return tuple(dict.fromkeys(re.findall(r"[a-z_]{3,}", self.text)))
 
 
+AVERAGE = "train_iterations_time_msecs_avg * train_iterations = 1000 * train_iterations_time_total"
+THROUGHPUT = "train_throughput_per_gpu * train_iterations_time_total * world_size = train_tflop"
 _UNITS_AGREE = "the average is in ms, the total in s"
 RELATIONS = (
     Relation("construction", "train_tokens_target = model_seq_length * train_samples_target", "samples of that length"),
@@ -148,7 +127,7 @@ RELATIONS = (
     Relation("progress", "train_samples_end = train_samples_start + train_samples", "counted from the model's start"),
     Relation(
         "progress",
-        "train_iterations_time_msecs_avg * train_iterations = 1000 * train_iterations_time_total",
+        AVERAGE,
         _UNITS_AGREE,
     ),
     Relation("progress", "train_iterations_time_msecs_min <= train_iterations_time_msecs_avg", "shortest and average"),
@@ -166,7 +145,7 @@ RELATIONS = (
     Relation("progress", "train_tflop_end = train_tflop_start + train_tflop", "counted from the model's start"),
     Relation(
         "progress",
-        "train_throughput_per_gpu * train_iterations_time_total * world_size = train_tflop",
+        THROUGHPUT,
         "per second and GPU",
         True,
     ),
@@ -176,6 +155,7 @@ RELATIONS = (
         "validation_iterations_time_msecs_min <= validation_iterations_time_msecs_avg",
         "shortest and average",
     ),
+    Relation("train end", "app_train_loop_start_time <= app_train_loop_finish_time", "start and end"),
     Relation("save start", "train_iterations_save_checkpoint_end = train_iterations_end", "the progress row before it"),
     Relation("save end", "save_checkpoint_sync_time_min <= save_checkpoint_sync_time_max", "shortest and longest"),
     Relation("save end", "save_checkpoint_sync_time_max <= save_checkpoint_sync_time_total", "one and all"),
@@ -206,9 +186,3 @@ RELATIONS = (
     ),
     Relation("save success", "save_checkpoint_async_count <= save_checkpoint_count", "successes and starts"),
 )
-
-#: averages (ms) and totals (s) over a whole number of windows that no row counts
-WHOLE_COUNTS = {
-    "validation": ("validation_iterations_time_total", "validation_iterations_time_msecs_avg"),
-    "progress": ("train_iterations_time_total", "train_iterations_time_msecs_avg"),
-}

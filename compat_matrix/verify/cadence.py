@@ -6,13 +6,17 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, Optional
 
 from .findings import Finding, Words, finding
 from .history import Row
 from .row_kinds import RowKind
 
 _END = "train_iterations_end"
+_CANDIDATES = 12  # distances that are tried, the commonest ones
+
+
+_Told = tuple[Row, str, str, str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,16 @@ def cadence(named: Sequence[tuple[Row, Optional[RowKind]]]) -> list[Finding]:
     if len(set(ends)) < 2:
         return []  # nothing to tell the cadence from
     steps = Counter(b - a for a, b in zip(ends, ends[1:]) if b > a)
-    candidates = {*steps, ends[0], math.gcd(*ends)} - {0}
+    candidates = {*(step for step, _ in steps.most_common(_CANDIDATES)), ends[0], math.gcd(*ends)} - {0}
+    if min(candidates, default=0) < 0:
+        return []  # counts that are none have been told
 
     def fitness(every: int) -> tuple[int, int, int]:
         times = steps[every]
-        return -len(list(_walk(progress, every))), times if times > 1 else 0, every
+        return -sum(1 for _ in _walk(progress, every)), times if times > 1 else 0, every
 
-    return list(_walk(progress, max(candidates, key=fitness)))
+    best = max(candidates, key=fitness)
+    return [finding(row, name, what, text, found) for row, name, what, text, found in _walk(progress, best)]
 
 
 def _progress(rows: Sequence[tuple[Row, RowKind]]) -> Iterator[_Progress]:
@@ -50,9 +57,9 @@ def _progress(rows: Sequence[tuple[Row, RowKind]]) -> Iterator[_Progress]:
     for at, (row, kind) in enumerate(rows):
         if kind.name == "train start":
             loop, start = loop + 1, row.values.get("train_iterations_start")
-            begin = start if isinstance(start, int) else None
+            begin = start if isinstance(start, int) and not isinstance(start, bool) else None
         end = row.values.get(_END)
-        if kind.name == "progress" and isinstance(end, int):
+        if kind.name == "progress" and isinstance(end, int) and not isinstance(end, bool):
             following = rows[at + 1] if at + 1 < len(rows) else None
             kinds = [one.name for _, one in rows[at + 1 : at + 3]]
             # a row that stands between them is out of place, and is named for that
@@ -60,7 +67,8 @@ def _progress(rows: Sequence[tuple[Row, RowKind]]) -> Iterator[_Progress]:
             yield _Progress(row, end, flushed, loop, begin, following[0] if following else None)
 
 
-def _walk(progress: Sequence[_Progress], every: int) -> Iterator[Finding]:
+def _walk(progress: Sequence[_Progress], every: int) -> Iterator[_Told]:
+    """Row, metric, kind, what is expected and what is found of each row that does not fit."""
     before: Optional[_Progress] = None
     due = 0
     for one in progress:
@@ -69,18 +77,16 @@ def _walk(progress: Sequence[_Progress], every: int) -> Iterator[Finding]:
         if one.flushed:
             if one.end >= due:
                 text = f"a row at {due} before it: they come every {every} iterations"
-                yield finding(one.row, _END, "cadence", text, one.end)
+                yield (one.row, _END, "cadence", text, one.end)
                 due = _after(one.end, every)
-        elif before is not None and before.end == one.end and one.next is not None and not _equal(before.row, one.row):
+        elif before is not None and _again(before, one) and one.next is not None:
             text = "a row of 'save start' after the progress row that is sent for it"
-            yield finding(one.next, "save_checkpoint_count", "order", text, Words("another row"))
+            yield (one.next, "save_checkpoint_count", "order", text, Words("another row"))
         elif one.end % every:
-            yield finding(
-                one.row, _END, "cadence", f"a multiple of {every}: rows come every {every} iterations", one.end
-            )
+            yield (one.row, _END, "cadence", f"a multiple of {every}: rows come every {every} iterations", one.end)
         else:
             if one.end != due:
-                yield finding(one.row, _END, "cadence", f"{due}: rows come every {every} iterations", one.end)
+                yield (one.row, _END, "cadence", f"{due}: rows come every {every} iterations", one.end)
             due = _after(one.end, every)
         before = one
 
@@ -94,6 +100,11 @@ def _first_due(one: _Progress, every: int) -> int:
 
 def _after(iterations: int, every: int) -> int:
     return iterations - iterations % every + every
+
+
+def _again(before: _Progress, one: _Progress) -> bool:
+    """Whether it says something else of the same iteration."""
+    return before.loop == one.loop and before.end == one.end and not _equal(before.row, one.row)
 
 
 def _equal(a: Row, b: Row) -> bool:

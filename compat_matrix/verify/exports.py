@@ -1,15 +1,15 @@
-"""Exports of ``run.scan_history()``: JSON lines, CSV, Parquet."""
+"""Exports of ``run.scan_history()`` and ``run.history()``: JSON lines, JSON, CSV, Parquet, by W&B or by pandas."""
 
 from __future__ import annotations
 
-import ast
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..deep_json import from_json
 from .beliefs import METRICS, STRING
 from .history import BadSource, History, history
 
@@ -21,63 +21,81 @@ def read_export(path: Path) -> History:
     suffix = path.suffix.lower()
     try:
         if suffix == ".csv":
-            return history(str(path), list(_csv(path)), exact=False)
+            return history(str(path), _csv(path), exact=False)
         if suffix == ".parquet":
             return history(str(path), _parquet(path), exact=False)
-        return history(str(path), list(_json(path)))
+        return history(str(path), _json(path))
     except UnicodeDecodeError as error:
         raise BadSource(f"{path}: not UTF-8 at byte {error.start}; expected the text of an export") from None
 
 
 def _json(path: Path) -> Iterator[dict[str, Any]]:
-    """One object to a line, or one array of objects."""
-    text = path.read_text(encoding="utf-8-sig")
-    if text.lstrip().startswith("["):
-        try:
-            rows = json.loads(text)
-        except ValueError as error:
-            raise BadSource(f"{path}: {error}; expected a JSON array of rows") from None
-        lines = list(enumerate(rows, 1))
+    """One object to a line, or one array of objects, or one object of columns (``DataFrame.to_json()``)."""
+    text = path.read_text(encoding="utf-8-sig").strip()
+    lines: Iterable[tuple[int, Any]]
+    first = _parsed(path, 1, text.split("\n", 1)[0]) if text.startswith("{") else None
+    if text.startswith("["):
+        lines = enumerate(_parsed(path, 0, text), 1)
+    elif "\n" not in text and isinstance(first, dict) and _is_columns(first):
+        lines = enumerate(_transposed(first), 1)
     else:
-        lines = []
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                try:
-                    lines.append((number, json.loads(line)))
-                except ValueError as error:
-                    raise BadSource(f"{path}: line {number}: {error}; expected a JSON object on each line") from None
+        lines = (
+            (number, _parsed(path, number, line)) for number, line in enumerate(text.split("\n"), 1) if line.strip()
+        )
     for number, row in lines:
         if not isinstance(row, dict):
             raise BadSource(f"{path}: row {number} is {_shown(row)}; expected a JSON object, a row of scan_history()")
         yield row
 
 
+def _parsed(path: Path, number: int, text: str) -> Any:
+    try:
+        return from_json(text)
+    except ValueError as error:
+        where, expected = (f"line {number}: ", "on each line") if number else ("", "in an array")
+        raise BadSource(f"{path}: {where}{error}; expected a JSON object {expected}") from None
+
+
+def _is_columns(table: dict[str, Any]) -> bool:
+    columns = list(table.values())
+    return bool(columns) and all(
+        isinstance(column, dict) and column and all(key.isdigit() for key in column) for column in columns
+    )
+
+
+def _transposed(table: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for number in dict.fromkeys(key for column in table.values() for key in column):
+        yield {name: column.get(number) for name, column in table.items()}
+
+
 def _csv(path: Path) -> Iterator[dict[str, Any]]:
     """Cells as pandas and ``csv`` write them: an empty one is a metric that the row has not."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+        reader = csv.reader(file, strict=True)
         try:
-            for row in reader:
-                if None in row or None in row.values():
+            names = next(reader, [])
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) != len(names):
                     raise BadSource(f"{path}: line {reader.line_num} has not as many cells as the first line has names")
-                yield {name: _cell(name, text) for name, text in row.items() if name and text != ""}
+                yield {name: _cell(name, text) for name, text in zip(names, cells) if name and text != ""}
         except csv.Error as error:
             raise BadSource(f"{path}: line {reader.line_num}: {error}; expected CSV") from None
 
 
 def _cell(name: str, text: str) -> Any:
     metric = METRICS.get(name)
-    if metric is not None and metric.type == STRING:
-        return text
+    if (metric is not None and metric.type == STRING) or text[:1] in "[{(":
+        return text  # for history(), which spells lists in a table
     try:
-        return json.loads(text)
+        return from_json(text)
     except ValueError:
         pass
-    try:  # True, ['a', 'b'], nan: Python's spelling
-        return float("nan") if text.lower() == "nan" else ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return text
+    if text in ("True", "False", "None"):
+        return text == "True" if text != "None" else None
+    return float(text) if text.lower() in ("nan", "inf", "-inf") else text
 
 
 def _parquet(path: Path) -> list[dict[str, Any]]:

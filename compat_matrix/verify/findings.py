@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .history import Row
 
-#: how a finding weighs: v1 as we believe it to be can not have sent this; v1 may have, and we do not know it; neither
+#: how a finding weighs: v1 as we believe it to be cannot have sent this; v1 may have, and we do not know it; neither
 CONTRADICTS, UNKNOWN, REMARK = "contradicts", "unknown", "remark"
 
 #: the kind of a finding about a name that the constructor's row may have: users put metadata there
@@ -55,9 +56,23 @@ def shown(value: Any) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, dict):
         return f"a dict of {len(value)}"
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 1e100:
+        return "an int of more than 100 digits"
     return f"{value!r} ({type(value).__name__})" if isinstance(value, bool) or value is None else repr(value)
 
 
 def accused(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that v1, as we believe it to be, can not have sent, or is not known to have sent. Not the metadata."""
+    """Those that v1, as we believe it to be, cannot have sent, or is not known to have sent. Not the metadata."""
     return [one for one in findings if one.weight == CONTRADICTS or (one.weight == UNKNOWN and one.kind != METADATA)]
+
+
+def only_in(new: Iterable[Finding], old: Iterable[Finding]) -> list[Finding]:
+    """What is found in a new history, and not as often in the old one. Oddities of v1, too; not the metadata."""
+    known = Counter((one.metric, one.kind, one.weight) for one in old)
+    found = []
+    for one in new:
+        key = (one.metric, one.kind, one.weight)
+        known[key] -= 1
+        if known[key] < 0 and one.kind != METADATA:
+            found.append(one)
+    return found

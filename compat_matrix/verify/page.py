@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 from .beliefs import METRICS
-from .check_rows import kind_of, sender_of
 from .compared import Mismatch, Sent
 from .findings import CONTRADICTS, REMARK, UNKNOWN, Finding, accused
 from .history import History
+from .shapes import Shapes, sender_of
 
 _MOST = 40  # lines of one section
 _WIDTH = 110
@@ -40,7 +40,7 @@ class Page:
         for section in self.sections:
             indent = "" if section.literal else "  "
             parts.append("\n".join([f"\n{section.heading}", *(f"{indent}{line}" for line in section.lines)]))
-        return "\n".join(parts)
+        return _printable("\n".join(parts))
 
     def html(self) -> str:
         """For a browser."""
@@ -53,7 +53,7 @@ class Page:
         )
         return (
             f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>verify</title><style>{style}</style>'
-            f"</head><body><h1>{escape(self.verdict)}</h1>{body}</body></html>\n"
+            f"</head><body><h1>{escape(_printable(self.verdict))}</h1>{_printable(body)}</body></html>\n"
         )
 
 
@@ -66,7 +66,7 @@ def of_one(old: History, findings: Sequence[Finding]) -> Page:
     if against:
         verdict = (
             f"{subject} may not work on what this package sends: {_many(len(against), 'finding')} in its "
-            f"{len(old.rows)} rows can not come from v1 as we believe it to be, first in {against[0].where}."
+            f"{len(old.rows)} rows cannot come from v1 as we believe it to be, first in {against[0].where}."
         )
     elif unknown:
         verdict = (
@@ -81,36 +81,67 @@ def of_one(old: History, findings: Sequence[Finding]) -> Page:
     return Page(verdict, [*_damage(old), *_finding_sections(findings), *_report(old, findings)])
 
 
-def of_two(old: History, new: History, differences: Sequence[Mismatch], findings: Sequence[Finding]) -> Page:
-    """Two histories; ``findings`` are those of the old one."""
-    metrics = len({name for row in old.rows for name in row.values})
-    breaking = [one for one in differences if one.breaks]
-    subject = f"A dashboard built on {old.source}"
-    if breaking:
-        names = list(dict.fromkeys(one.metric for one in breaking))
-        verdict = (
-            f"{subject} does not work on {new.source} as it is: {_many(len(names), 'metric')} of {metrics} "
-            f"{'is' if len(names) == 1 else 'are'} missing, or of another kind: {_list(names)}."
+def of_two(
+    old: History, new: History, differences: Sequence[Mismatch], of_old: Sequence[Finding], of_new: Sequence[Finding]
+) -> Page:
+    """Two histories. ``of_old``: what v1 cannot have sent; ``of_new``: the same, which the old one has not."""
+    page = Page(_verdict_on_two(old, new, differences, of_new), [*_damage(old), *_damage(new)])
+    if of_new:
+        lines = [f"{one.text} [{one.kind}]" for one in of_new]
+        page.sections.append(
+            Section(f"In {new.source} and not in {old.source}: not v1 ({len(lines)})", _bounded(lines))
         )
-    elif differences:
-        verdict = (
-            f"{subject} works on {new.source}, but shows another picture: {_many(len(differences), 'difference')}, "
-            f"first {differences[0].metric} in {_where(differences[0])}."
-        )
-    else:
-        verdict = (
-            f"{subject} works on {new.source}: each of its {metrics} metrics is there, in the same rows, with the same "
-            "values, and with plausible times."
-        )
-    page = Page(verdict, [*_damage(old), *_damage(new)])
     if differences:
         page.sections.append(_in_full(differences[0], old, new))
         rest = [
-            f"{_where(one)}: {one.metric} ({one.kind}): {_short(one.was)} -> {_short(one.now)}" for one in differences
+            f"{_where(one)}: {one.metric} ({one.kind}): {_short(one.was)} -> {_short(one.now)}"
+            if one.kind != "row"
+            else f"{_where(one)}: {_row(one)} {'is missing' if one.old else 'is new'}"
+            for one in differences
         ]
         page.sections.append(Section(f"All differences ({len(rest)})", _bounded(rest)))
-    page.sections += [*_finding_sections(findings), *_report(old, findings)]
+    page.sections += [*_finding_sections(of_old), *_report(old, of_old)]
     return page
+
+
+def _verdict_on_two(old: History, new: History, differences: Sequence[Mismatch], of_new: Sequence[Finding]) -> str:
+    there = {name for row in new.rows for name in row.values}
+    metrics = {name for row in old.rows for name in row.values}
+    gone = sorted(metrics - there)
+    other = _names(one for one in differences if one.kind in ("type", "unit") and one.old)
+    apart = any(one.kind == "row" for one in differences)
+    against = [one for one in of_new if not (apart and _follows(one))]
+    other += [name for name in _names(against) if name in metrics and name not in other]
+    strange = [name for name in _names(of_new) if name not in metrics]
+    thinner = [name for name in _names(one for one in differences if one.kind == "metric" and one.old)
+               if name in there and name not in other]  # fmt: skip
+    broken = [
+        f"{_many(len(gone), 'metric')} of {len(metrics)} {_is(gone)} missing: {_list(gone)}" if gone else "",
+        f"{_many(len(other), 'metric')} {_is(other)} not what v1 sends, or of another kind: {_list(other)}"
+        if other
+        else "",
+        f"{_many(len(thinner), 'metric')} {_is(thinner)} missing in some rows: {_list(thinner)}" if thinner else "",
+        f"{_many(len(strange), 'metric')} that v1 is not known to have: {_list(strange)}" if strange else "",
+    ]
+    rows = [one for one in differences if one.kind == "row"]
+    lost, more = [one for one in rows if one.old], [one for one in rows if not one.old]
+    values = [one for one in differences if one.kind in ("value", "time") or (one.kind != "row" and not one.old)]
+    changed = [
+        f"{_many(len(lost), 'row')} of {len(old.rows)} {_is(lost)} missing, first {_where(lost[0])}, {_row(lost[0])}"
+        if lost else "",
+        f"{_many(len(more), 'row')} more, first {_where(more[0])}, {_row(more[0])}" if more else "",
+        f"{_many(len(values), 'value')} {'differs' if len(values) == 1 else 'differ'}, first {values[0].metric} in "
+        f"{_where(values[0])}" if values else "",
+    ]  # fmt: skip
+    subject = f"A dashboard built on {old.source}"
+    if any(broken):
+        return f"{subject} does not work on {new.source} as it is: {'; '.join(filter(None, (*broken, *changed)))}."
+    if any(changed):
+        return f"{subject} works on {new.source}, but shows another picture: {'; '.join(filter(None, changed))}."
+    return (
+        f"{subject} works on {new.source}: each of its {len(metrics)} metrics is there, in the same rows, with the "
+        "same values, and with plausible times."
+    )
 
 
 # -- sections ------------------------------------------------------------------------------------------------------
@@ -157,6 +188,7 @@ def _report(old: History, findings: Sequence[Finding]) -> list[Section]:
     if not told:
         return []
     sender = sender_of(old)
+    shapes = Shapes(old, sender)
     version = next((str(row.values["one_logger_utils_version"]) for row in old.rows
                     if "one_logger_utils_version" in row.values), "not said")  # fmt: skip
     version = version if re.fullmatch(r"[\w.+-]{1,30}", version) else "(not shown)"
@@ -173,7 +205,7 @@ def _report(old: History, findings: Sequence[Finding]) -> list[Section]:
             continue
         seen.add((one.metric, one.kind))
         row = old.rows[one.number] if one.number < len(old.rows) else None
-        kind = kind_of(row, sender.kinds) if row is not None else None
+        kind = shapes.of(row).like if row is not None else None
         others = sorted(set(row.values) & METRICS.keys() - {one.metric}) if row is not None else []
         beside = f"{kind.name}: " if kind is not None else ""
         cells = (one.where, f"`{one.metric}`", one.kind, one.expected, one.found, beside + _list(others, 4))
@@ -183,6 +215,32 @@ def _report(old: History, findings: Sequence[Finding]) -> list[Section]:
 
 
 # -- words ---------------------------------------------------------------------------------------------------------
+
+
+def _printable(text: str) -> str:
+    """Names come from a file: no control characters, no halves of characters, which cannot be written."""
+    text = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(one if one.isprintable() or one == "\n" else f"\\x{ord(one):02x}" for one in text)
+
+
+def _names(found: Iterable[Mismatch | Finding]) -> list[str]:
+    return list(dict.fromkeys(one.metric for one in found))
+
+
+def _follows(one: Finding) -> bool:
+    """Whether it may be a row that is missing, or one too many, which makes the others look wrong."""
+    counted = "_checkpoint" in one.metric or "productive" in one.metric or "success" in one.metric
+    return one.kind in ("order", "cadence") or (one.kind in ("growth", "relation") and counted)
+
+
+def _is(several: Sequence[Any]) -> str:
+    return "is" if len(several) == 1 else "are"
+
+
+def _row(one: Mismatch) -> str:
+    side = one.old or one.new
+    assert side is not None
+    return f"a row of {side.kind!r}" if side.kind else f"a row with {one.metric}"
 
 
 def _where(one: Mismatch) -> str:
@@ -205,5 +263,7 @@ def _bounded(lines: list[str]) -> list[str]:
 
 
 def _short(value: Any) -> str:
-    text = str(value) if isinstance(value, dict) else repr(value)
+    if isinstance(value, int) and abs(value) > 1e100:
+        return "an int of more than 100 digits"
+    text = repr(dict(value)) if isinstance(value, Mapping) else repr(value)
     return text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Optional
 
 import pytest
 
+from compat_matrix.verify import beliefs
 from compat_matrix.verify.beliefs import METRICS, RELATIONS
 from compat_matrix.verify.check_life import check
 from compat_matrix.verify.findings import REMARK, UNKNOWN, Finding, accused
@@ -32,7 +34,7 @@ def test_no_recorded_job_is_accused(name: str) -> None:
 
 def test_the_recorded_jobs_are_all_there() -> None:
     with_rows = [name for name in histories.names() if histories.rows_of(name)]
-    assert (len(histories.names()), len(with_rows)) == (43, 40)  # a disabled rank, and two refused at once
+    assert (len(histories.names()), len(with_rows)) == (44, 41)  # a disabled rank, and two refused at once
 
 
 # What is changed, in which recorded job, in which row: the ten of the issue's table.
@@ -166,3 +168,18 @@ def test_every_metric_of_the_package_stands_in_a_row_or_is_added_to_one() -> Non
 
     in_rows = {name for kind in UTILS for name in kind.names}
     assert UNITS.keys() - in_rows - BOOKKEEPING - set(TAG_KEYS) == set()
+
+
+def test_the_table_of_beliefs_is_a_source_of_its_own() -> None:
+    """Written down a second time, with who sent it; and it says what the package says."""
+    from one_logger_v1_shim._v1.metrics import UNITS as PACKAGE
+
+    home = Path(beliefs.__file__).parent
+    judges = [*home.glob("*.py"), home.parent / "wandb_file.py", home.parent / "compare.py"]
+    assert [path.name for path in judges if "one_logger_v1_shim" in path.read_text(encoding="utf-8")] == []
+    assert {name: METRICS[name].unit for name in PACKAGE} == PACKAGE
+    for metric in METRICS.values():
+        assert metric.unit in beliefs.UNITS
+        assert metric.type in beliefs.TYPES
+        assert metric.growth in beliefs.GROWTHS
+        assert set(metric.evidence) <= set(beliefs.EVIDENCE), metric.name

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from compat_matrix import wandb_file
+from compat_matrix.deep_json import from_json
 from compat_matrix.wandb_file import read
 
 FILES = Path(__file__).resolve().parent / "wandb_files"
@@ -20,6 +22,16 @@ ROWS = [
     {"x": 1, "y": None, "z": [1, 2], "d": {"k": 1.5}, "b": True, "s": "é", "f": 1700000000123.4567},
     {"x": math.nan, "big": 2.0**70, "neg": -3, "long": "a" * 33000},
 ]
+
+
+@pytest.fixture(autouse=True, params=["fields", pytest.param("wandb", marks=pytest.mark.slow)])
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways to read a record: by the numbers of its fields, and by the messages of the wandb that is installed."""
+    if request.param == "fields":
+        monkeypatch.setattr(wandb_file, "wandb_messages", lambda: None)
+    else:
+        assert wandb_file.wandb_messages() is not None
+    return str(request.param)
 
 
 def check(path: Path) -> None:
@@ -104,3 +116,20 @@ def test_integers_and_texts_without_json(tmp_path: Path) -> None:
     run = read(path)
     assert run.damage == []
     assert run.rows == [{"i": -3, "n": 1.5, "t": "text", "b": True, "none": None, "j": [1]}]
+
+
+def test_what_is_nested_too_deeply_becomes_a_text() -> None:
+    deep = "[" * 100_000 + "]" * 100_000
+    found = from_json(f'{{"a": {deep}, "b": "[", "c": [{deep}, 1]}}')
+    assert (found["b"], found["c"][1]) == ("[", 1)
+    assert "nested too deeply" in str(found["a"])
+    with pytest.raises(ValueError, match="Expecting"):
+        from_json('{"a": ' + "[" * 100_000)
+
+
+def test_a_record_that_is_no_message_is_damage(tmp_path: Path) -> None:
+    record = b"\x12\xff\xff\xff\xff\x0f"  # a length that goes beyond the end
+    header = struct.pack("<IHB", zlib.crc32(b"\x01" + record), len(record), 1)
+    path = tmp_path / "made.wandb"
+    path.write_bytes(b":W&B\xe1\xbe\x00" + header + record)
+    assert read(path).rows in ([], [{}])

@@ -8,6 +8,24 @@ import json
 import os
 import time
 
+#: metrics of the first row that are SLURM variables as they are (NVIDIA/nv-one-logger, v1_compatible_wandb_exporter.py)
+SLURM = {
+    "jobid": "JOBID", "job_account": "JOB_ACCOUNT", "alloc_hosts": "JOB_NUM_NODES", "cluster": "CLUSTER_NAME",
+    "exec_hosts": "JOB_NODELIST", "user": "JOB_USER", "job_name": "JOB_NAME", "job_partition": "JOB_PARTITION",
+    "job_reservation": "JOB_RESERVATION", "array_job_id": "ARRAY_JOB_ID", "array_task_count": "ARRAY_TASK_COUNT",
+    "array_task_id": "ARRAY_TASK_ID", "step_nodelist": "STEP_NODELIST",
+}  # fmt: skip
+
+
+def first_row(environment):
+    """What v1 added to the first row of a run, but for the log times and its own version."""
+    seconds = [int(environment.get(f"SLURM_JOB_{edge}_TIME") or 0) for edge in ("START", "END")]
+    row = {"job_start_time": seconds[0] * 1000, "limit_run": seconds[1] - seconds[0]}
+    row.update((name, environment.get(f"SLURM_{variable}")) for name, variable in SLURM.items())
+    row["step_id"] = environment.get("SLURM_STEP_ID", environment.get("SLURM_STEPID"))
+    return {name: value for name, value in row.items() if value is not None}
+
+
 #: every core of the process, in order of construction
 CORES = []
 

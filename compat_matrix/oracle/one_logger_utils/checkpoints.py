@@ -34,7 +34,8 @@ class Checkpoints:
         }
         if self._throughput:
             productive["train_tflop_productive_end"] = progress["train_tflop_end"]
-        self._saves[given[STEP]] = {"productive": productive, "end": None, "success": False}
+        # v1's flags of a step stay: a second save of it finds its success already there
+        self._saves[given[STEP]] = {"productive": productive, "end": None, "success": given[STEP] in self._succeeded}
 
     def on_save_checkpoint_end(self, set_barrier=False, **given):
         if not self.one_logger:
@@ -73,6 +74,7 @@ class Checkpoints:
             self._note(f"KeyError: 'productive_metrics:{step}' (a success without its start)")
         else:
             save["success"] = True
+            self._succeeded.add(step)
             if save["end"]:
                 row = self._success_times(save)
                 del self._saves[step]

@@ -33,6 +33,7 @@ class OneLoggerUtils(Checkpoints):
         self._saves = {}  # global_step -> what became of that save
         self._attempts = self._synced = self._async_successes = 0
         self._newest_success = None
+        self._succeeded = set()
         self._any_success = False
         self._done = 0
         self._samples = 0
