@@ -98,6 +98,9 @@ def _saved_later(attempts: Sequence[AttemptRows], starts: Sequence[Optional[floa
     start = starts[number]
     for later in range(number + 1, len(attempts)):
         begin = starts[later]
-        if start is not None and begin is not None and begin < start and has(attempts[later].progress.saved, start):
+        if start is None or begin is None or begin >= start:
+            continue
+        one = attempts[later]
+        if has(one.progress.saved, start) or (one.productive_end is None and (one.end or 0.0) >= start):
             return [later]
     return []

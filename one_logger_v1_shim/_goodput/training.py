@@ -72,7 +72,7 @@ def _divided(attempts: Sequence[Attempt], line: Lineage) -> tuple[list[Counted],
     for early, late in line.doubts:
         notes.append(
             f"attempt {early + 1} continues from iteration {attempts[early].rows.start:,.0f}, which attempt {late + 1} "
-            "has saved, and by its clock that began later: the clocks of their hosts differ, or earlier attempts are "
+            "has reached, and by its clock that began later: the clocks of their hosts differ, or earlier attempts are "
             "missing; what was kept and what was lost is not certain"
         )
     return counted, notes

@@ -21,6 +21,7 @@ from one_logger_v1_shim._cli import _text
 from one_logger_v1_shim._cli._model import Line, Report, Section
 from one_logger_v1_shim._cli._stored import records
 from one_logger_v1_shim._cli.goodput import main
+from one_logger_v1_shim._cli.recover import main as recover
 from one_logger_v1_shim._cli.show import main as show
 from one_logger_v1_shim._journal.wandb_file import Scanner, history, records_from
 from one_logger_v1_shim._v1 import metrics as m
@@ -87,20 +88,26 @@ utils.finish()
 @pytest.mark.slow
 def test_a_damaged_file_is_read_on_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_python(JOB, tmp_path, env={"WANDB_MODE": "offline"})
-    shutil.rmtree(next((tmp_path / "wandb").glob("one-logger-*")))
+    shutil.move(next((tmp_path / "wandb").glob("one-logger-*")), tmp_path / "kept")
     (file,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
-    right = document([tmp_path], capsys)["trainings"][0]
+    right = document([tmp_path / "wandb"], capsys)["trainings"][0]
     data = bytearray(file.read_bytes())
     ends = [end for body, end in records_from(bytes(data[7:]), 7) if history(body)]
     data[ends[60] - 20] ^= 4
     file.write_bytes(data)
-    (found,) = document([tmp_path], capsys)["trainings"]
+    (found,) = document([tmp_path / "wandb"], capsys)["trainings"]
     assert found["attempts"][0]["ended"] == "finished"
     assert found["parts"] == pytest.approx(right["parts"], abs=1)
     (note,) = [note for note in found["notes"] if "is damaged" in note]
     assert re.search(r"run-\w+\.wandb is damaged at byte \d+: 1 rows are missing$", note)
     capsys.readouterr()
     assert show([str(file)]) == 0
+    assert "is damaged at byte" in capsys.readouterr().out
+    folder = tmp_path / "wandb" / "one-logger-20261128_000000-again000"
+    shutil.move(tmp_path / "kept", folder)
+    mark = json.loads((folder / "mark.json").read_text())
+    (folder / "mark.json").write_text(json.dumps({**mark, "state": "unfinished"}))
+    assert recover([str(folder), "--dry-run"]) == 1
     assert "is damaged at byte" in capsys.readouterr().out
 
 

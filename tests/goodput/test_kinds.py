@@ -178,7 +178,7 @@ def test_a_host_whose_clock_is_behind_is_named(clock: Clock) -> None:
     clock.now = T0 - 240  # it began 60 s later, on a clock that is five minutes behind
     second = begun(clock, 20).iterate(5, 1).save(2).end()
     notes = training(first.attempt(), second.attempt()).notes
-    assert any("attempt 1 continues from iteration 20, which attempt 2 has saved" in note for note in notes)
+    assert any("attempt 1 continues from iteration 20, which attempt 2 has reached" in note for note in notes)
 
 
 def test_an_instant_given_by_hand_counts_once(clock: Clock) -> None:

@@ -29,9 +29,13 @@ def interpreter() -> Optional[str]:
     return os.environ.get("ML_GOODPUT_PYTHON") or here
 
 
-pytestmark = pytest.mark.skipif(
-    interpreter() is None, reason="not run: no ml-goodput-measurement here, and ML_GOODPUT_PYTHON names no interpreter"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        interpreter() is None,
+        reason="not run: no ml-goodput-measurement here, and ML_GOODPUT_PYTHON names no interpreter",
+    ),
+]
 
 
 def both(stories: Sequence[Story]) -> tuple[dict[str, float], dict[str, Any]]:
