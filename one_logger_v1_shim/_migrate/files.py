@@ -7,6 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Callable, Optional
 
@@ -60,7 +61,7 @@ def find(paths: Sequence[Path], is_pin_file: Callable[[Path], bool]) -> Iterator
     Symbolic links in a tree are not followed: what they lead to is looked at where it lies, if it is in the tree. A
     path that the user gives is. Virtual environments, and folders of tools, are not entered.
     """
-    seen: set[tuple[int, int, str]] = set()
+    seen: set[tuple[str, str, str]] = set()
     for given in paths:
         try:
             status = given.stat()
@@ -78,11 +79,17 @@ def find(paths: Sequence[Path], is_pin_file: Callable[[Path], bool]) -> Iterator
             found = iter([Found(real, kind, named=True) for kind in kinds])
         for one in found:
             if isinstance(one, Found):
-                status = one.path.stat()
-                if (status.st_dev, status.st_ino, one.kind) in seen:
+                # by its path: two names of one file (hard links) are two files for who imports them
+                key = _real_folder(one.path.parent), one.path.name, one.kind
+                if key in seen:
                     continue
-                seen.add((status.st_dev, status.st_ino, one.kind))
+                seen.add(key)
             yield one
+
+
+@lru_cache(maxsize=4096)
+def _real_folder(folder: Path) -> str:
+    return os.path.realpath(folder)
 
 
 def _below(top: Path, is_pin_file: Callable[[Path], bool]) -> Iterator[Found | Problem]:
@@ -107,7 +114,8 @@ def _below(top: Path, is_pin_file: Callable[[Path], bool]) -> Iterator[Found | P
 
 
 def _entered(folder: Path) -> bool:
-    return folder.name not in _NOT_ENTERED and not (folder / "pyvenv.cfg").exists()
+    # os.path, unlike Path, takes a folder that is closed to us for one without such a file
+    return folder.name not in _NOT_ENTERED and not os.path.exists(folder / "pyvenv.cfg")
 
 
 def _kinds(path: Path, is_pin_file: Callable[[Path], bool]) -> list[str]:
@@ -140,6 +148,28 @@ def read(found: Found) -> Optional[bytes]:
     if found.named:
         raise Unreadable(f"{size:,} bytes, more than {MOST_BYTES:,}: too large to be looked at")
     return None
+
+
+def content(path: Path, most: Optional[int] = None) -> bytes:
+    """The bytes of an ordinary file of at most ``most`` bytes.
+
+    Raises:
+        OSError: there is none, or it is something else: a link leads out of the tree, a pipe or a device never ends.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.EINVAL, "a symbolic link, which may lead elsewhere", str(path)) from None
+        raise
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not an ordinary file", str(path))
+    with os.fdopen(descriptor, "rb") as file:
+        if most is not None and status.st_size > most:
+            raise OSError(errno.EFBIG, f"{status.st_size:,} bytes, more than {most:,}", str(path))
+        return file.read()
 
 
 def reason_of(error: OSError) -> str:
