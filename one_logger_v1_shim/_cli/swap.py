@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import os
 import signal
 import sys
@@ -16,6 +15,7 @@ from typing import TextIO
 from .._migrate.changes import Change, Writer, back
 from .._migrate.findings import counted
 from . import _format as f
+from ._libcst import has_libcst
 
 _EPILOG = """exit code:
   0  all that was found is swapped (with --diff: can be), or there was nothing to do
@@ -40,9 +40,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.reconfigure(errors="replace")
     if given.back:
         return _do(back(given.paths), given, "given back")
-    if importlib.util.find_spec("libcst") is None:
-        needs = "needs libcst, which is not installed: python -m pip install 'one-logger-v1-shim[migrate]'"
-        print(f"one_logger_v1_shim swap: {needs}", file=sys.stderr)
+    if not has_libcst("swap"):
         return 2
     from .._migrate.swapping import swap
 

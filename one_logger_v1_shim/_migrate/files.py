@@ -1,9 +1,10 @@
-"""Which files of a source tree are looked at, and which can not be: one line of reason for each of those."""
+"""Which files of a source tree are looked at, and which cannot be: one line of reason for each of those."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,10 @@ from typing import Callable, Optional
 #: a file above this many bytes is generated, and its syntax tree would take more memory than a login node gives
 MOST_BYTES = 4 * 1024 * 1024
 
-PYTHON, NOTEBOOK, YAML, PINS = "python", "notebook", "yaml", "pins"
+#: a larger one is searched for v1's name so far; what is 1 TB is no source
+_MOST_SEARCHED = 64 * 1024 * 1024
+
+PYTHON, NOTEBOOK, YAML, PINS, SCRIPT = "python", "notebook", "yaml", "pins", "script"
 _KINDS = {".py": PYTHON, ".pyi": PYTHON, ".pyw": PYTHON, ".ipynb": NOTEBOOK, ".yaml": YAML, ".yml": YAML}
 
 #: folders of tools and of installed packages
@@ -24,8 +28,13 @@ _NOT_ENTERED = frozenset(
         "__pycache__", "node_modules", "site-packages", "dist-packages",
     }
 )  # fmt: skip
-# what a file of a kind has in it if it is of any interest: distributions are written with "-", "_" or "."
-_NEEDLES = {PINS: b"ogger"}
+# What a file has in it if it is of any interest. Distributions are written with "-", "_" or "."; an object of v1's is
+# used in files that do not name its module.
+_NEEDLES = re.compile(rb"one_logger|logtimeevent|time_event_callback")
+_PIN_NEEDLES = re.compile(rb"ogger", re.IGNORECASE)
+_LONGEST = 32  # bytes of a needle, and more
+# the first line of a file without a suffix says what runs it
+_RUN_BY = re.compile(rb"#!.{0,200}?\b(?:(python|uv|ipython)|(?:ba|da|z|k)?sh)[\d.]*\b")
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Problem:
-    """A file that can not be looked at or written: ``path:line: reason``; line 0 is the whole file."""
+    """A file that cannot be looked at or written: ``path:line: reason``; line 0 is the whole file."""
 
     path: Path
     reason: str
@@ -47,7 +56,7 @@ class Problem:
 
 
 class Unreadable(Exception):
-    """A file can not be looked at: the message is the reason, without the path."""
+    """A file cannot be looked at: the message is the reason, without the path."""
 
     def __init__(self, reason: str, line: int = 0) -> None:
         super().__init__(reason)
@@ -73,8 +82,10 @@ def find(paths: Sequence[Path], is_pin_file: Callable[[Path], bool]) -> Iterator
         else:
             real = Path(os.path.realpath(given)) if given.is_symlink() else given
             kinds = _kinds(given, is_pin_file)
+            if not kinds and stat.S_ISREG(status.st_mode):
+                kinds = _by_first_line(given)
             if not kinds:
-                yield Problem(given, "no Python file, notebook, YAML or requirement file")
+                yield Problem(given, "no Python file, notebook, YAML, script or requirement file")
                 continue
             found = iter([Found(real, kind, named=True) for kind in kinds])
         for one in found:
@@ -99,11 +110,11 @@ def _below(top: Path, is_pin_file: Callable[[Path], bool]) -> Iterator[Found | P
         for name in sorted(names):
             path = Path(folder, name)
             kinds = _kinds(path, is_pin_file)
-            if not kinds:
+            if not kinds and "." in name:
                 continue
             try:
                 if stat.S_ISREG(path.lstat().st_mode):
-                    yield from (Found(path, kind) for kind in kinds)
+                    yield from (Found(path, kind) for kind in kinds or _by_first_line(path))
                 elif path.is_symlink():
                     path.stat()
             except OSError as error:
@@ -125,28 +136,42 @@ def _kinds(path: Path, is_pin_file: Callable[[Path], bool]) -> list[str]:
     return pins + ([own] if own is not None and not (pins and own == YAML) else [])
 
 
+def _by_first_line(path: Path) -> list[str]:
+    """The same for a file whose name says nothing."""
+    try:
+        with open(path, "rb") as file:
+            match = _RUN_BY.match(file.readline(300))
+    except OSError:
+        return []  # nothing says that it is of interest
+    return [] if match is None else [PYTHON] if match[1] else [SCRIPT]
+
+
 def read(found: Found) -> Optional[bytes]:
     """The file's bytes; None if it is not named by the user and does not mention v1 at all.
 
     Raises:
-        Unreadable: it mentions v1 (or was named), and is too large or can not be read.
+        Unreadable: it mentions v1 (or was named), and is too large or cannot be read.
     """
-    needle = _NEEDLES.get(found.kind, b"one_logger")
+    needles = _PIN_NEEDLES if found.kind in (PINS, SCRIPT) else _NEEDLES
     try:
-        with open(found.path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= MOST_BYTES:
+        descriptor = os.open(found.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Unreadable("not an ordinary file")
+            if status.st_size <= MOST_BYTES:
                 data = file.read()
-                return data if found.named or needle in data else None
-            kept = b""
-            while block := file.read(1024 * 1024):
-                if needle in kept + block:
-                    raise Unreadable(f"{size:,} bytes, more than {MOST_BYTES:,}: too large to be looked at")
-                kept = block[-len(needle) :]
+                return data if found.named or needles.search(data) else None
+            reason = f"{status.st_size:,} bytes, more than {MOST_BYTES:,}: too large to be looked at"
+            if found.named:
+                raise Unreadable(reason)
+            kept, seen = b"", 0
+            while seen < _MOST_SEARCHED and (block := file.read(1024 * 1024)):
+                if needles.search(kept + block):
+                    raise Unreadable(reason)
+                kept, seen = block[-_LONGEST:], seen + len(block)
     except OSError as error:
         raise Unreadable(reason_of(error)) from None
-    if found.named:
-        raise Unreadable(f"{size:,} bytes, more than {MOST_BYTES:,}: too large to be looked at")
     return None
 
 

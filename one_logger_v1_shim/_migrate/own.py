@@ -15,9 +15,8 @@ class OwnModules:
     """Knows the folders that a program's imports are found in: the program's own, and the tops of the given trees."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._tops = [
-            top for path in paths for top in (path, path / "src") if os.path.isdir(top) and not os.path.exists(top / "__init__.py")
-        ]
+        tops = [top for path in paths for top in (path, path / "src")]
+        self._tops = [top for top in tops if os.path.isdir(top) and not os.path.exists(top / "__init__.py")]
 
     def provider(self, file: Path, root: str) -> Optional[Path]:
         """The tree's own module ``root`` that an import in ``file`` would find; None if there is none.

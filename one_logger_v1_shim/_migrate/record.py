@@ -96,7 +96,9 @@ def undo(data: bytes, swap: Swap) -> tuple[bytes, list[Line]]:
     return _joined(lines), sorted(left, key=lambda line: line.number)
 
 
-def _given_back(group: list[Line], found: list[int], counts: dict[str, int]) -> tuple[list[tuple[Line, int]], list[Line]]:
+def _given_back(
+    group: list[Line], found: list[int], counts: dict[str, int]
+) -> tuple[list[tuple[Line, int]], list[Line]]:
     """Which of the lines that a swap made equal go back, and where; with those that do not.
 
     ``found``: where the file has such a line now. ``counts``: how often it has each line.
@@ -191,7 +193,7 @@ def _swap(data: dict[str, Any]) -> Swap:
 
 def _line(data: dict[str, Any]) -> Line:
     numbers = [data[key] for key in ("number", "nth", "of")]
-    if any(type(one) is not int for one in numbers) or not (0 <= numbers[1] < numbers[2] and 0 < numbers[0]):
+    if any(type(one) is not int for one in numbers) or not (0 <= numbers[1] < numbers[2] and numbers[0] > 0):
         raise ValueError("a line has no number")
     return Line(numbers[0], _string(data["before"]), _string(data["after"]), numbers[1], numbers[2])
 

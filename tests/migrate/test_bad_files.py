@@ -1,4 +1,4 @@
-"""Files that can not be looked at or written: one line each, the others go on, nothing is written by halves."""
+"""Files that cannot be looked at or written: one line each, the others go on, nothing is written by halves."""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ def record(name: str, **line: Any) -> str:
     return json.dumps({"format": 1, "files": {name: [swap]}})
 
 
-@pytest.mark.parametrize("name", ["../rc", "{top}/rc", "sub/../../rc", "link", "folder/rc", ".", "", "..", NAME, "a\0b"])
+@pytest.mark.parametrize(
+    "name", ["../rc", "{top}/rc", "sub/../../rc", "link", "folder/rc", ".", "", "..", NAME, "a\0b"]
+)
 def test_nothing_outside_is_written(name: str, tmp_path: Path, commands: Commands) -> None:
     outside = plant(tmp_path, {"rc": OUTSIDE, "tree/sub/x": ""}) / "rc"
     tree = tmp_path / "tree"
@@ -85,9 +87,11 @@ def test_one_line_and_on(make: Callable[[Path], object], tmp_path: Path, command
 
 _values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["format", "files", "rc", "before", "after", "lines", "number", "nth", "of"]), inner
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["format", "files", "rc", "before", "after", "lines", "number", "nth", "of"]), inner
+        )
     ),
     max_leaves=12,
 )
