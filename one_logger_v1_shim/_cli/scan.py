@@ -10,17 +10,18 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._migrate.findings import ERROR, OK, WARNING, Finding, counted
-from .._migrate.scanning import scan
+from .._migrate.findings import ERROR, NOT_JUDGED, OK, WARNING, Finding, counted
 from . import _format as f
+from ._libcst import has_libcst
 
 _EPILOG = """exit code:
-  0  every use works as it stands, with the shim in no-edit mode or after `swap`
+  0  no warning and no error: what is written out works as it stands, with the shim in no-edit mode or after `swap`
   1  something needs attention: a line of the table is a warning or an error
-  2  a bad option, a path that does not exist, or no use of v1 found there
+  2  a bad option, a path that does not exist, no use of v1 found there, or libcst is not installed
 
-Configurations and arguments are checked where they are written out in the file. Symbolic links in a tree are not
-followed; virtual environments, installed packages and folders of tools are not entered."""
+Configurations and arguments are checked where they are written out in the file; what only the running program knows is
+"not judged". Symbolic links in a tree are not followed; virtual environments, installed packages and folders of tools
+are not entered."""
 _MOST = 400  # characters
 
 
@@ -37,11 +38,15 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(list(arguments))
     missing = [path for path in given.paths if not os.path.lexists(path)]
     if missing:
-        print(f"one_logger_v1_shim scan: no such file or folder: {missing[0]}", file=sys.stderr)
+        print(f"one_logger_v1_shim scan: no such file or folder: {f.clean(str(missing[0]), _MOST)}", file=sys.stderr)
         return 2
+    if not has_libcst("scan"):
+        return 2
+    from .._migrate.scanning import scan
+
     findings = scan(given.paths)
     levels = Counter(one.level for one in findings)
-    code = 2 if not findings else int(levels[OK] != len(findings))
+    code = 2 if not findings else int(bool(levels[WARNING] or levels[ERROR]))
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     try:
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
                         "format": 1,
                         "paths": [str(path) for path in given.paths],
                         "exit_code": code,
-                        "counts": {level: levels[level] for level in (OK, WARNING, ERROR)},
+                        "counts": {OK: levels[OK], WARNING: levels[WARNING], ERROR: levels[ERROR], **levels},
                         "findings": [one.as_json() for one in findings],
                     },
                     indent=2,
@@ -71,13 +76,14 @@ def _table(findings: Sequence[Finding]) -> None:
         print("no use of OneLogger v1 found")
         return
     places = [_place(one) for one in findings]
+    wide = max(7, *(len(one.level) for one in findings))
     width = min(60, max(map(len, places)))
     for place, one in zip(places, findings):
         why = f" -> {f.clean(one.why, _MOST)}" if one.why else ""
-        print(f"{one.level:7}  {place:<{width}}  {one.kind:12}  {f.clean(one.what)}{why}")
+        print(f"{one.level:<{wide}}  {place:<{width}}  {one.kind:12}  {f.clean(one.what)}{why}")
     levels = Counter(one.level for one in findings)
     files = len({one.file for one in findings})
-    said = ", ".join(f"{levels[level]} {level}" for level in (OK, WARNING, ERROR) if levels[level])
+    said = ", ".join(f"{levels[level]} {level}" for level in (OK, NOT_JUDGED, WARNING, ERROR) if levels[level])
     print(f"{counted(len(findings), 'use')} in {counted(files, 'file')}: {said}")
 
 

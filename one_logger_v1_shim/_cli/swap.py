@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import contextlib
 import os
+import signal
 import sys
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from .._migrate.changes import Change, back, write, write_back
+from .._migrate.changes import Change, Writer, back
 from .._migrate.findings import counted
 from . import _format as f
+from ._libcst import has_libcst
 
 _EPILOG = """exit code:
   0  all that was found is swapped (with --diff: can be), or there was nothing to do
   1  something was left: a line says where and why
   2  a bad option, a path that does not exist, or libcst is not installed
+  130  interrupted: each file is whole, swapped or not
 
 A file is written whole or not at all. Beside the files that it writes, swap keeps a record,
 .one_logger_v1_swap.json, from which --back gives each file back to the byte. Lines that were edited since stay as they
@@ -30,15 +34,13 @@ def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(list(arguments))
     missing = [path for path in given.paths if not os.path.lexists(path)]
     if missing:
-        print(f"one_logger_v1_shim swap: no such file or folder: {missing[0]}", file=sys.stderr)
+        print(f"one_logger_v1_shim swap: no such file or folder: {f.clean(str(missing[0]), _MOST)}", file=sys.stderr)
         return 2
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     if given.back:
         return _do(back(given.paths), given, "given back")
-    if importlib.util.find_spec("libcst") is None:
-        needs = "needs libcst, which is not installed: python -m pip install 'one-logger-v1-shim[migrate]'"
-        print(f"one_logger_v1_shim swap: {needs}", file=sys.stderr)
+    if not has_libcst("swap"):
         return 2
     from .._migrate.swapping import swap
 
@@ -69,18 +71,22 @@ def _do(changes: Iterable[Change], given: argparse.Namespace, done: str) -> int:
     writes = given.write or (given.back and not given.diff)
     # `swap . > swap.patch`: the diff has standard output for itself
     log = sys.stdout if writes else sys.stderr
+    writer = Writer()
     files = left = 0
     try:
-        for change in changes:
-            if not writes:
-                sys.stdout.writelines(change.diff())
-            elif change.changes or change.rest:
-                why = write_back(change) if given.back else write(change)
-                if why:
-                    change.left, change.places, change.after = [(0, why)], 0, change.before
-            files += change.changes
-            left += len(change.left)
-            _tell(change, done if writes else f"can be {done}", log)
+        with _ended_as_by_ctrl_c():
+            for change in changes:
+                if not writes:
+                    sys.stdout.writelines(change.diff())
+                elif change.changes or change.rest is not None:
+                    why = writer.write_back(change) if given.back else writer.write(change)
+                    if why:
+                        change.left, change.places, change.after = [(0, why)], 0, change.before
+                files += change.changes
+                left += len(change.left)
+                _tell(change, done if writes else f"can be {done}", log)
+        for path in writer.linked_elsewhere():
+            print(f"note: {_path(path)}: has another name elsewhere (a hard link), which keeps the old text", file=log)
         if not files and not left:
             print("nothing to do", file=log)
         elif left:
@@ -91,11 +97,31 @@ def _do(changes: Iterable[Change], given: argparse.Namespace, done: str) -> int:
         sys.stdout.flush()
     except BrokenPipeError:  # `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        what = f"{counted(files, 'file')} {done}; the others are as they were" if writes else "nothing was written"
+        print(f"one_logger_v1_shim swap: interrupted: {what}", file=sys.stderr)
+        return 130
     return int(left > 0)
 
 
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """A signal that ends the process lets it tidy up first."""
+    signals = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    before = [(one, signal.signal(one, signal.default_int_handler)) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in before:
+            signal.signal(one, handler)
+
+
+def _path(path: Path) -> str:
+    return f.clean(str(path), _MOST)
+
+
 def _tell(change: Change, done: str, out: TextIO) -> None:
-    path = f.clean(str(change.path), _MOST)
+    path = _path(change.path)
     if change.changes:
         print(f"{done}: {path} ({counted(change.places, 'place')})", file=out)
         for line, text in change.notes:

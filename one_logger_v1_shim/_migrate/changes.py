@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Optional
 
 from . import record
-from .files import Unreadable, reason_of
+from .files import Unreadable, content, reason_of
+from .whole import sweep, write_whole
+
+_CONTEXT = 3  # lines around a changed one in a diff
+# what a terminal would obey; a line may end in \r, and old sources have form feeds
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!$)")
 
 
 @dataclass
@@ -27,8 +32,8 @@ class Change:
     #: (line, reason): not done; line 0 is the whole file
     left: list[tuple[int, str]] = field(default_factory=list)
 
-    #: on the way back: what is still to be given back
-    rest: list[record.Swap] = field(default_factory=list)
+    #: on the way back: what is still to be given back; None on the way there
+    rest: Optional[list[record.Swap]] = None
 
     @property
     def changes(self) -> bool:
@@ -36,52 +41,135 @@ class Change:
         return self.before != self.after
 
     def diff(self) -> Iterator[str]:
-        """A unified diff, as ``patch -p1`` takes it; each text ends its line."""
-        old, new = (_shown(data) for data in (self.before, self.after))
+        """A unified diff, as ``patch -p1`` takes it; each text ends its line.
+
+        A character that a terminal would obey is shown as U+FFFD: such a file's diff is for reading only.
+        """
+        old, new = (data.decode("utf-8", "backslashreplace").split("\n") for data in (self.before, self.after))
         name = str(self.path).lstrip("/")
         name = name if name.isprintable() else name.encode("unicode_escape").decode()
-        for line in difflib.unified_diff(old, new, f"a/{name}", f"b/{name}"):
-            yield line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        if self.changes:
+            yield f"--- a/{name}\n"
+            yield f"+++ b/{name}\n"
+        last = len(old) - (old[-1] == new[-1] == "")
+        for first, end in _hunks([number for number, pair in enumerate(zip(old, new)) if pair[0] != pair[1]], last):
+            count = "" if end - first == 1 else f",{end - first}"
+            yield f"@@ -{first + 1}{count} +{first + 1}{count} @@\n"
+            yield from _hunk(old, new, first, end)
 
 
-def _shown(data: bytes) -> list[str]:
-    lines = data.decode("utf-8", "backslashreplace").split("\n")
-    return [f"{line}\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+def _hunks(changed: list[int], last: int) -> Iterator[tuple[int, int]]:
+    """The pieces of a file that a diff shows. A swap leaves the number of lines as it is, so nothing is searched."""
+    start = end = -1
+    for number in changed:
+        if end >= 0 and number - _CONTEXT > end:
+            yield start, end
+            end = -1
+        if end < 0:
+            start = max(0, number - _CONTEXT)
+        end = min(last, number + _CONTEXT + 1)
+    if end >= 0:
+        yield start, end
 
 
-def write(change: Change) -> str:
-    """Write the file, and the record of the way back first; the reason why not, or ""."""
-    why = _refusal(change)
-    if why:
-        return why
-    try:
-        kept = record.Record.read(change.path.parent)
-        kept.files.setdefault(change.path.name, []).append(record.swap_of(change.before, change.after))
-        kept.write()
+def _hunk(old: list[str], new: list[str], first: int, end: int) -> Iterator[str]:
+    number = first
+    while number < end:
+        if old[number] == new[number]:
+            yield _shown(" ", old, number)
+            number += 1
+            continue
+        block = number
+        while block < end and old[block] != new[block]:
+            block += 1
+        yield from (_shown("-", old, at) for at in range(number, block))
+        yield from (_shown("+", new, at) for at in range(number, block))
+        number = block
+
+
+def _shown(sign: str, lines: list[str], number: int) -> str:
+    end = "\n" if number < len(lines) - 1 else "\n\\ No newline at end of file\n"
+    return sign + _CONTROL.sub("\N{REPLACEMENT CHARACTER}", lines[number]) + end
+
+
+class Writer:
+    """Writes changes. What was one file under several names (hard links) stays one."""
+
+    def __init__(self) -> None:
+        self._swept: set[Path] = set()
+        #: a file's device and inode before it was written, and the names it was written under since
+        self._written: dict[tuple[int, int], list[Path]] = {}
+        #: names that each of these files had
+        self._names: dict[tuple[int, int], int] = {}
+
+    def write(self, change: Change) -> str:
+        """Write the file, and the record of the way back first; the reason why not, or ""."""
+        why = self._refusal(change)
+        if why:
+            return why
+        path = change.path
         try:
-            record.write_whole(change.path, change.after)
-        except BaseException:
-            kept.files[change.path.name].pop()
+            kept = record.Record.read(path.parent)
+            earlier = record.standing(change.before, kept.files.get(path.name, []))
+            kept.files[path.name] = [*earlier, record.swap_of(change.before, change.after)]
             kept.write()
-            raise
-    except Unreadable as error:
-        return f"not written: {record.NAME} beside it is {error.reason}"
-    except OSError as error:
-        return f"not written: {reason_of(error)}"
-    return ""
+            try:
+                self._replace(change)
+            except OSError:
+                kept.files[path.name] = earlier
+                kept.write()
+                raise
+        except Unreadable as error:
+            return f"not written: {record.NAME} beside it is {error.reason}"
+        except OSError as error:
+            return f"not written: {reason_of(error)}"
+        return ""
 
+    def write_back(self, change: Change) -> str:
+        """Write the file, then its record without what was given back; the reason why not, or ""."""
+        why = self._refusal(change) if change.changes else ""
+        if why:
+            return why
+        try:
+            if change.changes:
+                self._replace(change)
+            kept = record.Record.read(change.path.parent)
+            kept.files[change.path.name] = [one for one in change.rest or [] if one.lines]
+            kept.write()
+        except Unreadable as error:
+            return f"not written: {record.NAME} beside it is {error.reason}"
+        except OSError as error:
+            return f"not written: {reason_of(error)}"
+        return ""
 
-def _refusal(change: Change) -> str:
-    try:
-        if not change.path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) or not os.access(
-            change.path, os.W_OK
-        ):
-            return "not written: read-only"
-        if change.path.read_bytes() != change.before:
-            return "not written: somebody has changed it meanwhile"
-    except OSError as error:
-        return f"not written: {reason_of(error)}"
-    return ""
+    def linked_elsewhere(self) -> Iterator[Path]:
+        """Files that were written and have another name, outside of what was given, with the old text."""
+        return (paths[0] for key, paths in self._written.items() if self._names[key] > len(paths))
+
+    def _refusal(self, change: Change) -> str:
+        folder = change.path.parent
+        if folder not in self._swept:
+            self._swept.add(folder)
+            sweep(folder)
+        try:
+            writable = change.path.lstat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+            if not writable or not os.access(change.path, os.W_OK):
+                return "not written: read-only"
+            if content(change.path) != change.before:
+                return "not written: somebody has changed it meanwhile"
+        except OSError as error:
+            return f"not written: {reason_of(error)}"
+        return ""
+
+    def _replace(self, change: Change) -> None:
+        status = change.path.lstat()
+        key = status.st_dev, status.st_ino
+        other = self._written.get(key, [None])[0]
+        if other is not None and content(other) != change.after:
+            other = None
+        write_whole(change.path, change.after, same_as=other)
+        self._names.setdefault(key, status.st_nlink)
+        self._written.setdefault(key, []).append(change.path)
 
 
 # -- and back --------------------------------------------------------------------------------------------------
@@ -113,37 +201,18 @@ def _recorded(paths: Sequence[Path]) -> Iterator[tuple[Path, Optional[set[str]]]
 
 
 def _undone(path: Path, swaps: list[record.Swap]) -> Change:
-    change = Change(path)
+    change = Change(path, rest=[])
     try:
-        change.before = change.after = path.read_bytes()
+        change.before = change.after = content(path)
     except OSError as error:
-        change.left.append((0, f"can not be given back: {reason_of(error)}"))
+        change.left.append((0, f"cannot be given back: {reason_of(error)}"))
+        change.rest = swaps
         return change
-    for one in reversed(swaps):
+    rest: list[record.Swap] = []
+    for one in reversed(record.standing(change.before, swaps)):
         change.after, left = record.undo(change.after, one)
-        change.rest.insert(0, record.Swap(one.before, one.after, tuple(left)))
+        rest.insert(0, record.Swap(one.before, one.after, tuple(left)))
         change.places += len(one.lines) - len(left)
         change.left += [(0, f"edited since, line {line.number} of then: {line.after.strip()}") for line in left]
+    change.rest = rest
     return change
-
-
-def write_back(change: Change) -> str:
-    """Write the file, then its record without what was given back; the reason why not, or ""."""
-    if change.changes:
-        why = _refusal(change)
-        if why:
-            return why
-    try:
-        if change.changes:
-            record.write_whole(change.path, change.after)
-        kept = record.Record.read(change.path.parent)
-        if change.left:
-            kept.files[change.path.name] = [one for one in change.rest if one.lines]
-        else:
-            kept.files.pop(change.path.name, None)
-        kept.write()
-    except Unreadable as error:
-        return f"not written: {record.NAME} beside it is {error.reason}"
-    except OSError as error:
-        return f"not written: {reason_of(error)}"
-    return ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-#: works as it stands; somebody has to look at it; does not work, with v1 neither
-OK, WARNING, ERROR = "ok", "warning", "error"
+#: works as it stands; only the running program knows; somebody has to look at it; does not work, with v1 neither
+OK, NOT_JUDGED, WARNING, ERROR = "ok", "not judged", "warning", "error"
 
 IMPORT, STRING, CONSTRUCTION, CALL, SUBCLASS = "import", "string", "construction", "call", "subclass"
 PIN, FILE = "pin", "file"
@@ -48,7 +48,7 @@ class Verdict:
 
 def worst(*verdicts: Verdict) -> Verdict:
     """The worst level, with the reasons of all verdicts."""
-    order = [OK, WARNING, ERROR]
+    order = [OK, NOT_JUDGED, WARNING, ERROR]
     level = max((one.level for one in verdicts), key=order.index, default=OK)
     return Verdict(level, "; ".join(one.why for one in verdicts if one.why))
 

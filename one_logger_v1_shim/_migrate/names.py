@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from typing import Optional
 
 from .._noedit import _TARGETS
+from .._v1.schema import MINIMAL_SCHEMA_CALLBACK_ARGS
 
 #: v1's top-level module -> the shim's module
 ROOTS: dict[str, str] = dict(_TARGETS)
+
+#: the shim's top-level module
+SHIM = ROOTS["one_logger"]
 
 _UTILS = {
     "OneLoggerUtils": "OneLoggerUtils",
@@ -61,6 +65,16 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "rankpulse.start": ("interval_seconds?", "twindow_seconds?", "enable_gpu_debug_info?"),
     "rankpulse.stop": ("timeout_seconds?",),
 }
+
+#: keys of the core's configuration
+CORE_KEYS = frozenset(
+    {
+        "project", "name", "async", "quiet", "no_exception", "entity", "host", "api_key", "tags", "save_dir", "wandb",
+        "enable_one_logger", "is_baseline_run",
+    }
+)  # fmt: skip
+#: and of both
+CONFIG_KEYS = CORE_KEYS.union(*MINIMAL_SCHEMA_CALLBACK_ARGS["initialize"].values())
 
 #: v1's module -> the extra of this package that its framework needs
 EXTRAS = {

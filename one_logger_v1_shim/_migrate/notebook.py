@@ -10,24 +10,28 @@ import ast
 import json
 import re
 import warnings
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import accumulate
 from json import scanner
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from .files import NOTEBOOK, Found, Problem, Unreadable
-from .source import Edit, Offsets, Place, PythonFile, Source, decoded
+from .source import Edit, Lines, Place, PythonFile, Source, decoded
 
 # one character of a JSON string, as it is written: a surrogate pair is one
 _CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
 )
-# %pip install x; !ls; ?name; name??; files = !ls
-_MAGIC = re.compile(r"\s*(?:[%!?]|[\w.,\s]+=\s*[%!](?!=)|[\w.]+\?{1,2}\s*$)")
-# cell magics whose body is Python
+_NAME = re.compile(r"[\w.]+")
+_TARGETS = re.compile(r"[\w.,\s]+")
+# cell magics whose body is Python, or another language's
 _PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%python3", "%%python")
+_WRITE_CELLS = ("%%writefile", "%%file")
+_SHELL_CELLS = ("%%bash", "%%sh", "%%script", "%%cmd", "%%system", "%%sx", "%%!")
 
 
 class _Text(str):
@@ -48,75 +52,95 @@ class Notebook:
     def __init__(self, path: Path, data: bytes) -> None:
         self.path = path
         self.problems: list[Problem] = []
-        #: lines that the cells hand to a shell or to IPython: (line of the file, text)
-        self.magics: list[tuple[int, str]] = []
+        #: what the cells hand to a shell or to a file: its name, the file's line of each of its lines, the text
+        self.others: list[tuple[str, list[int], str]] = []
         self._raw = decoded(data, "utf-8")
         self._newlines = [match.start() for match in re.finditer("\n", self._raw)]
         # where in ``text`` (characters) a piece of a cell's source begins, which piece, and in which cell
         self._starts: list[int] = []
         self._pieces: list[tuple[_Text, int]] = []
+        self._characters: dict[int, array[int]] = {}
+        self._length = 0
         parts: list[str] = []
         for number, pieces in _cells(self._raw):
             self._add(number, pieces, parts)
         self.text = "".join(parts)
-        self._offsets = Offsets(self.text)
+        try:
+            self.lines = Lines(self.text)
+        except UnicodeError:
+            raise Unreadable("a cell has half of a surrogate pair") from None
+        # which character of the text each byte belongs to
+        self._of_byte: Optional[array[int]] = None
 
     def _add(self, number: int, pieces: list[_Text], parts: list[str]) -> None:
         source = "".join(pieces)
-        program = self._program(number, source, pieces[0])
-        at = sum(map(len, parts))
+        program = self._program(number, source, pieces)
         for piece in pieces:
-            self._starts.append(at)
+            self._starts.append(self._length)
             self._pieces.append((piece, number))
-            at += len(piece)
+            self._length += len(piece)
+        self._length += len(program) + 1 - len(source)
         parts += [program, "\n"]
 
-    def _program(self, number: int, source: str, first: _Text) -> str:
+    def _program(self, number: int, source: str, pieces: list[_Text]) -> str:
         """The cell as Python of the same length, line by line."""
         lines = source.splitlines(keepends=True)
-        start = next((line for line in lines if line.strip()), "")
-        if start.lstrip().startswith("%%") and start.split()[0] not in _PYTHON_CELLS:
+        places = [self._line(pieces[min(index, len(pieces) - 1)].start) for index in range(len(lines))]
+        first = next((index for index, line in enumerate(lines) if line.strip()), 0)
+        words = lines[first].split() if lines and lines[first].strip() else [""]
+        if words[0] in _WRITE_CELLS and words[-1].endswith(".py"):
+            lines[first] = "#" + lines[first][1:]
+            source = "".join(lines)
+        elif words[0].startswith("%%") and words[0] not in _PYTHON_CELLS:
+            if words[0] in (*_SHELL_CELLS, *_WRITE_CELLS):
+                name = words[-1] if words[0] in _WRITE_CELLS else "cell.sh"
+                self.others.append((name, places[first + 1 :], "".join(lines[first + 1 :])))
             return _blank(source)
         if _parses(source):
             return source
-        magics = [line for line in lines if _MAGIC.match(line)]
-        line = self._line(first.start)
-        self.magics += [(line, magic.strip()) for magic in magics]
-        program = "".join(_pass(line) if _MAGIC.match(line) else line for line in lines)
+        self.others += [
+            ("line.sh", [place], line.strip()) for place, line in zip(places, lines) if _is_magic(line)
+        ]  # fmt: skip
+        program = "".join(_pass(line) if _is_magic(line) else line for line in lines)
         if not _parses(program):
             if "one_logger" in program:
-                self.problems.append(Problem(self.path, f"cell {number} does not parse", line))
+                self.problems.append(Problem(self.path, f"cell {number} does not parse", places[0]))
             return _blank(source)
         return program
 
     def _line(self, raw: int) -> int:
         return bisect_left(self._newlines, raw) + 1
 
-    def _piece(self, offset: int) -> tuple[_Text, int, int]:
-        """The piece that a character of ``text`` stands in, its cell, and the character's place in the piece."""
-        index = bisect_right(self._starts, offset) - 1
-        piece, cell = self._pieces[index]
-        return piece, cell, offset - self._starts[index]
-
     def _character(self, byte: int) -> int:
-        return len(self._offsets.data[:byte].decode())
+        if self.text.isascii():
+            return byte
+        if self._of_byte is None:
+            begins = ((one & 0xC0) != 0x80 for one in self.lines.data)
+            self._of_byte = array("L", accumulate(begins))
+        return self._of_byte[byte] - 1 if byte < len(self._of_byte) else len(self.text)
 
     def _written(self, offset: int) -> tuple[int, int]:
         """Where in the file's text a character of ``text`` is written, from and to."""
-        piece, _, within = self._piece(offset)
-        start = end = piece.start
-        for _ in range(within + 1):
-            match = _CHARACTER.match(self._raw, end)
-            assert match is not None
-            start, end = match.span()
-        return start, end
+        index = bisect_right(self._starts, offset) - 1
+        piece, _ = self._pieces[index]
+        if index not in self._characters:
+            places, end = array("L", [piece.start]), piece.start
+            for _ in piece:
+                match = _CHARACTER.match(self._raw, end)
+                assert match is not None
+                end = match.end()
+                places.append(end)
+            self._characters[index] = places
+        places = self._characters[index]
+        within = min(offset - self._starts[index], len(places) - 2)  # after a cell stands a line end of our own
+        return places[within], places[within + 1]
 
-    def place(self, line: int) -> Place:
-        """The file's line and the cell of a line of the program."""
+    def place(self, byte: int) -> Place:
+        """The file's line and the cell."""
         if not self._pieces:
             return Place(1)
-        offset = min(self._character(self._offsets.of(line, 0)), max(len(self.text) - 2, 0))
-        return Place(self._line(self._written(offset)[0]), self._piece(offset)[1])
+        offset = min(self._character(byte), max(len(self.text) - 2, 0))
+        return Place(self._line(self._written(offset)[0]), self._pieces[bisect_right(self._starts, offset) - 1][1])
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """See :class:`~.source.Source`. What is put in is plain ASCII, which JSON writes as it is."""
@@ -160,7 +184,7 @@ def _located(raw: str) -> Any:
         found.start = end
         return found, after
 
-    decoder: Any = json.JSONDecoder()
+    decoder: Any = json.JSONDecoder(parse_int=lambda digits: 0)  # numbers are of no interest; huge ones are refused
     decoder.parse_string = text
     decoder.scan_once = scanner.py_make_scanner(decoder)  # type: ignore[attr-defined]
     try:
@@ -179,6 +203,18 @@ def _parses(program: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def _is_magic(line: str) -> bool:
+    """``%pip install x``, ``!ls``, ``?name``, ``name??``, ``files = !ls``."""
+    text = line.strip()
+    if text[:1] in ("%", "!", "?"):
+        return True
+    if text.endswith("?") and _NAME.fullmatch(text.rstrip("?")):
+        return True
+    before, _, after = text.partition("=")
+    after = after.lstrip()
+    return after[:1] in ("%", "!") and after[1:2] != "=" and _TARGETS.fullmatch(before) is not None
 
 
 def _blank(text: str) -> str:

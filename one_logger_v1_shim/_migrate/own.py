@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +15,8 @@ class OwnModules:
     """Knows the folders that a program's imports are found in: the program's own, and the tops of the given trees."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._tops = [
-            top for path in paths for top in (path, path / "src") if top.is_dir() and not (top / "__init__.py").exists()
-        ]
+        tops = [top for path in paths for top in (path, path / "src")]
+        self._tops = [top for top in tops if os.path.isdir(top) and not os.path.exists(top / "__init__.py")]
 
     def provider(self, file: Path, root: str) -> Optional[Path]:
         """The tree's own module ``root`` that an import in ``file`` would find; None if there is none.
@@ -35,6 +35,6 @@ class OwnModules:
 @lru_cache(maxsize=4096)
 def _module(folder: Path, root: str) -> Optional[Path]:
     for candidate in (folder / f"{root}.py", folder / root / "__init__.py"):
-        if candidate.is_file():
+        if os.path.isfile(candidate):  # unlike Path's, no error for a folder that is closed to us
             return candidate
     return None

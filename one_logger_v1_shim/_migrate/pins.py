@@ -15,11 +15,18 @@ NEEDLE_PATTERN = r"one[-_.]logger(?:[-_.]utils)?"
 
 # the name as a whole, with what may follow it in a requirement: extras, a version, a URL, the end
 _NAME = re.compile(rf"(?<![\w.@/+-]){NEEDLE_PATTERN}(?![\w-]|\.[\w])(?:\[[\w,\s-]*\])?", re.IGNORECASE)
-_URL = re.compile(rf"(?:git\+\S*|https?://\S*|\S*@)/?{NEEDLE_PATTERN}(?:\.git)?(?=[@#\s\"',;/]|$|-\d)", re.IGNORECASE)
-_INSTALLS = re.compile(
-    r"\b(?:pip3?|uv|conda|mamba|poetry|pdm|pipx|easy_install)\b.*?\b(?:install|add|sync|run)\b|\bADD\b"
+_WORD = re.compile(r"[^\s\"',;]+")
+_IN_URL = re.compile(rf"[/@]{NEEDLE_PATTERN}(?:\.git)?(?=[@#/]|$|-\d)", re.IGNORECASE)
+_TOOL = re.compile(r"\b(?:pip3?|uv|uvx|conda|mamba|poetry|pdm|pipx|easy_install|hatch|pixi)\b")
+_VERB = re.compile(r"\b(?:install|add|sync|run)\b|--with\b|\bx\b")
+_ADDS = re.compile(r"\bADD\b")
+_SCRIPTS = re.compile(
+    r"(?:^|\.)(?:docker|container)file|\.(?:sh|bash|zsh|slurm|sbatch|def|mk|bat|ps1)$|^\.gitlab-ci|^GNUmakefile$|^makefile"
+    r"|^justfile$|^jenkinsfile|^azure-pipelines|(?:^|/)\.circleci/|\.github/(?:workflows|actions)/|^(?:tasks|action)\.ya?ml$",
+    re.IGNORECASE,
 )
-_SCRIPTS = re.compile(r"(?:^|\.)(?:docker|container)file|\.(?:sh|bash|slurm|sbatch|def)$|^\.gitlab-ci", re.IGNORECASE)
+# a program inside a script: python -c "from one_logger import ...", python -m one_logger.x
+_PROGRAM = re.compile(r"(?:\b(?:import|from)|\s-m)\s{1,20}(?:one_logger(?:_utils)?)(?![\w])")
 _LISTS = re.compile(
     r"(?:requirement|constraint|\breqs?\b).*\.(?:txt|in|pip)$|^(?:.*/)?requirements/.*\.(?:txt|in)$", re.I
 )
@@ -27,41 +34,70 @@ _PROJECTS = {
     "pyproject.toml", "setup.cfg", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock", "pylock.toml",
     "setup.py", "environment.yml", "environment.yaml", "conda.yml", "conda.yaml", "tox.ini", "meta.yaml", "pixi.toml",
 }  # fmt: skip
+# keys of configuration files whose values are names, and nothing that is installed
+_NAMES_ONLY = re.compile(
+    r"known|modules?$|packages$|name$|ignore|include|exclude|keyword|classifier|description|select|section|version",
+    re.IGNORECASE,
+)
+_SETTING = re.compile(r"[\"']?([\w.-]+)[\"']?\s*[=:](?!=)")
+_MOST = 10_000  # characters of a line
 _KEY = re.compile(rf"\s*(?:[\"']?{NEEDLE_PATTERN}[\"']?\s*[=:]|name\s*=\s*[\"']{NEEDLE_PATTERN}[\"'])", re.IGNORECASE)
 
 
 def is_pin_file(path: Path) -> bool:
-    """Whether a file of this name lists what is to be installed."""
+    """Whether a file of this name lists what is to be installed, or runs commands."""
     tail = "/".join(path.parts[-2:])
-    return path.name in _PROJECTS or bool(_SCRIPTS.search(path.name) or _LISTS.search(tail))
+    return path.name in _PROJECTS or is_script(path) or bool(_LISTS.search(tail))
 
 
-def pins_of(path: Path, text: str) -> Iterator[tuple[int, str]]:
+def is_script(path: Path) -> bool:
+    """Whether a file of this name is made of commands: only where they install something do they ask for it."""
+    return bool(_SCRIPTS.search(path.name) or _SCRIPTS.search("/".join(path.parts[-3:])))
+
+
+def pins_of(path: Path, text: str, script: bool = False) -> Iterator[tuple[int, str]]:
     """``(line, the requirement as it is written)``, from 1."""
-    script = bool(_SCRIPTS.search(path.name))
+    script = script or is_script(path)
+    settings = path.suffix in (".cfg", ".ini", ".toml")
+    setting = ""
     for first, logical in _logical_lines(text, joined=script):
-        if script and not _INSTALLS.search(logical):
+        if settings and not logical[:1].isspace():
+            match = _SETTING.match(logical)
+            # in TOML a list goes on to its bracket, in the others an indented line goes on
+            setting = match[1] if match is not None else "" if not logical.startswith("]") else setting
+        if "ogger" not in logical.lower() or (script and not _installs(logical)):
+            continue
+        if settings and _NAMES_ONLY.search(setting) and path.suffix != ".lock":
             continue
         for number, line in enumerate(logical.split("\n"), first):
-            yield from ((number, found) for found in _in_line(line, path))
+            yield from ((number, found) for found in _in_line(line[:_MOST], path, script))
 
 
-def pins_in_command(line: str) -> Iterator[str]:
-    """The same in one command: a notebook's ``!pip install one-logger``."""
-    if _INSTALLS.search(line):
-        yield from (match[0] for match in (*_NAME.finditer(line), *_URL.finditer(line)))
-
-
-def _in_line(line: str, path: Path) -> Iterator[str]:
-    code = re.split(r"(?:^|\s)#", line, maxsplit=1)[0]
-    url = _URL.search(code)
-    if url is not None:
-        yield url[0]
+def programs_in(text: str) -> Iterator[tuple[int, str]]:
+    """``(line, the line)``: where a script hands a program that imports v1 to Python."""
+    if "python" not in text and "torchrun" not in text:
         return
+    for number, line in enumerate(text.split("\n"), 1):
+        if "one_logger" in line and not line.lstrip().startswith("#") and _PROGRAM.search(line[:_MOST]):
+            yield number, line[:_MOST].strip()
+
+
+def _installs(line: str) -> bool:
+    tool = _TOOL.search(line)
+    return _ADDS.search(line) is not None or (tool is not None and _VERB.search(line, tool.end()) is not None)
+
+
+def _in_line(line: str, path: Path, script: bool) -> Iterator[str]:
+    code = re.split(r"(?:^|\s)#", line, maxsplit=1)[0]
+    for word in _WORD.findall(code):
+        match = _IN_URL.search(word)
+        if match is not None and ("://" in word[: match.start()] or "@" in word[: match.start() + 1]):
+            yield word
+            return
     name = _NAME.search(code)
     if name is None:
         return
-    if path.suffix in (".toml", ".lock", ".py") or path.name == "Pipfile":
+    if not script and (path.suffix in (".toml", ".lock", ".py") or path.name == "Pipfile"):
         quoted = re.search(rf"[\"']\s*{re.escape(name[0])}\s*(?:[\"'<>=!~;@,(\[]|$)", code)
         if quoted is None and not _KEY.match(code):
             return

@@ -11,20 +11,16 @@ Only names are replaced: v1's root by the shim's, at the place where it stands. 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Optional
 
 import libcst as cst
-from libcst.metadata import ByteSpanPositionProvider, MetadataWrapper
 
-from .files import Unreadable
-from .names import MODULES, ROOTS, reference
+from .names import MODULES, ROOTS, SHIM, reference
+from .program import Program
 from .source import Edit
-from .uses import SHIM, BareImport, Found, Uses, dotted
-
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+from .uses import BareImport, Uses, dotted
 
 
 @dataclass
@@ -46,55 +42,30 @@ class Rewriting:
     left: list[Note] = field(default_factory=list)
 
 
-def rewrite(text: str, own: Collection[str] = (), taken: Collection[str] = ()) -> Rewriting:
+def rewrite(program: Program, own: Collection[str] = (), taken: Collection[str] = ()) -> Rewriting:
     """The edits of a program.
 
     Args:
-        text: the program.
+        program: the program.
         own: roots that are the tree's own modules here, and not v1.
         taken: names that other files take from this one, so that they have to stay.
-
-    Raises:
-        Unreadable: libcst can not parse it.
     """
-    try:
-        wrapper = MetadataWrapper(_parsed(text), unsafe_skip_copy=True)
-        return _Rewriter(wrapper, text, own, taken).rewriting()
-    except cst.ParserSyntaxError as error:
-        raise Unreadable(f"does not parse: {error.message.splitlines()[0]}", error.raw_line) from None
-    except (RecursionError, MemoryError):
-        raise Unreadable("does not parse: too deeply nested, or too large") from None
-
-
-def _parsed(text: str) -> cst.Module:
-    module = cst.parse_module(text)
-    if module.code != text:
-        # libcst loses some blank lines and comments after the last statement; nothing is to be done there.
-        lines = _LINE.findall(text)
-        while lines and lines[-1].partition("#")[0].strip() == "":
-            lines.pop()
-        body = "".join(lines)
-        module = cst.parse_module(body)
-        if module.code != body:
-            raise Unreadable("libcst does not reproduce it, so that places in it are not certain")
-    return module
+    return _Rewriter(program, own, taken).rewriting()
 
 
 class _Rewriter:
-    def __init__(self, wrapper: MetadataWrapper, text: str, own: Collection[str], taken: Collection[str]) -> None:
-        self._spans = wrapper.resolve(ByteSpanPositionProvider)
+    def __init__(self, program: Program, own: Collection[str], taken: Collection[str]) -> None:
+        self._program = program
         self._own = own
-        self._found = Found()
-        wrapper.module.visit(self._found)
-        self._uses = Uses(wrapper, text, taken, self._found)
+        self._uses = Uses(program, taken)
         self._out = Rewriting()
 
     def rewriting(self) -> Rewriting:
         """Look at all imports."""
-        for node in self._found.froms:
+        for node in self._program.froms:
             self._from(node)
         groups: dict[tuple[int, str], list[BareImport]] = {}
-        for statement in self._found.imports:
+        for statement in self._program.imports:
             for alias in statement.names:
                 found = self._alias(alias, statement)
                 if found is None:
@@ -165,7 +136,7 @@ class _Rewriter:
     # -- edits -------------------------------------------------------------------------------------------------
 
     def _start(self, node: cst.CSTNode) -> int:
-        return int(self._spans[node].start)
+        return self._program.start(node)
 
     def _replace(self, name: cst.Name, new: Optional[str] = None) -> None:
         self._out.edits.append(Edit(self._start(name), name.value, ROOTS[name.value] if new is None else new))

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Optional
+from typing import Optional, Union
+
+import libcst as cst
 
 from . import judging
-from .files import PINS, YAML, Found, Problem, Unreadable, find, read
+from .config import Config
+from .configs import Configs
+from .files import PINS, SCRIPT, YAML, Found, Problem, Unreadable, find, read
 from .findings import (
     CALL,
     CONSTRUCTION,
     ERROR,
     FILE,
     IMPORT,
+    NOT_JUDGED,
     OK,
     PIN,
     STRING,
@@ -24,22 +30,22 @@ from .findings import (
     Verdict,
     worst,
 )  # fmt: skip
-from .literals import Config, config_of
 from .names import EXTRAS, MODULES, ROOTS, is_swapped, reference
 from .notebook import Notebook, source_of
 from .own import OwnModules
-from .pins import is_pin_file, pins_in_command, pins_of
-from .reading import Instance, Reading, read_python
-from .scopes import Scope
-from .source import decoded
+from .pins import is_pin_file, is_script, pins_of, programs_in
+from .program import Instance, Program
+from .source import Lines, decoded
 from .strings import strings_of
+from .tree import module_of, plain, text_of
 from .yaml_strings import yaml_strings
 
+_CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
 _CONFIGS = ("config", "callback_config")
 
 
 def scan(paths: Sequence[Path]) -> list[Finding]:
-    """All uses of v1 below ``paths``, by file and line; files that can not be looked at are among them."""
+    """All uses of v1 below ``paths``, by file and line; files that cannot be looked at are among them."""
     findings: list[Finding] = []
     guesses: list[Finding] = []
     own = OwnModules(paths)
@@ -69,69 +75,81 @@ def _problem(problem: Problem) -> Finding:
 
 def _file(found: Found, data: bytes, own: OwnModules) -> tuple[list[Finding], list[Finding]]:
     path = str(found.path)
-    if found.kind == PINS:
-        pins = pins_of(found.path, decoded(data, "utf-8"))
-        return [_pin(path, line, what) for line, what in pins], []
+    if found.kind in (PINS, SCRIPT):
+        text = decoded(data, "utf-8")
+        return list(_in_script(path, found.path, text, found.kind == SCRIPT)), []
     if found.kind == YAML:
-        uses = yaml_strings(decoded(data, "utf-8"))
-        return [Finding(path, one.line, STRING, OK, one.text, "swap --strings") for one in uses], []
+        text = decoded(data, "utf-8")
+        lines, uses = Lines(text), yaml_strings(text)
+        return [Finding(path, lines.line(one.start), STRING, OK, one.text, "swap --strings") for one in uses], []
     source = source_of(found, data)
     more: list[Finding] = []
     if isinstance(source, Notebook):
         more = [_problem(one) for one in source.problems]
-        more += [_pin(path, line, pin) for line, text in source.magics for pin in pins_in_command(text)]
-    uses_of = _Uses(read_python(source), own)
+        for name, places, text in source.others:
+            for one in _in_script(path, Path(name), text, False):
+                more.append(replace(one, line=places[min(one.line, len(places)) - 1]))
+    uses_of = _Uses(Program(source), own)
     uses_of.look()
     return more + uses_of.findings, uses_of.guesses
 
 
-def _pin(path: str, line: int, what: str) -> Finding:
-    return Finding(path, line, PIN, WARNING, what, "v1's own distribution: replace it by one-logger-v1-shim")
+def _in_script(path: str, name: Path, text: str, by_first_line: bool) -> Iterator[Finding]:
+    """What a script, a requirement file or a project file asks for or runs; ``name`` says which it is."""
+    for line, what in pins_of(name, text, by_first_line) if by_first_line or is_pin_file(name) else ():
+        yield Finding(path, line, PIN, WARNING, what, "v1's own distribution: replace it by one-logger-v1-shim")
+    if by_first_line or is_script(name):
+        for line, what in programs_in(text):
+            yield Finding(path, line, STRING, WARNING, what, "a program in a script: swap does not look at it")
 
 
 class _Uses:
     """The findings of one Python file. ``guesses``: calls on objects that only their names make v1's."""
 
-    def __init__(self, reading: Reading, own: OwnModules) -> None:
-        self.reading = reading
-        self.own = own
+    def __init__(self, program: Program, own: OwnModules) -> None:
+        self.program = program
         self.findings: list[Finding] = []
         self.guesses: list[Finding] = []
+        self._configs = Configs(program)
         self._own_roots = {
-            root: found for root in ROOTS if (found := own.provider(reading.source.path, root)) is not None
+            root: found for root in ROOTS if (found := own.provider(program.source.path, root)) is not None
         }
 
     def look(self) -> None:
         """Fill the lists."""
-        for node, _ in self.reading.imports:
-            self._import(node)
-        for use in strings_of(self.reading):
-            self._string(use.line, use.text, use.names.dotted if use.names else None, use.left)
-        for definition, scope in self.reading.classes:
-            self._subclass(definition, scope)
-        for call, scope in self.reading.calls:
-            self._call(call, scope)
+        for statement in self.program.imports:
+            for alias in statement.names:
+                what = f"import {alias.evaluated_name}" + (f" as {alias.evaluated_alias}" if alias.asname else "")
+                self._imported(alias, what, alias.evaluated_name, [])
+        for taken in self.program.froms:
+            aliases = [] if isinstance(taken.names, cst.ImportStar) else list(taken.names)
+            names = [alias.evaluated_name for alias in aliases] or ["*"]
+            if module_of(taken):
+                self._imported(taken, f"from {module_of(taken)} import {', '.join(names)}", module_of(taken), names)
+        for use in strings_of(self.program):
+            self._string(use.start, use.text, use.names.dotted if use.names else None, use.left)
+        for definition in self.program.classes:
+            self._subclass(definition)
+        for call in self.program.calls:
+            self._call(call)
 
-    def _add(self, line: int, kind: str, what: str, verdict: Verdict, certain: bool = True) -> None:
-        place = self.reading.source.place(line)
+    def _add(
+        self, where: Union[cst.CSTNode, int], kind: str, what: str, verdict: Verdict, certain: bool = True
+    ) -> None:
+        start = where if isinstance(where, int) else self.program.start(where)
+        place = self.program.source.place(start)
         if not certain and verdict.level == ERROR:
             verdict = Verdict(WARNING, f"{verdict.why} (if this is v1's object, as its name says)")
-        finding = Finding(str(self.reading.source.path), place.line, kind, verdict.level, what, verdict.why, place.cell)
+        path = str(self.program.source.path)
+        finding = Finding(path, place.line, kind, verdict.level, what, verdict.why, place.cell)
         (self.findings if certain else self.guesses).append(finding)
 
     # -- imports and strings -----------------------------------------------------------------------------------
 
-    def _import(self, node: ast.stmt) -> None:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                what = f"import {alias.name}" + (f" as {alias.asname}" if alias.asname else "")
-                self._imported(getattr(alias, "lineno", node.lineno), what, alias.name, [])
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [alias.name for alias in node.names]
-            self._imported(node.lineno, f"from {node.module} import {', '.join(names)}", node.module, names)
-
-    def _imported(self, line: int, what: str, module: str, names: list[str]) -> None:
+    def _imported(self, line: cst.CSTNode, what: str, module: str, names: list[str]) -> None:
         found = reference(module)
+        if module.partition(".")[0] == "nv_one_logger":
+            self._add(line, IMPORT, what, Verdict(OK, "v2: it stays as it is"))
         if found is None:
             return
         root = module.partition(".")[0]
@@ -162,56 +180,62 @@ class _Uses:
 
     # -- constructions, subclasses, calls ----------------------------------------------------------------------
 
-    def _subclass(self, node: ast.ClassDef, scope: Scope) -> None:
+    def _subclass(self, node: cst.ClassDef) -> None:
         for base in node.bases:
-            found = self.reading.refers(base, scope)
+            found = self.program.refers(base.value)
             if found is not None and found.thing:
-                private = [
-                    one.name for one in node.body
-                    if isinstance(one, ast.FunctionDef) and one.name.startswith("_") and not one.name.startswith("__")
-                    and one.name not in _SEAMS
-                ]  # fmt: skip
+                methods = [one.name.value for one in node.body.body if isinstance(one, cst.FunctionDef)]
+                private = [one for one in methods if one[:1] == "_" and one[:2] != "__" and one not in _SEAMS]
                 why = f"if {', '.join(private)} overrides v1's own: the shim does not call it" if private else ""
                 level = WARNING if private else OK
-                self._add(node.lineno, SUBCLASS, f"class {node.name}({found.dotted})", Verdict(level, why))
+                self._add(node, SUBCLASS, f"class {node.name.value}({found.dotted})", Verdict(level, why))
 
-    def _call(self, call: ast.Call, scope: Scope) -> None:
-        found = self.reading.refers(call.func, scope)
+    def _call(self, call: cst.Call) -> None:
+        found = self.program.refers(call.func)
         if found is not None:
-            if found.thing and found.dotted.partition(".")[0] not in self._own_roots:
-                self._construction(call, scope, found.thing)
-            elif not found.known and not self._is_own(found.module):
-                self._add(call.lineno, CALL, _short(call), Verdict(ERROR, f"the shim has no {found.dotted}"))
-            return
-        if isinstance(call.func, ast.Attribute):
-            self._method(call, call.func, scope)
+            is_own = found.module.partition(".")[0] in self._own_roots
+            if found.thing and not is_own:
+                self._construction(call, found.thing)
+            elif not found.known and not is_own:
+                self._add(call, CALL, self._short(call), Verdict(ERROR, f"the shim has no {found.dotted}"))
+        elif isinstance(call.func, cst.Attribute):
+            self._method(call, call.func.value, call.func.attr.value)
+        elif plain(call.func) == "getattr" and len(call.args) > 1:
+            self._by_name(call)
 
-    def _is_own(self, module: str) -> bool:
-        return module.partition(".")[0] in self._own_roots
+    def _by_name(self, call: cst.Call) -> None:
+        """``getattr(callback, name)``: what is called is known if the name is written out."""
+        on, name = call.args[0].value, text_of(call.args[1].value)
+        outer = self.program.parents[call]
+        if name is not None and isinstance(outer, cst.Call) and outer.func is call:
+            self._method(outer, on, name)
+        elif name is None:
+            certain = bool(self.program.instances(on))
+            if certain or self.program.looks_like_v1(on) or _CALLBACK.search(plain(on)):
+                why = "the callback's name is known at run time only: such calls are not followed"
+                self._add(call, CALL, self._short(call), Verdict(NOT_JUDGED, why), certain)
 
-    def _construction(self, call: ast.Call, scope: Scope, thing: str) -> None:
+    def _construction(self, call: cst.Call, thing: str) -> None:
         fits, given = judging.arguments(thing, call)
         node = next((given[name] for name in _CONFIGS if name in given), None)
         verdicts = [fits]
-        if node is not None and fits.level == OK:
-            config = config_of(self.reading, node, scope)
-            is_none = isinstance(node, ast.Constant) and node.value is None
-            if not is_none:
-                verdicts.append(judging.core_config(config) if thing == "OneLogger" else judging.utils_config(config))
+        if node is not None and fits.level == OK and plain(node) != "None":
+            judge = judging.core_config if thing == "OneLogger" else judging.utils_config
+            verdicts.append(judge(self._configs.of(node)))
         kind = CONSTRUCTION if thing.rpartition(".")[2][:1].isupper() else CALL
-        self._add(call.lineno, kind, _short(call), worst(*verdicts))
+        self._add(call, kind, self._short(call), worst(*verdicts))
 
-    def _method(self, call: ast.Call, function: ast.Attribute, scope: Scope) -> None:
-        instances = self.reading.instances(function.value, scope)
+    def _method(self, call: cst.Call, on: cst.BaseExpression, name: str) -> None:
+        instances = self.program.instances(on)
         certain = bool(instances)
-        if not instances and self.reading.looks_like_v1(function.value, scope):
+        if not instances and self.program.looks_like_v1(on):
             instances = [Instance("OneLogger"), Instance("OneLoggerUtils")]
-        verdicts = [self._judged(call, function.attr, one, certain) for one in instances]
+        verdicts = [self._judged(call, name, one, certain) for one in instances]
         known = [one for one in verdicts if one is not None]
         if known:
-            self._add(call.lineno, CALL, _short(call), known[0], certain)
+            self._add(call, CALL, self._short(call), known[0], certain)
 
-    def _judged(self, call: ast.Call, name: str, instance: Instance, certain: bool) -> Optional[Verdict]:
+    def _judged(self, call: cst.Call, name: str, instance: Instance, certain: bool) -> Optional[Verdict]:
         if instance.thing == "OneLogger":
             return judging.core_call(call, name, certain)
         config = self._config(instance)
@@ -221,14 +245,18 @@ class _Uses:
 
     def _config(self, instance: Instance) -> Optional[Config]:
         """The configuration that the object was made with."""
-        if instance.made is None or instance.scope is None:
-            return None
-        found = self.reading.refers(instance.made.func, instance.scope)
-        if found is None or not found.thing:
+        found = self.program.refers(instance.made.func) if instance.made is not None else None
+        if instance.made is None or found is None or not found.thing:
             return None
         _, given = judging.arguments(found.thing, instance.made)
         node = next((given[name] for name in _CONFIGS if name in given), None)
-        return config_of(self.reading, node, instance.scope)
+        return self._configs.of(node) if node is not None else None
+
+    def _short(self, call: cst.Call) -> str:
+        """The call with what tells it from others; a long configuration is left out."""
+        function = self.program.written(call.func)
+        inside = ", ".join(self.program.written(one) for one in call.args[:20]).rstrip(", ")
+        return f"{function}({inside if len(inside) <= 60 else inside[:57] + '...'})"
 
 
 #: private methods that the shim calls, too
@@ -237,13 +265,3 @@ _SEAMS = ("_set_one_logger",)
 
 def _has(module: str, name: str) -> bool:
     return name in MODULES[module] or f"{module}.{name}" in MODULES
-
-
-def _short(call: ast.Call) -> str:
-    """The call with what tells it from others; a long configuration is left out."""
-    arguments = [ast.unparse(one) for one in call.args]
-    arguments += [
-        f"{one.arg}={ast.unparse(one.value)}" if one.arg else f"**{ast.unparse(one.value)}" for one in call.keywords
-    ]
-    inside = ", ".join(arguments)
-    return f"{ast.unparse(call.func)}({inside if len(inside) <= 60 else inside[:57] + '...'})"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import codecs
 import io
+import re
 import tokenize
-import warnings
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +13,9 @@ from pathlib import Path
 from typing import Protocol
 
 from .files import Unreadable
+
+#: text encodings of Python that no source file has; one of them takes time that grows with the square of the text
+_NO_FILES = frozenset({"idna", "punycode", "undefined"})
 
 
 @dataclass(frozen=True, order=True)
@@ -31,9 +33,10 @@ class Source(Protocol):
     path: Path
     #: the program; for a notebook the cells, one after the other
     text: str
+    lines: Lines
 
-    def place(self, line: int) -> Place:
-        """Where a line of ``text`` (from 1) stands in the file."""
+    def place(self, byte: int) -> Place:
+        """Where a byte of ``text`` (as UTF-8) stands in the file."""
         ...
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
@@ -62,16 +65,21 @@ class PythonFile:
         body = data[len(self._bom) :]
         self._encoding = _encoding(data)
         self.text = decoded(body, self._encoding)
-        if self.text.encode(self._encoding) != body:
-            raise Unreadable(f"its {self._encoding} text can not be written back as it was")
+        try:
+            same = self.text.encode(self._encoding) == body
+            self.lines = Lines(self.text)
+        except UnicodeError:
+            same = False
+        if not same:
+            raise Unreadable(f"its {self._encoding} text cannot be written back as it was")
 
-    def place(self, line: int) -> Place:
+    def place(self, byte: int) -> Place:
         """The same line."""
-        return Place(line)
+        return Place(self.lines.line(byte))
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """See :class:`Source`."""
-        data = replaced(self.text.encode(), edits)
+        data = replaced(self.lines.data, edits)
         return self._bom + data.decode().encode(self._encoding)
 
 
@@ -81,6 +89,8 @@ def _encoding(data: bytes) -> str:
     except SyntaxError as error:
         decoded(data, "utf-8")  # its error is the better one, where the first lines are not UTF-8
         raise Unreadable(str(error.msg), 1) from None
+    if named in _NO_FILES or not getattr(codecs.lookup(named), "_is_text_encoding", True):
+        raise Unreadable(f"{named} is no encoding of a source file", 1)
     return "utf-8" if named == "utf-8-sig" else named
 
 
@@ -91,6 +101,8 @@ def decoded(data: bytes, encoding: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise Unreadable(f"not {encoding.upper()}: byte 0x{data[error.start]:02x}", line) from None
+    except (UnicodeError, LookupError) as error:
+        raise Unreadable(f"not {encoding.upper()}: {error}") from None
 
 
 def replaced(data: bytes, edits: Iterable[Edit]) -> bytes:
@@ -105,41 +117,17 @@ def replaced(data: bytes, edits: Iterable[Edit]) -> bytes:
     return b"".join([*made, data[at:]])
 
 
-def parse(source: Source) -> ast.Module:
-    """The syntax tree.
-
-    Raises:
-        Unreadable: the text is not Python for this interpreter.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # invalid escapes in somebody else's strings
-            return ast.parse(source.text)
-    except SyntaxError as error:
-        place = source.place(error.lineno or 1)
-        raise Unreadable(f"does not parse: {error.msg}", place.line) from None
-    except ValueError as error:
-        raise Unreadable(f"does not parse: {error}") from None
-    except (RecursionError, MemoryError):
-        raise Unreadable("does not parse: too deeply nested, or too large") from None
-
-
-class Offsets:
-    """From the lines and columns of a syntax tree to bytes of the text as UTF-8."""
+class Lines:
+    """From bytes of a text as UTF-8 to its lines, and back."""
 
     def __init__(self, text: str) -> None:
         self.data = text.encode()
         # Python's lines end in \n, \r\n or \r, and in nothing else.
-        marked = self.data.replace(b"\r\n", b"\n\n").replace(b"\r", b"\n")
-        self._starts = [0]
-        at = 0
-        while (at := marked.find(b"\n", at)) >= 0:
-            at += 2 if self.data[at : at + 2] == b"\r\n" else 1
-            self._starts.append(at)
+        self._starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", self.data))]
 
-    def of(self, line: int, column: int) -> int:
-        """The byte at ``line`` (from 1) and ``column`` (bytes, from 0)."""
-        return self._starts[line - 1] + column
+    def of(self, line: int) -> int:
+        """The first byte of a line (from 1)."""
+        return self._starts[min(line, len(self._starts)) - 1]
 
     def line(self, offset: int) -> int:
         """The line (from 1) of a byte."""

@@ -7,24 +7,28 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import libcst as cst
+
 from .changes import Change
-from .files import YAML, Found, Problem, Unreadable, find, read
+from .files import SCRIPT, YAML, Found, Problem, Unreadable, find, read
 from .names import ROOTS, v1_name
 from .notebook import Notebook, source_of
 from .own import OwnModules
-from .reading import Reading, read_python
+from .pins import programs_in
+from .program import Program
 from .rewrite import rewrite
-from .scopes import Imported, Other
-from .source import Edit, Offsets, Source, decoded, parse, replaced
+from .source import Edit, Lines, Source, decoded, replaced
 from .strings import StringUse, strings_of
+from .tree import module_of, parse
 from .yaml_strings import yaml_strings
 
+_NAMED = re.compile(rf"\b(?:{'|'.join(ROOTS)})\b|\\[xuUN0-7]")
 _PATH = re.compile(rf"[\w.]+\.({'|'.join(ROOTS)})(?:[.:]|$)")
 
 
 def swap(paths: Sequence[Path], strings: bool) -> Iterator[Change]:
     """What there is to swap below ``paths``, file by file; nothing is written."""
-    found = list(find(paths, lambda path: False))
+    found = [one for one in find(paths, lambda path: False) if isinstance(one, Problem) or one.kind != SCRIPT]
     taken = _taken(one for one in found if isinstance(one, Found))
     own = OwnModules(paths)
     for one in found:
@@ -55,24 +59,29 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
     source = source_of(found, change.before)
     if isinstance(source, Notebook):
         change.left += [(one.line, one.reason) for one in source.problems]
-    reading = read_python(source)
-    offsets = Offsets(source.text)
+        for _, places, text in source.others:
+            for line, shown in programs_in(text):
+                change.left.append((places[min(line, len(places)) - 1], f"{shown}: a program in a script"))
+    if not _NAMED.search(source.text):
+        return  # it has the shim's names, or v2's
+    program = Program(source)
     own_roots = {root for root in ROOTS if own.provider(found.path, root) is not None}
     edits: list[Edit] = []
-    if _imports_v1(reading, own_roots, change, source):
-        rewriting = rewrite(source.text, own_roots, taken)
+    if _imports_v1(program, own_roots, change):
+        rewriting = rewrite(program, own_roots, taken)
         edits += rewriting.edits
         for notes, into in ((rewriting.notes, change.notes), (rewriting.left, change.left)):
-            into += [(source.place(offsets.line(note.start)).line, note.text) for note in notes]
-    for use in strings_of(reading):
+            into += [(source.place(note.start).line, note.text) for note in notes]
+    for use in strings_of(program):
         if use.names is None or use.names.dotted.partition(".")[0] not in own_roots:
-            edits += _string(use, change, strings, source.place(use.line).line)
+            edits += _string(use, change, strings, source.place(use.start).line)
     _apply(found, source, edits, change)
 
 
 def _swap_yaml(change: Change, strings: bool) -> None:
     text = decoded(change.before, "utf-8")
-    edits = [edit for use in yaml_strings(text) for edit in _string(use, change, strings, use.line)]
+    lines = Lines(text)
+    edits = [edit for use in yaml_strings(text) for edit in _string(use, change, strings, lines.line(use.start))]
     change.after = replaced(change.before, edits)
     change.places = len(edits)
 
@@ -86,19 +95,18 @@ def _string(use: StringUse, change: Change, strings: bool, line: int) -> list[Ed
     return []
 
 
-def _imports_v1(reading: Reading, own_roots: set[str], change: Change, source: Source) -> bool:
+def _imports_v1(program: Program, own_roots: set[str], change: Change) -> bool:
     """Whether there is an import of v1. One of the tree's own modules of that name is listed."""
+    modules: list[tuple[cst.CSTNode, str]]
+    modules = [(statement, alias.evaluated_name) for statement in program.imports for alias in statement.names]
+    modules += [(statement, module_of(statement)) for statement in program.froms]
     found = False
-    for node, _ in reading.imports:
-        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            modules = [node.module]
-        for module in modules:
-            root = module.partition(".")[0]
-            if root in own_roots:
-                line = source.place(node.lineno).line
-                change.left.append((line, f"{module} is the tree's own module here, and not v1"))
-            found = found or (root in ROOTS and root not in own_roots)
+    for statement, module in modules:
+        root = module.partition(".")[0]
+        if root in own_roots:
+            line = program.source.place(program.start(statement)).line
+            change.left.append((line, f"{module} is the tree's own module here, and not v1"))
+        found = found or (root in ROOTS and root not in own_roots)
     return found
 
 
@@ -121,26 +129,32 @@ def _taken(files: Iterator[Found]) -> set[str]:
             continue
         try:
             data = read(found)
-            if data is not None:
-                taken |= _takes(read_python(source_of(found, data)))
+            if data is not None and b"one_logger" in data:
+                taken |= _takes(parse(source_of(found, data)))
         except Unreadable:
             continue
     return taken
 
 
-def _takes(reading: Reading) -> set[str]:
+def _takes(tree: ast.Module) -> set[str]:
+    """By the syntax tree alone: a name too many is kept where it could have been replaced."""
     names: set[str] = set()
-    for node, _ in reading.imports:
-        if isinstance(node, ast.ImportFrom) and (node.level or v1_name(node.module or "") is None):
-            names |= {alias.name for alias in node.names} & ROOTS.keys()
-    for attribute, scope in reading.root_attributes:
-        bound = scope.lookup(attribute.value.id) if isinstance(attribute.value, ast.Name) else []
-        if any(isinstance(one, Imported) or (isinstance(one, Other) and one.imported) for one in bound):
-            names.add(attribute.attr)
-    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "*" for node, _ in reading.imports):
-        names |= {node.id for node, scope in reading.root_names if not scope.lookup(node.id)}
-    for constant in reading.strings:
-        match = _PATH.match(str(constant.value))
-        if match is not None:
-            names.add(match[1])
-    return names
+    imported: set[str] = set()
+    owners: dict[str, set[str]] = {}  # ``base.one_logger``: what it is an attribute of
+    stars = False
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            stars = stars or node.names[0].name == "*"
+            imported |= {alias.asname or alias.name for alias in node.names}
+            if node.level or v1_name(node.module or "") is None:
+                names |= {alias.name for alias in node.names} & ROOTS.keys()
+        elif isinstance(node, ast.Import):
+            imported |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Attribute) and node.attr in ROOTS and isinstance(node.value, ast.Name):
+            owners.setdefault(node.attr, set()).add(node.value.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            match = _PATH.match(node.value)
+            names |= {match[1]} if match is not None else set()
+    read = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if stars else set()
+    names |= (read & ROOTS.keys()) - imported
+    return names | {name for name, roots in owners.items() if roots & imported}

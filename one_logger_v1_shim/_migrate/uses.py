@@ -9,20 +9,13 @@ from dataclasses import dataclass
 from typing import Any, Optional, Union
 
 import libcst as cst
-from libcst.metadata import (
-    ExpressionContext,
-    ExpressionContextProvider,
-    ImportAssignment,
-    MetadataWrapper,
-    ParentNodeProvider,
-    Scope,
-    ScopeProvider,
-)
+from libcst.metadata import ExpressionContext, ImportAssignment, Scope
 from libcst.metadata.scope_provider import ClassScope, GlobalScope
 
-from .names import ROOTS
+from .names import SHIM
+from .program import Program
+from .tree import plain, text_of
 
-SHIM = "one_logger_v1_shim"
 _BINDING_NODES = {
     "MatchAs",
     "MatchStar",
@@ -46,49 +39,6 @@ class BareImport:
     dotted: str
 
 
-class Found(cst.CSTVisitor):
-    """What of a program is looked at here."""
-
-    def __init__(self) -> None:
-        self.imports: list[cst.Import] = []
-        self.froms: list[cst.ImportFrom] = []
-        #: variables, attributes and keywords that are called like one of v1's modules, or the shim
-        self.names: list[cst.Name] = []
-        #: names of functions that are called
-        self.calls: set[str] = set()
-        self.strings: list[str] = []
-
-    def visit_Import(self, node: cst.Import) -> bool:
-        """Keep it."""
-        self.imports.append(node)
-        return False
-
-    def visit_ImportFrom(self, node: cst.ImportFrom) -> bool:
-        """Keep it."""
-        self.froms.append(node)
-        return False
-
-    def visit_Name(self, node: cst.Name) -> None:
-        """Keep it."""
-        if node.value in ROOTS or node.value == SHIM:
-            self.names.append(node)
-
-    def visit_Call(self, node: cst.Call) -> None:
-        """Keep the function's name."""
-        if isinstance(node.func, cst.Name):
-            self.calls.add(node.func.value)
-
-    def visit_Expr(self, node: cst.Expr) -> bool:
-        """A docstring is no name of anything."""
-        return not isinstance(node.value, (cst.SimpleString, cst.ConcatenatedString))
-
-    def visit_SimpleString(self, node: cst.SimpleString) -> None:
-        """Keep the text."""
-        value = node.evaluated_value
-        if isinstance(value, str):
-            self.strings.append(value)
-
-
 class Uses:
     """The scopes and names of one program.
 
@@ -96,13 +46,16 @@ class Uses:
         taken: names that other files take from this one.
     """
 
-    def __init__(self, wrapper: MetadataWrapper, text: str, taken: Collection[str], found: Found) -> None:
-        self._scopes = wrapper.resolve(ScopeProvider)
-        self._parents = wrapper.resolve(ParentNodeProvider)
-        self._contexts = wrapper.resolve(ExpressionContextProvider)
-        self._text = text
+    def __init__(self, program: Program, taken: Collection[str]) -> None:
+        self._scopes = program.scopes
+        self._parents = program.parents
+        self._contexts = program.contexts
+        self._program = program
         self._taken = taken
-        self._found = found
+        self._names = [name for name in program.names if not self._is_no_variable(name)]
+        self._calls = {plain(call.func) for call in program.calls} & _LOOKS_AT_NAMES
+        strings = (node for node in program.strings if not isinstance(program.parents[node], cst.Expr))
+        self._strings = [text for node in strings if "logger" in (text := text_of(node) or "")]
         #: scopes that bind the shim's name, or will
         self.binders: list[Optional[Scope]] = self._shim_imports()
 
@@ -118,7 +71,7 @@ class Uses:
         return homes[0] if homes else None
 
     def reads(self, aliases: list[BareImport]) -> Union[list[cst.Name], str]:
-        """The reads of what the imports bind; or why it can not be said which these are."""
+        """The reads of what the imports bind; or why it cannot be said which these are."""
         root = aliases[0].root.value
         home = self.home(aliases[0])
         if home is None:
@@ -128,8 +81,8 @@ class Uses:
             return why
         statements = {id(alias.statement) for alias in aliases}
         uses = []
-        for name in self._found.names:
-            if name.value != root or self._is_no_variable(name):
+        for name in self._names:
+            if name.value != root:
                 continue
             scope = self._scopes.get(name)
             if scope is None:
@@ -155,11 +108,12 @@ class Uses:
             return "it is an attribute of a class"
         if isinstance(home, GlobalScope) and root in self._taken:
             return "other files take it from this one"
-        if self._found.calls & _LOOKS_AT_NAMES:
-            return f"{', '.join(sorted(self._found.calls & _LOOKS_AT_NAMES))}() may look it up"
-        if any(_reads(text, root) for text in self._found.strings):
+        if self._calls:
+            return f"{', '.join(sorted(self._calls))}() may look it up"
+        if any(_reads(text, root) for text in self._strings):
             return "a string has it"
-        if re.search(rf"#\s*type:.*\b{root}\b", self._text):
+        comments = (line.partition("#")[2] for line in self._program.text.splitlines() if root in line)
+        if any("type:" in comment and re.search(rf"\b{root}\b", comment) for comment in comments):
             return "a type comment has it"
         return ""
 
@@ -190,7 +144,7 @@ class Uses:
         """The scopes that bind the shim's name already."""
         return [
             self._scopes.get(alias)
-            for statement in self._found.imports
+            for statement in self._program.imports
             for alias in statement.names
             if alias.asname is None and dotted(alias.name)[1].value == SHIM
         ]
@@ -205,8 +159,8 @@ class Uses:
 
     def shim_is_a_variable(self) -> bool:
         """Whether the program binds the shim's name to something else than the shim."""
-        for name in self._found.names:
-            if name.value == SHIM and not self._is_no_variable(name):
+        for name in self._names:
+            if name.value == SHIM:
                 scope = self._scopes.get(name)
                 bound = list(scope[SHIM]) if scope is not None else []
                 if scope is None or not all(isinstance(one, ImportAssignment) for one in bound):

@@ -12,19 +12,31 @@ from .names import ROOTS, in_string
 from .source import Edit
 from .strings import StringUse
 
-# a whole scalar: after the key, a dash, a bracket or a comma
-_SCALAR = re.compile(rf"(?:^|[:\-\[,{{=])\s*[\"']?((?:{'|'.join(ROOTS)})(?:[.:]\w+)+)[\"']?\s*(?=$|[,\]}}]|\s#)")
+_NAME = re.compile(rf"(?<![\w.])(?:{'|'.join(ROOTS)})[.:][\w.:]+")
+_NEAR = 200  # characters: blanks around a scalar
 
 
 def yaml_strings(text: str) -> Iterator[StringUse]:
     """Every scalar that is the dotted name of something that v1 had."""
     at = 0
-    for number, line in enumerate(text.split("\n"), 1):
+    for line in text.split("\n"):
         if not line.lstrip().startswith("#"):
-            for match in _SCALAR.finditer(line.rstrip("\r")):
-                found = in_string(match[1], names_a_module=False)
-                if found is not None:
-                    root = re.split(r"[.:]", match[1], maxsplit=1)[0]
-                    start = at + len(line[: match.start(1)].encode())
-                    yield StringUse(number, match[1], found, Edit(start, root, ROOTS[root]))
+            offset = last = 0
+            for match in _NAME.finditer(line):
+                found = in_string(match[0], names_a_module=False)
+                if found is not None and _is_whole(line, match.start(), match.end()):
+                    root = re.split(r"[.:]", match[0], maxsplit=1)[0]
+                    offset += len(line[last : match.start()].encode())
+                    last = match.start()
+                    yield StringUse(at + offset, match[0], found, Edit(at + offset, root, ROOTS[root]))
         at += len(line.encode()) + 1
+
+
+def _is_whole(line: str, start: int, end: int) -> bool:
+    """Whether a scalar begins and ends there: after the line's begin, a key, a dash, a bracket or a comma."""
+    before, after = line[max(0, start - _NEAR) : start], line[end : end + _NEAR]
+    if before[-1:] in ("'", '"'):
+        before, after = before[:-1], after[1:] if after[:1] == before[-1] else "x"
+    before, rest = before.rstrip(), after.lstrip()
+    begins = before[-1] in ":-[,{=" if before else start < _NEAR
+    return begins and (not rest or rest[0] in ",]}" or (rest[0] == "#" and rest != after))

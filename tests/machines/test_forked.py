@@ -12,7 +12,7 @@ from tests.support import CONFIG
 # Notebook launchers fork by multiprocessing; the child ends without atexit, and nobody calls finish().
 PROGRAM = """
 import multiprocessing
-from one_logger_v1_shim import _log
+from one_logger_v1_shim import _state
 from one_logger_v1_shim.utils import OneLoggerUtils
 
 def utils(name):
@@ -45,7 +45,7 @@ parents = utils("parent")
 train(parents, 2)
 held = threading.Event()
 def hold():
-    with _log._lock:  # another thread is about to log a warning
+    with _state.process.lock:  # another thread is about to write a row
         held.set()
         time.sleep(1)
 threading.Thread(target=hold, daemon=True).start()

@@ -131,7 +131,7 @@ def test_file_gone(tmp_path: Path, commands: Commands) -> None:
     commands("swap", "--write", path)
     path.unlink()
     result = commands("swap", "--back", tmp_path)
-    assert (result.code, "can not be given back: no such file" in result.out) == (1, True)
+    assert (result.code, "cannot be given back: no such file" in result.out) == (1, True)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 2, "files": {}}', '{"format": 1, "files": {"p.py": [{}]}}'])

@@ -1,4 +1,4 @@
-"""Files that can not be looked at or written: one line each, the others go on, nothing is written by halves."""
+"""Files that cannot be looked at or written: one line each, the others go on, nothing is written by halves."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from one_logger_v1_shim._migrate import files, record
+from one_logger_v1_shim._migrate import files, record, whole
 
 from .trees import Commands, plant
 
@@ -137,14 +137,16 @@ def test_disk_full(tmp_path: Path, commands: Commands, monkeypatch: pytest.Monke
     plant(tmp_path, {"a.py": GOOD, "b.py": GOOD})
     commands("swap", "--write", tmp_path / "a.py")
     kept = (tmp_path / record.NAME).read_bytes()
-    real = record.write_whole
+    real = os.fsync
+    synced: list[int] = []
 
-    def full(path: Path, data: bytes) -> None:
-        if path.name == "b.py":
+    def full(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) == 2:  # the record, then the file
             raise OSError(28, "No space left on device")
-        real(path, data)
+        real(descriptor)
 
-    monkeypatch.setattr(record, "write_whole", full)
+    monkeypatch.setattr(os, "fsync", full)
     result = commands("swap", "--write", tmp_path)
     assert (result.code, "not written: no space left on device" in result.out) == (1, True)
     assert (tmp_path / "b.py").read_text() == GOOD
@@ -159,19 +161,19 @@ def test_a_write_that_fails_leaves_no_temporary_file(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os, "replace", fails)
     with pytest.raises(OSError, match="Input/output error"):
-        record.write_whole(path, b"other")
+        whole.write_whole(path, b"other")
     assert os.listdir(tmp_path) == ["p.py"]
     assert path.read_text() == GOOD
 
 
 def test_somebody_else_writes_meanwhile(tmp_path: Path) -> None:
-    from one_logger_v1_shim._migrate.changes import write
+    from one_logger_v1_shim._migrate.changes import Writer
     from one_logger_v1_shim._migrate.swapping import swap
 
     path = plant(tmp_path, {"p.py": GOOD}) / "p.py"
     (change,) = swap([path], strings=False)
     path.write_text(GOOD + "x = 1\n")
-    assert write(change) == "not written: somebody has changed it meanwhile"
+    assert Writer().write(change) == "not written: somebody has changed it meanwhile"
     assert path.read_text() == GOOD + "x = 1\n"
 
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from one_logger_v1_shim import _log, _noedit, core
-from one_logger_v1_shim._migrate.changes import back, write, write_back
+from one_logger_v1_shim._migrate.changes import Writer, back
 from one_logger_v1_shim._migrate.swapping import swap
 from one_logger_v1_shim.utils import core as utils_core
 from tests.support import CONFIG, ROOT, CoreSpy, run_command, stored_rows
@@ -79,13 +79,13 @@ def test_generated_programs(program: str, newline: str, tmp_path: Path) -> None:
     path.write_bytes(before)
     (change,) = swap([path], strings=True)
     assert not change.left
-    assert write(change) == ""
+    assert Writer().write(change) == ""
     swapped = path.read_bytes()
     assert not list(swap([path], strings=True)), "twice is once"
     assert swapped.count(b"\n") == before.count(b"\n")
     assert _run(swapped.decode().replace(newline, "\n")) == expected, swapped.decode()
     (change,) = back([path])
-    assert write_back(change) == ""
+    assert Writer().write_back(change) == ""
     assert path.read_bytes() == before
 
 

@@ -60,7 +60,7 @@ LEFT = {
     "an f-string": ("mock.patch(f'one_logger.{name}')", "built at run time"),
     "a sum": ("importlib.import_module('one_logger.' + name)", "built at run time"),
     "a format": ("importlib.import_module('one_logger.' % name)", "built at run time"),
-    "a keyword of patch.dict": ("patch.dict('sys.modules', one_logger=fake)", "a keyword can not hold a dotted name"),
+    "a keyword of patch.dict": ("patch.dict('sys.modules', one_logger=fake)", "a keyword cannot hold a dotted name"),
     "__import__, the package at the top": ("__import__('one_logger_utils.core')", "without a fromlist"),
     "a program": ("run([python, '-c', 'from one_logger import OneLogger; OneLogger()'])", "a program in a string"),
     "a module that v1 never had": ("importlib.import_module('one_logger.telemetry')", "the shim has no"),

@@ -1,0 +1,108 @@
+"""Which value a name has where it stands, and what has happened by then: as far as a file shows it, or not at all."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import libcst as cst
+
+from .program import Program
+from .tree import Value, plain
+
+#: steps of following, in a file: a program that needs more was written to be followed for ever
+MOST_WORK = 20_000
+_MOST_DEEP = 30  # names of one value
+_BRANCHES = (
+    cst.If, cst.Else, cst.For, cst.While, cst.Try, cst.TryStar, cst.ExceptHandler, cst.ExceptStarHandler, cst.MatchCase,
+)  # fmt: skip
+_MAYBE = (cst.IfExp, cst.BooleanOperation, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp, cst.Lambda)
+_LOOPS = (cst.For, cst.While)
+
+
+class Flow:
+    """The order of what one program does."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        #: steps that were made
+        self.work = 0
+        #: the first place where a function of a name is called
+        self._called: dict[str, int] = {}
+        for call in program.calls:
+            self._called.setdefault(plain(call.func).rpartition(".")[2], program.start(call))
+
+    def root(self, node: cst.CSTNode) -> Optional[Value]:
+        """Where the dictionary was made that a name stands for: its first name's value."""
+        value = self.value(node)
+        for _ in range(_MOST_DEEP):
+            if value is None or value.index is not None:
+                return None
+            if not isinstance(value.expression, (cst.Name, cst.Attribute)):
+                return value
+            value = self.value(value.expression)
+        return None
+
+    def value(self, node: cst.CSTNode) -> Optional[Value]:
+        program = self._program
+        if isinstance(node, cst.Attribute):
+            values = program.set_attributes.get(node.attr.value, [])
+            return values[0] if len(values) == 1 else None
+        values = []
+        for binding in program.bindings(cst.ensure_type(node, cst.Name)):
+            given = program.value(binding)
+            if given is not None:
+                values.append(given)
+            elif not isinstance(program.parents[binding.node], cst.AugAssign):  # type: ignore[attr-defined]
+                return None
+        if len(values) < 2:
+            return values[0] if values else None
+        self.work += len(values)
+        if self.work > MOST_WORK:
+            return None
+        here = self._program.function(node)
+        if any(self._program.function(one.node) is not here for one in values):
+            return None
+        start = program.start(node)
+        before = [one for one in values if program.end(one.node) <= start]
+        sure = [one for one in before if self.blocks(one.node) <= self.blocks(node)]
+        if not sure or before[-1] is not sure[-1]:
+            return None
+        loops = {one for one in self.blocks(node) if isinstance(one, _LOOPS)}
+        again = any(loops & self.blocks(one.node) - self.blocks(sure[-1].node) for one in values)
+        return None if again else sure[-1]
+
+    def blocks(self, node: cst.CSTNode) -> set[cst.CSTNode]:
+        """What may or may not be run, or run again, around a node: of its own function."""
+        found: set[cst.CSTNode] = set()
+        parents = self._program.parents
+        current: Optional[cst.CSTNode] = node
+        while current is not None and not isinstance(current, cst.FunctionDef):
+            outer = parents.get(current)
+            if outer is not None and isinstance(outer, _BRANCHES) and outer.body is current:
+                found.update({current, outer} if isinstance(outer, _LOOPS) else {current})
+            elif isinstance(current, _MAYBE):
+                found.add(current)
+            current = outer
+        return found
+
+    def functions(self, call: cst.Call) -> list[cst.CSTNode]:
+        """The functions of this file that a call may mean."""
+        if isinstance(call.func, cst.Name):
+            nodes = [getattr(one, "node", None) for one in self._program.bindings(call.func)]
+            return [one for one in nodes if isinstance(one, cst.FunctionDef)] if len(nodes) == 1 else []
+        if isinstance(call.func, cst.Attribute) and plain(call.func.value) in ("self", "cls"):
+            return list(self._program.functions.get(call.func.attr.value, []))
+        return []
+
+    def when(self, event: cst.CSTNode, at: int, made: cst.CSTNode, use: cst.CSTNode) -> Optional[bool]:
+        """Whether it has happened when Python comes to ``use``: True, False for "maybe", None for "not yet"."""
+        here, there = self._program.function(use), self._program.function(event)
+        if here is there:
+            if at <= self._program.start(use):
+                return self.blocks(event) <= self.blocks(use)
+            loops = {one for one in self.blocks(use) & self.blocks(event) if isinstance(one, _LOOPS)}
+            return False if loops - self.blocks(made) else None
+        if there is self._program.function(made):
+            called = here is not None and self._called.get(here.name.value, at) < at
+            return not called and not self.blocks(event)
+        return False

@@ -1,0 +1,204 @@
+"""``scan``: a configuration's dictionary is followed as Python runs it, or it is not judged."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support import CONFIG
+
+from .trees import Commands, plant
+
+
+def _source(config: dict[str, object]) -> str:
+    return "{" + ", ".join(f"{key!r}: {value!r}" for key, value in config.items()) + "}"
+
+
+FULL = _source(CONFIG)
+SHORT = _source({key: value for key, value in CONFIG.items() if key != "world_size"})
+WRONG = _source({**CONFIG, "x": 1})
+
+MISSING = "missing key 'world_size'"
+UNKNOWN = "unknown key 'x'"
+NOT = "not judged"
+
+PROGRAMS = {
+    # what is set after the literal
+    "set": ("c = {short}\nc['world_size'] = 1\nU(c)", "ok", ""),
+    "set, unknown": ("c = {full}\nc['x'] = 1\nU(c)", "error", UNKNOWN),
+    "set in two steps": ("c = {{}}\nc.update({short})\nc['world_size'] = 1\nU(c)", "ok", ""),
+    "set with an annotation": ("c: dict = {short}\nc['world_size']: int = 1\nU(c)", "ok", ""),
+    "setdefault": ("c = {short}\nc.setdefault('world_size', 1)\nU(c)", "ok", ""),
+    "setdefault of what is there": ("c = {full}\nc.setdefault('world_size', 'many')\nU(c)", "ok", ""),
+    "setdefault, unknown": ("c = {full}\nc.setdefault('x', 1)\nU(c)", "error", UNKNOWN),
+    "|=": ("c = {short}\nc |= {{'world_size': 1}}\nU(c)", "ok", ""),
+    "|=, unknown": ("c = {full}\nc |= dict(x=1)\nU(c)", "error", UNKNOWN),
+    "|= of what nobody knows": ("c = {full}\nc |= load()\nU(c)", NOT, ""),
+    "update with keywords": ("c = {short}\nc.update(world_size=1)\nU(c)", "ok", ""),
+    "update with a variable": ("d = {{'world_size': 1}}\nc = {short}\nc.update(d)\nU(c)", "ok", ""),
+    "update with **": ("d = {{'x': 1}}\nc = {full}\nc.update(**d)\nU(c)", "error", UNKNOWN),
+    "a key that is no literal": ("c = {short}\nc[key()] = 1\nU(c)", NOT, ""),
+    "several targets": ("c = {short}\na = c['world_size'] = 1\nU(c)", "ok", ""),
+    "a tuple of targets": ("c = {short}\nc['world_size'], b = 1, 2\nU(c)", "ok", ""),
+    # what is taken away
+    "pop of a required key": ("c = {full}\nc.pop('world_size')\nU(c)", "error", MISSING),
+    "pop of an unknown key": ("c = {wrong}\nc.pop('x', None)\nU(c)", "ok", ""),
+    "del of a required key": ("c = {full}\ndel c['world_size']\nU(c)", "error", MISSING),
+    "del of an unknown key": ("c = {wrong}\ndel c['x']\nU(c)", "ok", ""),
+    "del of two": ("c = {wrong}\ndel c['x'], c['world_size']\nU(c)", "error", MISSING),
+    "popitem": ("c = {full}\nc.popitem()\nU(c)", NOT, ""),
+    "clear": ("c = {wrong}\nc.clear()\nU(c)", "ok", "logs nothing"),
+    "pop of some": ("c = {full}\nfor k in keys: c.pop(k)\nU(c)", NOT, ""),
+    # when
+    "after the construction": ("c = {full}\nU(c)\nc['x'] = 1", "ok", ""),
+    "a required key after the construction": ("c = {short}\nU(c)\nc['world_size'] = 1", "error", MISSING),
+    "after it, in a loop": ("c = {full}\nfor i in y:\n    U(c)\n    c['x'] = 1", NOT, ""),
+    "made in the loop": ("for i in y:\n    c = {full}\n    U(c)\n    c['x'] = 1", "ok", ""),
+    "in a branch": ("c = {short}\nif y: c['world_size'] = 1\nU(c)", NOT, "'world_size'"),
+    "in both branches": ("c = {short}\nif y: c['world_size'] = 1\nelse: c['world_size'] = 2\nU(c)", NOT, ""),
+    "in the branch of the construction": ("c = {short}\nif y:\n    c['world_size'] = 1\n    U(c)", "ok", ""),
+    "in a try": ("c = {short}\ntry: c['world_size'] = f()\nexcept E: pass\nU(c)", NOT, ""),
+    "in a finally": ("c = {short}\ntry: pass\nfinally: c['world_size'] = f()\nU(c)", "ok", ""),
+    "in a with": ("c = {short}\nwith y: c['world_size'] = f()\nU(c)", "ok", ""),
+    "by a condition": ("c = {short}\ny and c.update(world_size=1)\nU(c)", NOT, ""),
+    "by a comprehension": ("c = {short}\n[c.update({{k: 1}}) for k in y]\nU(c)", NOT, ""),
+    "unknown, in a branch": ("c = {full}\nif y: c['x'] = 1\nU(c)", NOT, "'x'"),
+    # other names
+    "an alias": ("c = {short}\nd = c\nd['world_size'] = 1\nU(c)", "ok", ""),
+    "the other way round": ("c = {short}\nd = c\nc['world_size'] = 1\nU(d)", "ok", ""),
+    "an alias, unknown": ("c = {full}\nd = c\nd['x'] = 1\nU(c)", "error", UNKNOWN),
+    "an alias of before": ("c = {wrong}\nd = c\nc = {full}\nd['y'] = 1\nU(c)", "ok", ""),
+    "a copy": ("c = {full}\nd = dict(c)\nd['x'] = 1\nU(c)", "ok", ""),
+    "a copy, used": ("c = {full}\nd = c.copy()\nd['x'] = 1\nU(d)", "error", UNKNOWN),
+    "copy.deepcopy": ("import copy\nc = {full}\nd = copy.deepcopy(c)\nc['x'] = 1\nU(d)", "ok", ""),
+    "a name that is bound anew": ("c = {wrong}\nc = {full}\nU(c)", "ok", ""),
+    "bound anew in a branch": ("c = {wrong}\nif y: c = {full}\nU(c)", NOT, ""),
+    "made of itself": ("c = {short}\nc = {{**c, 'world_size': 1}}\nU(c)", "ok", ""),
+    "a loop's variable": ("c = {full}\nfor d in (c, e): d['x'] = 1\nU(c)", NOT, ""),
+    "in another container": ("c = {full}\nself.all.append(c)\nself.all[0]['x'] = 1\nU(c)", NOT, ""),
+    "a walrus": ("U(c := {wrong})", NOT, ""),
+    "a bound method": ("c = {short}\nf = c.update\nf(world_size=1)\nU(c)", NOT, ""),
+    # helpers
+    "a helper": ("def h(d): d['world_size'] = 1\nc = {short}\nh(c)\nU(c)", "ok", ""),
+    "a helper, unknown": ("def h(n, d): d.update(x=n)\nc = {full}\nh(1, d=c)\nU(c)", "error", UNKNOWN),
+    "a helper that may": ("def h(d):\n    if y: d['world_size'] = 1\nc = {short}\nh(c)\nU(c)", NOT, ""),
+    "a helper of a helper": (
+        "def g(d): d['world_size'] = 1\ndef h(d): g(d)\nc = {short}\nh(c)\nU(c)", "ok", "",
+    ),
+    "a helper that only reads": ("def h(d): print(d['a'], len(d))\nc = {full}\nh(c)\nU(c)", "ok", ""),
+    "a helper after the construction": ("def h(d): d['x'] = 1\nc = {full}\nU(c)\nh(c)", "ok", ""),
+    "somebody else's helper": ("c = {short}\nfill(c)\nU(c)", NOT, ""),
+    "somebody else's, unknown": ("c = {wrong}\nfill(c)\nU(c)", NOT, ""),
+    "print and log": ("c = {full}\nprint(c)\nlogging.info('%s', c)\nU(c)", "ok", ""),
+    "a helper that makes it": ("def h():\n    c = {short}\n    c['world_size'] = 1\n    return c\nU(h())", "ok", ""),
+    "made, then changed": ("def h(): return {short}\nc = h()\nc['world_size'] = 1\nU(c)", "ok", ""),
+    "a helper that calls itself": ("def h(d): h(d)\nc = {full}\nh(c)\nU(c)", NOT, ""),
+    # attributes
+    "self.cfg": (
+        "class A:\n    def __init__(self):\n        self.cfg = {short}\n        self.cfg['world_size'] = 1\n"
+        "        self.u = U(self.cfg)", "ok", "",
+    ),
+    "self.cfg, in another method": (
+        "class A:\n    def __init__(self):\n        self.cfg = {short}\n        self.cfg['world_size'] = 1\n"
+        "    def start(self):\n        self.u = U(self.cfg)", "ok", "",
+    ),
+    "self.cfg, changed in another method": (
+        "class A:\n    def __init__(self):\n        self.cfg = {short}\n    def f(self): self.cfg['world_size'] = 1\n"
+        "    def start(self):\n        self.u = U(self.cfg)", NOT, "",
+    ),
+    "self.cfg, unknown": (
+        "class A:\n    def __init__(self):\n        self.cfg = {full}\n        self.cfg |= {{'x': 1}}\n"
+        "        self.u = U(self.cfg)", "error", UNKNOWN,
+    ),
+    "self.cfg, after the construction": (
+        "class A:\n    def __init__(self):\n        self.cfg = {full}\n        self.u = U(self.cfg)\n"
+        "        self.cfg['x'] = 1", "ok", "",
+    ),
+    "self.cfg, as another name": (
+        "class A:\n    def __init__(self):\n        c = {short}\n        self.cfg = c\n        c['world_size'] = 1\n"
+        "        self.u = U(self.cfg)", "ok", "",
+    ),
+    "a method that fills it": (
+        "class A:\n    def fill(self, d): d['world_size'] = 1\n    def __init__(self):\n        self.cfg = {short}\n"
+        "        self.fill(self.cfg)\n        self.u = U(self.cfg)", "ok", "",
+    ),
+    "an attribute of two": (
+        "class A:\n    def f(self): self.c = {full}\n    def g(self): self.c = {wrong}\n    def h(self): U(self.c)",
+        NOT, "",
+    ),
+    # globals
+    "a global": ("C = {short}\nC['world_size'] = 1\ndef f():\n    U(C)", "ok", ""),
+    "a global, by another function": ("C = {full}\ndef g(): C['x'] = 1\ndef f():\n    U(C)", NOT, ""),
+    "a global, after the call": ("C = {full}\ndef f():\n    U(C)\nf()\nC['x'] = 1", NOT, ""),
+    "a parameter": ("def f(c):\n    c['world_size'] = 1\n    U(c)", NOT, ""),
+}  # fmt: skip
+
+
+def judged(text: str, tmp_path: Path, commands: Commands) -> tuple[str, str]:
+    """What ``scan`` says of the construction."""
+    program = "from one_logger_utils import OneLoggerUtils as U\n" + text
+    compile(program, "p", "exec")
+    path = plant(tmp_path, {"p.py": program}) / "p.py"
+    (found,) = [one for one in commands.scan(path) if one["kind"] == "construction"]
+    return found["level"], found["why"]
+
+
+@pytest.mark.parametrize(("text", "level", "why"), PROGRAMS.values(), ids=list(PROGRAMS))
+def test_followed_or_not_judged(text: str, level: str, why: str, tmp_path: Path, commands: Commands) -> None:
+    found = judged(text.format(full=FULL, short=SHORT, wrong=WRONG), tmp_path, commands)
+    assert found[0] == level, found
+    assert why in found[1]
+    assert bool(found[1]) == (level != "ok" or bool(why))
+
+
+CORE = {
+    "known": ("c = {'project': 'p'}\nc['async'] = True\nO(c)", "ok"),
+    "set, unknown": ("c = {'project': 'p'}\nc['tag'] = True\nO(c)", "warning"),
+    "mended": ("c = {'project': 'p', 'tag': 1}\ndel c['tag']\nO(c)", "ok"),
+    "not written out": ("O(load())", "not judged"),
+    "a bad project, mended": ("c = {'project': 'a/b'}\nc['project'] = 'a'\nO(c)", "ok"),
+}
+
+
+@pytest.mark.parametrize(("text", "level"), CORE.values(), ids=list(CORE))
+def test_the_core(text: str, level: str, tmp_path: Path, commands: Commands) -> None:
+    path = plant(tmp_path, {"p.py": "from one_logger import OneLogger as O\n" + text}) / "p.py"
+    assert [one["level"] for one in commands.scan(path) if one["kind"] == "construction"] == [level]
+
+
+def test_not_judged_is_no_failure(tmp_path: Path, commands: Commands) -> None:
+    plant(tmp_path, {"p.py": "from one_logger import OneLogger as O\nO(load())\n"})
+    result = commands("scan", tmp_path)
+    assert result.code == 0
+    assert result.out.splitlines()[-1] == "2 uses in 1 file: 1 ok, 1 not judged"
+
+
+HOSTILE = {
+    "update of itself": "c = {'a': 1}\n" + "c.update(c)\n" * 60 + "U(c)\n",
+    "many updates of itself": "c = {'a': 1}\n" + "c.update(c)\n" * 500 + "U(c)\n",
+    "unions of itself": "c = {'a': 1}\n" + "c = c | c\n" * 60 + "U(c)\n",
+    "set and read": "c = {'a': 1}\n" + "c = c\n" * 3000 + "U(c)\n",
+    "set and read for ever": "c = {'a': 1}\n" + "c = c\n" * 100_000 + "U(c)\n",
+    "imported in each function": "def f():\n import one_logger.core\n one_logger.core\n" * 300,
+    "unpacked twice": "c0 = {}\n" + "".join(f"c{n} = {{**c{n - 1}, **c{n - 1}}}\n" for n in range(1, 80)) + "U(c79)\n",
+    "helpers that call each other twice": "".join(
+        f"def f{n}(d):\n    f{n + 1}(d)\n    f{n + 1}(d)\n" for n in range(40)
+    ) + "c = {}\nf0(c)\nU(c)\n",
+    "an object that may be itself": "u = U(c)\n" + "u = u or g(u)\n" * 150 + "u.on_app_start()\n",
+    "names of names": "a0 = U\n" + "".join(f"a{n} = a{n - 1}\n" for n in range(1, 500)) + "a499({})\n",
+    "many names of a dictionary": "c = {}\n" + "".join(f"d{n} = c\nd{n}['x'] = 1\n" for n in range(300)) + "U(c)\n",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=list(HOSTILE))
+def test_bounded(text: str, tmp_path: Path, commands: Commands) -> None:
+    plant(
+        tmp_path, {"p.py": "from one_logger_utils import OneLoggerUtils as U\n" + text, "q.py": "import one_logger\n"}
+    )
+    began = time.process_time()
+    found = commands.scan(tmp_path)
+    assert time.process_time() - began < 20
+    assert "q.py" in str(found)

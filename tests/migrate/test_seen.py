@@ -1,0 +1,151 @@
+"""``scan``: where v1 is used without its name, or in a file that is no ``.py``."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .test_notebooks import notebook
+from .trees import Commands, plant
+
+BASE = "from one_logger_utils.ptl import OneLoggerPTLTrainer\n"
+
+
+def seen(commands: Commands, tree: Path, name: str) -> list[tuple[int, str, str]]:
+    found: list[dict[str, Any]] = commands.scan(tree)
+    return [(one["line"], one["kind"], one["level"]) for one in found if one["file"].endswith(name)]
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("trainer.time_event_callback.logtimeevent.on_model_init_start()", "ok"),
+        ("self.trainer.time_event_callback.logtimeevent.on_train_start()", "error"),
+        ("lte = trainer.time_event_callback.logtimeevent\nlte.on_train_start()", "error"),
+        ("cb = self.trainer.time_event_callback\ncb.logtimeevent.on_train_start()", "error"),
+        ("trainer.time_event_callback.on_model_init_start(x=1)", "warning"),
+        ("getattr(trainer.time_event_callback.logtimeevent, 'on_train_start')()", "error"),
+    ],
+)
+def test_through_attributes(text: str, level: str, tmp_path: Path, commands: Commands) -> None:
+    """NeMo's modules name nothing of v1 but these attributes."""
+    tree = plant(tmp_path, {"base.py": BASE, "model.py": "def f(trainer, self):\n" + textwrap.indent(text, "    ")})
+    assert [(kind, found) for _, kind, found in seen(commands, tree, "model.py")] == [("call", level)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for callback in self.callbacks:\n    getattr(callback, name)(*args)",
+        "u = OneLoggerUtils(c)\ngetattr(u, name)()",
+        "method = getattr(self.one_logger, 'on_' + name)",
+        "getattr(one_logger_callback, f'on_{name}')()",
+    ],
+)
+def test_names_that_are_known_at_run_time(text: str, tmp_path: Path, commands: Commands) -> None:
+    path = plant(tmp_path, {"p.py": "from one_logger_utils import OneLoggerUtils\n" + text + "\n"}) / "p.py"
+    result = commands("scan", path)
+    assert result.out.count("such calls are not followed") == 1
+    assert "not judged" in result.out
+
+
+def test_other_getattr(tmp_path: Path, commands: Commands) -> None:
+    text = "from one_logger import OneLogger\ngetattr(args, name)\ngetattr(OneLogger, name)\n"
+    path = plant(tmp_path, {"p.py": text}) / "p.py"
+    assert [kind for _, kind, _ in seen(commands, path, "p.py")] == ["import"]
+
+
+CELLS = (
+    "%%writefile train.py\nimport one_logger.core\none_logger.core.OneLogger()\n",
+    "%%bash\npip install one-logger\npython - <<EOF\nimport one_logger\nEOF\n",
+    "%%writefile requirements.txt\ntorch\none-logger==1.0\n",
+    "%%writefile -a notes.txt\nimport one_logger\n",
+    "\n%%sh\npython -m one_logger.x\n",
+)
+
+
+def test_cells(tmp_path: Path, commands: Commands) -> None:
+    text = json.dumps(notebook(*CELLS), indent=1)
+    path = plant(tmp_path, {"n.ipynb": text}) / "n.ipynb"
+    lines = text.split("\n")
+    found = [(kind, lines[line - 1].strip()) for line, kind, _ in seen(commands, path, "n.ipynb")]
+    assert sorted(found) == sorted(
+        [
+            ("import", '"import one_logger.core\\n",'),
+            ("construction", '"one_logger.core.OneLogger()\\n"'),
+            ("pin", '"pip install one-logger\\n",'),
+            ("string", '"import one_logger\\n",'),
+            ("pin", '"one-logger==1.0\\n"'),
+            ("string", '"python -m one_logger.x\\n"'),
+        ]
+    )
+    result = commands("swap", "--write", path)
+    assert result.code == 1, "what the shells run is listed"
+    assert result.out.count("a program in a script") == 2
+    assert "import one_logger_v1_shim.core\\n" in path.read_text()
+    assert '"one_logger_v1_shim.core.OneLogger()\\n"' in path.read_text()
+    commands("swap", "--back", path)
+    assert path.read_text() == text
+
+
+FILES = {
+    "Makefile": ("install:\n\tpip install one-logger\n", [(2, "pin", "warning")]),
+    "tools/deps.mk": ("x:\n\tpip install \\\n\t  one-logger\n", [(3, "pin", "warning")]),
+    "justfile": ("install:\n  uv pip install one-logger\n", [(2, "pin", "warning")]),
+    ".github/workflows/ci.yml": (
+        "jobs:\n  a:\n    steps:\n      - run: pip install one-logger\n      - run: python -c 'import one_logger'\n",
+        [(4, "pin", "warning"), (5, "string", "warning")],
+    ),
+    ".gitlab-ci.yml": ("a:\n  script:\n    - pip install one-logger-utils\n", [(3, "pin", "warning")]),
+    "azure-pipelines.yml": ("- script: pip install one-logger\n", [(1, "pin", "warning")]),
+    "Jenkinsfile": ("sh 'pip install one-logger'\n", [(1, "pin", "warning")]),
+    "train": ("#!/usr/bin/env python3\nimport one_logger\n", [(2, "import", "ok")]),
+    "submit": ("#!/bin/bash -l\npip install one-logger\n", [(2, "pin", "warning")]),
+    "run.sh": ("python -c 'from one_logger import OneLogger'\n", [(1, "string", "warning")]),
+    "notes": ("import one_logger\npip install one-logger\n", []),
+    "v2.py": ("from nv_one_logger.api.config import OneLoggerConfig\n", [(1, "import", "ok")]),
+    "w2.py": ("import nv_one_logger.training_telemetry.api as a\n", [(1, "import", "ok")]),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files(name: str, tmp_path: Path, commands: Commands) -> None:
+    text, expected = FILES[name]
+    tree = plant(tmp_path, {name: text})
+    assert seen(commands, tree, name) == expected
+    if expected:
+        assert seen(commands, tree / name, name) == expected, "also where it is named"
+    assert commands("swap", "--write", tree).code == 0
+    commands("swap", "--back", tree)
+    assert (tree / name).read_text() == text
+
+
+def test_a_script_without_a_suffix_is_swapped(tmp_path: Path, commands: Commands) -> None:
+    path = plant(tmp_path, {"train": "#!/usr/bin/env python\nimport one_logger as ol\n"}) / "train"
+    assert commands("swap", "--write", tmp_path).code == 0
+    assert path.read_text().endswith("import one_logger_v1_shim as ol\n")
+    commands("swap", "--back", tmp_path)
+    assert path.read_text().endswith("import one_logger as ol\n")
+
+
+NO_PINS = {
+    "setup.cfg": "[isort]\nknown_third_party = one_logger,one_logger_utils\nknown_other =\n    one_logger\n    torch\n",
+    "tox.ini": "[flake8]\nignore-names = one_logger\n[isort]\nknown_third_party=one_logger\n",
+    "pyproject.toml": '[tool.isort]\nknown_third_party = ["one_logger"]\n[tool.ruff.lint.isort]\n'
+    'known-third-party = [\n  "one_logger_utils",\n]\n[[tool.mypy.overrides]]\nmodule = ["one_logger", "x"]\n',
+}
+
+
+@pytest.mark.parametrize("name", NO_PINS)
+def test_no_pin(name: str, tmp_path: Path, commands: Commands) -> None:
+    assert commands("scan", plant(tmp_path, {name: NO_PINS[name]})).code == 2
+
+
+def test_beside_them_pins_are_found(tmp_path: Path, commands: Commands) -> None:
+    more = "[options]\ninstall_requires =\n    one-logger\n[options.extras_require]\nlog = one_logger_utils\n"
+    tree = plant(tmp_path, {"setup.cfg": NO_PINS["setup.cfg"] + more})
+    assert [line for line, _, _ in seen(commands, tree, "setup.cfg")] == [8, 10]
