@@ -1,4 +1,4 @@
-"""``import one_logger``, ``import one_logger_utils`` without an edit: the same module objects, and only if needed."""
+"""``import one_logger``, ``import one_logger_utils`` without an edit: one object under all names, only if needed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ON = {"ONE_LOGGER_V1_SHIM": "1"}
 INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
 
 
-def test_same_module_objects(tmp_path: Path) -> None:
+def test_one_object_under_all_names(tmp_path: Path) -> None:
     code = INSTALL + (
         "import one_logger, one_logger.core, one_logger_utils, one_logger_utils.core\n"
         "import one_logger.rankpulse as rankpulse\n"
@@ -23,10 +23,10 @@ def test_same_module_objects(tmp_path: Path) -> None:
         "from one_logger_utils import OneLoggerUtils, VERSION\n"
         "import one_logger_v1_shim as shim, one_logger_v1_shim.utils as utils\n"
         "import one_logger_v1_shim.core, one_logger_v1_shim.rankpulse\n"
-        "assert one_logger is shim and one_logger_utils is utils\n"
+        "assert one_logger.__name__ == one_logger.__spec__.name == 'one_logger'\n"
         "assert one_logger.core is shim.core and one_logger_utils.core is utils.core and rankpulse is shim.rankpulse\n"
         "assert OneLogger is shim.OneLogger is shim.core.OneLogger and OneLoggerUtils is utils.OneLoggerUtils\n"
-        "assert shim.__name__ == shim.__spec__.name == 'one_logger_v1_shim'\n"
+        "assert shim.core.__name__ == shim.core.__spec__.name == 'one_logger_v1_shim.core'\n"
         "assert VERSION == '1.0.2'\n"
         "import importlib; assert importlib.import_module('one_logger.core') is shim.core\n"
     )
@@ -48,7 +48,7 @@ def test_real_package_wins(tmp_path: Path) -> None:
         "import sys; sys.path.append('.')\n"
         "import one_logger.core, one_logger_utils\n"
         "assert one_logger.REAL and one_logger.core.REAL\n"
-        "assert one_logger_utils.__name__ == 'one_logger_v1_shim.utils'\n"
+        "assert one_logger_utils.core.__name__ == 'one_logger_v1_shim.utils.core'\n"
         "try: import one_logger.rankpulse\n"
         "except ModuleNotFoundError: pass\n"
         "else: raise SystemExit('a submodule of the real package came from the shim')\n"
@@ -65,7 +65,7 @@ def test_folder_without_code_provides_nothing(tmp_path: Path) -> None:
 PROGRAM = """
 import subprocess, sys
 import one_logger
-print(one_logger.__name__, sys.argv[1:], __name__, flush=True)
+print(one_logger.core.__name__, sys.argv[1:], __name__, flush=True)
 if "child" not in sys.argv:
     subprocess.run([sys.executable, __file__, "child"], check=True)
     import multiprocessing
@@ -83,8 +83,8 @@ def test_run_script_module_and_command(tmp_path: Path) -> None:
     ):
         result = run_command(command, tmp_path)
         assert result.stdout.splitlines() == [
-            "one_logger_v1_shim ['--flag', 'x y'] __main__",
-            "one_logger_v1_shim ['child'] __main__",
+            "one_logger_v1_shim.core ['--flag', 'x y'] __main__",
+            "one_logger_v1_shim.core ['child'] __main__",
         ], result.stderr
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .._job.environment import INSIDE
+from .._noedit import PACKAGES
 from .._variables import CHOICE, SECONDS, SWITCH, VARIABLES, choice, is_seconds, switch
 from ._findings import ERROR, OK, WARNING, Finding
 
@@ -51,7 +52,7 @@ def providers() -> Iterator[Finding]:
     real = []
     for name in _V1_NAMES:
         spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None and type(spec.loader).__module__.endswith("._noedit"):
+        if spec is not None and str(spec.origin).startswith(PACKAGES):
             yield Finding(OK, name, "the shim, in no-edit mode")
         elif spec is not None and spec.origin is not None:
             real.append(name)
