@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import signal
@@ -15,7 +16,7 @@ import pytest
 
 from compat_matrix.commands.tried import Process, expected_runs
 from compat_matrix.compare import ABSENT, Anything, same
-from compat_matrix.jobs import PROGRAMS
+from compat_matrix.jobs import PROGRAMS, program
 
 ROOT = Path(__file__).resolve().parents[2]
 SAME = "the same rows, in the same order"
@@ -46,11 +47,10 @@ def temporary(folder: Path) -> Path:
     return path
 
 
-def tried(folder: Path, code: str, *arguments: str, program: str = "train.py") -> subprocess.CompletedProcess[str]:
+def tried(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     (folder / "train.py").write_text(code)
-    given = (program, *(["--", *arguments] if arguments else ()))
     done = subprocess.run(
-        command(*given), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=120,
+        command("train.py"), cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=120,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert "Traceback" not in done.stderr.replace('Traceback (most recent call last):\n  File "train.py"', ""), done
@@ -61,11 +61,15 @@ def tried(folder: Path, code: str, *arguments: str, program: str = "train.py") -
 @pytest.mark.ci
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in PROGRAMS.glob("*/train.py")))
 def test_all_programs_are_right(name: str, tmp_path: Path) -> None:
+    job = program(PROGRAMS / name)
+    missing = [one for one in job.needs if importlib.util.find_spec(one) is None]
+    if missing:
+        pytest.skip(f"NOT RUN: {', '.join(missing)} is not installed")
     done = subprocess.run(
-        command(str(PROGRAMS / name / "train.py")), cwd=tmp_path, env=environment(tmp_path), capture_output=True,
-        text=True, timeout=300, stdin=subprocess.DEVNULL,
+        command(str(job.path), "--", *job.arguments), cwd=tmp_path, env=environment(tmp_path, **job.environment),
+        capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    assert (done.returncode, SAME in done.stdout) == (0, True), done.stdout + done.stderr
+    assert (done.returncode, SAME in done.stdout) == (job.exit_code, True), done.stdout + done.stderr
 
 
 #: looks at what it can see of the tracer, gives what is not JSON, and uses what it has given
