@@ -20,7 +20,7 @@ from tests.support import ROOT, clean_environment
 
 pytestmark = pytest.mark.ci
 
-PYTHONS = ("3.9", "3.13")
+PYTHONS = ("3.9", "3.13", "3.14")
 
 #: tells all that a program can see of how it was started
 PROGRAM = """
