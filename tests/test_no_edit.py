@@ -1,13 +1,17 @@
-"""``import one_logger``, ``import one_logger_utils`` without an edit: the same module objects, and only if needed."""
+"""``import one_logger``, ``import one_logger_utils`` without an edit: one object under all names, only if needed."""
 
 from __future__ import annotations
 
+import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import clean_environment, run_command, run_python
+from compat_matrix.runner import interpreters
+from one_logger_v1_shim._cli._interpreter_options import letters, split
+from tests.support import ROOT, clean_environment, run_command, run_python
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +19,7 @@ ON = {"ONE_LOGGER_V1_SHIM": "1"}
 INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
 
 
-def test_same_module_objects(tmp_path: Path) -> None:
+def test_one_object_under_all_names(tmp_path: Path) -> None:
     code = INSTALL + (
         "import one_logger, one_logger.core, one_logger_utils, one_logger_utils.core\n"
         "import one_logger.rankpulse as rankpulse\n"
@@ -23,10 +27,10 @@ def test_same_module_objects(tmp_path: Path) -> None:
         "from one_logger_utils import OneLoggerUtils, VERSION\n"
         "import one_logger_v1_shim as shim, one_logger_v1_shim.utils as utils\n"
         "import one_logger_v1_shim.core, one_logger_v1_shim.rankpulse\n"
-        "assert one_logger is shim and one_logger_utils is utils\n"
+        "assert one_logger.__name__ == one_logger.__spec__.name == 'one_logger'\n"
         "assert one_logger.core is shim.core and one_logger_utils.core is utils.core and rankpulse is shim.rankpulse\n"
         "assert OneLogger is shim.OneLogger is shim.core.OneLogger and OneLoggerUtils is utils.OneLoggerUtils\n"
-        "assert shim.__name__ == shim.__spec__.name == 'one_logger_v1_shim'\n"
+        "assert shim.core.__name__ == shim.core.__spec__.name == 'one_logger_v1_shim.core'\n"
         "assert VERSION == '1.0.2'\n"
         "import importlib; assert importlib.import_module('one_logger.core') is shim.core\n"
     )
@@ -48,7 +52,7 @@ def test_real_package_wins(tmp_path: Path) -> None:
         "import sys; sys.path.append('.')\n"
         "import one_logger.core, one_logger_utils\n"
         "assert one_logger.REAL and one_logger.core.REAL\n"
-        "assert one_logger_utils.__name__ == 'one_logger_v1_shim.utils'\n"
+        "assert one_logger_utils.core.__name__ == 'one_logger_v1_shim.utils.core'\n"
         "try: import one_logger.rankpulse\n"
         "except ModuleNotFoundError: pass\n"
         "else: raise SystemExit('a submodule of the real package came from the shim')\n"
@@ -65,7 +69,7 @@ def test_folder_without_code_provides_nothing(tmp_path: Path) -> None:
 PROGRAM = """
 import subprocess, sys
 import one_logger
-print(one_logger.__name__, sys.argv[1:], __name__, flush=True)
+print(one_logger.core.__name__, sys.argv[1:], __name__, flush=True)
 if "child" not in sys.argv:
     subprocess.run([sys.executable, __file__, "child"], check=True)
     import multiprocessing
@@ -83,8 +87,8 @@ def test_run_script_module_and_command(tmp_path: Path) -> None:
     ):
         result = run_command(command, tmp_path)
         assert result.stdout.splitlines() == [
-            "one_logger_v1_shim ['--flag', 'x y'] __main__",
-            "one_logger_v1_shim ['child'] __main__",
+            "one_logger_v1_shim.core ['--flag', 'x y'] __main__",
+            "one_logger_v1_shim.core ['child'] __main__",
         ], result.stderr
 
 
@@ -99,6 +103,90 @@ def test_run_passes_the_exit_code_and_names_what_is_missing(tmp_path: Path) -> N
     assert run_command([sys.executable, "-m", "one_logger_v1_shim", "walk"], tmp_path, check=False).returncode == 2
 
 
+def test_run_c_and_standard_input(tmp_path: Path) -> None:
+    shim = [sys.executable, "-m", "one_logger_v1_shim", "run"]
+    code = "import one_logger, sys; print(one_logger.core.OneLogger.__name__, sys.argv)"
+    assert run_command([*shim, "-c", code, "a", "-m"], tmp_path).stdout == "OneLogger ['-c', 'a', '-m']\n"
+    done = subprocess.run(
+        [*shim, "-", "a"], cwd=tmp_path, env=clean_environment(tmp_path), input=code, capture_output=True, text=True
+    )
+    assert done.stdout == "OneLogger ['-', 'a']\n"
+    for arguments, said in ((["-m"], "argument expected"), (["-c"], "argument expected"), (["-O"], "what is to run?")):
+        result = run_command([*shim, *arguments], tmp_path, check=False)
+        assert (result.returncode, len(result.stderr.splitlines()), said in result.stderr) == (2, 1, True)
+
+
+def test_run_as_a_shell_does(tmp_path: Path) -> None:
+    """A script without ``#!``, what cannot be executed, and SIGPIPE, which Python ignores and a shell does not."""
+    shim = [sys.executable, "-m", "one_logger_v1_shim", "run", "--"]
+    files = {"train.sh": "echo from $0 $1", "bad.sh": "#!/no/such/interpreter\n", "plain.txt": ""}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        (tmp_path / name).chmod(0o644 if name == "plain.txt" else 0o755)
+    assert run_command([*shim, "./train.sh", "a"], tmp_path).stdout == "from ./train.sh a\n"
+    assert run_command([*shim, "sh", "-c", "kill -PIPE $$"], tmp_path, check=False).returncode == -signal.SIGPIPE
+    for given, code, said in (
+        ("./bad.sh", 126, "interpreter in its first line"),
+        ("./plain.txt", 126, "permission denied"),
+        ("./", 126, "is a folder"),
+        ("./nothing", 127, "command not found"),
+    ):
+        result = run_command([*shim, given], tmp_path, check=False)
+        assert (result.returncode, len(result.stderr.splitlines())) == (code, 1), result.stderr
+        assert said in result.stderr
+
+
+@pytest.mark.parametrize("option", ["-S", "-E", "-I"])
+def test_run_says_where_no_hook_is_read(option: str, tmp_path: Path) -> None:
+    """Here the package is on PYTHONPATH, and no start-up file of it in the environment."""
+    line = f"one_logger_v1_shim run: the program cannot import the shim: with {option} Python reads no start-up hook"
+    shim = [sys.executable, "-m", "one_logger_v1_shim", "run"]
+    result = run_command([*shim, option, "-c", "print()"], tmp_path, check=False, env=_without_pth(tmp_path))
+    assert (result.returncode, result.stdout, result.stderr.startswith(line)) == (2, "", True)
+    result = run_command([*shim, "--", sys.executable, option, "-c", ""], tmp_path, env=_without_pth(tmp_path))
+    assert result.stderr.startswith(line)
+    result = run_command([*shim, "-c", "0", option], tmp_path, env=_without_pth(tmp_path))
+    assert result.stderr == "", "the program's own argument"
+
+
+def _without_pth(folder: Path) -> dict[str, str]:
+    if not (folder / "target").exists():
+        (folder / "target").mkdir()
+        (folder / "target" / "one_logger_v1_shim").symlink_to(ROOT / "one_logger_v1_shim")
+    return {"PYTHONPATH": str(folder / "target")}
+
+
+@pytest.mark.parametrize(
+    ("given", "options", "rest"),
+    [
+        (["a.py", "-O"], [], ["a.py", "-O"]),
+        (["-O", "-u", "-W", "error", "-X", "dev", "a.py"], ["-O", "-u", "-W", "error", "-X", "dev"], ["a.py"]),
+        (["-OuWerror", "-Xdev", "-m", "a", "-c"], ["-Ou", "-W", "error", "-X", "dev"], ["-m", "a", "-c"]),
+        (["-Om", "a"], ["-O"], ["-m", "a"]),
+        (["-cprint()", "a"], [], ["-c", "print()", "a"]),
+        (["--check-hash-based-pycs", "never", "-"], ["--check-hash-based-pycs", "never"], ["-"]),
+        (["-W"], ["-W", ""], []),
+        ([], [], []),
+    ],
+)
+def test_options_of_an_interpreter(given: list[str], options: list[str], rest: list[str]) -> None:
+    assert split(given) == (options, rest)
+
+
+def test_letters_of_options() -> None:
+    assert letters(["-OI", "-W", "-S", "-X", "E", "--check-hash-based-pycs", "-E", "-s"]) == set("OIs")
+
+
+def test_an_old_python_says_one_line(tmp_path: Path) -> None:
+    old = next((found for one in ("3.8", "3.7", "3.6") if (found := interpreters.find(one))), None)
+    if old is None:
+        pytest.skip("NOT RUN: no Python before 3.9 here")
+    command = [sys.executable, "-m", "one_logger_v1_shim", "run", "--", old, "-c", "print('here')"]
+    result = run_command(command, tmp_path)
+    assert result.stdout == "here\n"
+    assert result.stderr == f"OneLogger: Python 3.{old.split('3.')[1][0]} cannot import the shim; expected 3.9\n"
+
+
 def test_users_sitecustomize_still_runs(tmp_path: Path) -> None:
     site = tmp_path / "site"
     site.mkdir()
@@ -110,8 +198,6 @@ def test_users_sitecustomize_still_runs(tmp_path: Path) -> None:
 
 
 def test_pth_line_does_nothing_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tests.support import ROOT
-
     line = (ROOT / "one_logger_v1_shim" / "_namespace" / "one_logger_v1_shim.pth").read_text()
     assert line.startswith("import "), "site runs no other line of a .pth file"
     assert line.count("\n") == 1
@@ -129,7 +215,6 @@ def test_pth_line_does_nothing_unless_asked(tmp_path: Path, monkeypatch: pytest.
 def test_words_that_switch_the_mode_off(hook: str, tmp_path: Path) -> None:
     """Both hooks are files of their own, read before the package is importable, and know the words of all switches."""
     from one_logger_v1_shim._variables import OFF, switch
-    from tests.support import ROOT
 
     off = [*OFF, "False", "NO", "oFF", " off "]
     assert {"0", "false", "no", "off"} <= set(off)

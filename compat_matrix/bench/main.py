@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import starts
+from . import starts, startup
 from . import table as table_of
 from .process import BenchError, HangingServer, Lane, together
 from .table import Row, us
@@ -218,6 +218,7 @@ PARTS: dict[str, Callable[[Path, Any], list[Row]]] = {
     "memory": memory,
     "disabled": disabled,
     "rows": rows,
+    "startup": startup.startup,
     "import": starts.imports,
     "construction": starts.construction,
     "finish": starts.finish,

@@ -69,7 +69,7 @@ def expectation(job: Recorded, path: Path) -> Job:
     # a run that was finished ended well, whatever became of the process
     failed = int("uncaught" in job and not any(emit[0] == "finish" for emit in emits))
     runs = [
-        ExpectedRun(run["project"] or "e2e-tracking", run["name"], events, job["first_row"], failed)
+        ExpectedRun(run["project"] or "e2e-tracking", run["name"], events, job["first_row"], (failed,))
         for run in (job["runs"] if events else ())
     ]
     raises = tuple(expect.get("raises") for expect in job["expect"])

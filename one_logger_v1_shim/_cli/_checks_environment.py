@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from .._journal.words import INSIDE
+from .._noedit import PACKAGES
 from .._variables import GONE, SECONDS, SWITCH, VARIABLES, is_seconds, switch
 from ._findings import ERROR, OK, WARNING, Finding
 
@@ -48,7 +49,7 @@ def providers() -> Iterator[Finding]:
     real = []
     for name in _V1_NAMES:
         spec = importlib.util.find_spec(name)
-        if spec is not None and spec.loader is not None and type(spec.loader).__module__.endswith("._noedit"):
+        if spec is not None and str(spec.origin).startswith(PACKAGES):
             yield Finding(OK, name, "the shim, in no-edit mode")
         elif spec is not None and spec.origin is not None:
             real.append(name)

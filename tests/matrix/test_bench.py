@@ -16,6 +16,7 @@ PARTS = {
     "memory": 2,
     "disabled": 1,
     "rows": 4,
+    "startup": 2,
     "import": 2,
     "construction": 2,
     "finish": 2,

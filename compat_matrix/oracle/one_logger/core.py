@@ -42,11 +42,13 @@ class OneLogger:
         self.emits = []
         #: ``time.time()`` of each of them
         self.times = []
+        self.began = time.time()
         #: what v1 would have refused, in words
         self.refused = []
         self._swallow = config.get("no_exception", True)
         self._store = {}
         self._finished = False
+        self._enabled = bool(config.get("enable_one_logger", True))
         CORES.append(self)
 
     def log_metrics(self, metrics):
@@ -61,6 +63,8 @@ class OneLogger:
         self._emit(["log_app_tag", copy.deepcopy(app_tag)])
 
     def _emit(self, what):
+        if not self._enabled:
+            return
         if self._finished:
             self.refused.append(f"{what[0]} after finish() sends nothing")
             return
@@ -110,6 +114,7 @@ def dump():
             "project": core.project,
             "name": core.name,
             "host": core.host,
+            "began": core.began,
             "emits": core.emits,
             "times": core.times,
             "refused": core.refused,
