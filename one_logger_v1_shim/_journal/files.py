@@ -97,7 +97,7 @@ def is_text(path: Union[str, Path]) -> bool:
 
 
 def as_text(path: Path, folder: Path, name: str) -> Path:
-    """A way to ``path`` that is text, for who takes no other: a link ``name`` in the overflow of the journal ``folder``.
+    """A way to ``path`` that is text, for who takes no other: a link ``name`` in the overflow of the journal.
 
     ``path`` itself if it is text, or if no link can be made.
     """
