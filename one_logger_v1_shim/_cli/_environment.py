@@ -21,6 +21,7 @@ from pathlib import Path
 from .._journal.interpreter import MARKER, is_interpreter
 from .._requirements import REQUIREMENTS
 from .._version import VERSION
+from ._installing import Installing
 
 #: stands in the folder while the environment is being made, locked by who makes it
 BEGUN = "one-logger-isolated.begun"
@@ -181,7 +182,7 @@ def _mark(folder: Path, installed: dict[str, str]) -> None:
 
 
 def _run(command: list[str], where: Path, what: str) -> None:
-    """Run a command whose output the user sees; what it says at last is the reason if it fails."""
+    """Run a command whose progress the user sees; what it says at last is the reason if it fails."""
     process = subprocess.Popen(
         command,
         cwd=where,
@@ -192,11 +193,11 @@ def _run(command: list[str], where: Path, what: str) -> None:
         text=True,
         errors="replace",
     )
-    lines = []
+    lines, shown = [], Installing()
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            print(f"  {line.rstrip()}", flush=True)
+            shown.hear(line)
             lines.append(line.strip())
         code = process.wait()
     except BaseException:
@@ -204,6 +205,7 @@ def _run(command: list[str], where: Path, what: str) -> None:
         process.wait()
         raise
     if code != 0:
+        shown.failed()
         raise FailedError(f"{what}: {_reason([line for line in lines if line] or [f'exit code {code}'])}")
 
 
