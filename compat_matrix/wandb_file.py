@@ -20,7 +20,7 @@ from typing import Any, Union
 from .deep_json import from_json
 
 #: what ``run.log`` adds to a row by itself
-_OF_EXPORT = ("_run_id", "_project", "_entity", "_run_name", "_other")  # `python -m one_logger_v1_shim export`
+_OF_EXPORT = ("_run_id", "_project", "_entity", "_run_name", "_other")  # of the command `export`
 OWN_KEYS = frozenset({"_step", "_runtime", "_timestamp", "_wandb", *_OF_EXPORT})
 
 _BLOCK = 32768
