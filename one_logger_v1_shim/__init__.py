@@ -9,6 +9,14 @@ PYTEST_DONT_REWRITE: we have a pytest plugin, and pytest wants to rewrite the as
 no-edit mode this module is imported before pytest and pytest would warn that it can not.
 """
 
+import sys as _sys
+
+if _sys.version_info < (3, 9):  # noqa: UP036
+    _TOO_OLD = "one_logger_v1_shim needs Python 3.9 or newer; this is %d.%d" % _sys.version_info[:2]  # noqa: UP031
+    if _sys.argv[:1] == ["-m"]:  # a command
+        _sys.exit(_TOO_OLD)
+    raise ImportError(_TOO_OLD)  # consumers' guards catch it
+
 TYPE_CHECKING = False  # typing's own would import typing
 if TYPE_CHECKING:
     from typing import Any
