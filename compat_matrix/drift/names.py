@@ -61,6 +61,7 @@ WANDB_NAMES: dict[str, tuple[Name, str]] = {
         (Name(WANDB, "_extra_http_headers"), "the same, up to wandb 0.18"),
         (Name(WANDB, "debug-internal.log", TEXT), "an upload that wandb has given up is found by asking the server"),
         (Name(WANDB, "filestream: fatal error", READ), "the same"),
+        (Name(WANDB, "failed to init run", READ), "what wandb.init raises says alone whether the entity was refused"),
         (Name(WANDB, "cli", READ), "the sync command of a run of several folders does not say --append"),
         (Name(WANDB, "cli.py", READ), "the same"),
         (Name(WANDB, "--append", READ), "the same; newer versions need no such option"),

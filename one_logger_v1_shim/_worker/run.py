@@ -26,7 +26,7 @@ from . import wandb_api
 from .children import children, end_children, say
 from .too_long import LIMIT, TooLong
 
-_LOG = "debug-internal.log"  # in the run's folder `logs`
+_LOG = Path("logs") / "debug-internal.log"  # in the run's folder
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
 
 
@@ -188,7 +188,7 @@ class Run:
         if self._offline or self._run is None:
             return False
         try:
-            with (Path(wandb_api.run_folder(self._run)) / "logs" / _LOG).open("rb") as lines:
+            with (Path(wandb_api.run_folder(self._run)) / _LOG).open("rb") as lines:
                 lines.seek(self._read)
                 for line in lines:
                     if not line.endswith(b"\n"):  # it is being written
@@ -202,9 +202,9 @@ class Run:
     def last_refusal(self) -> str:
         """What the server said to the last ``wandb.init``, as far as wandb's log of it tells."""
         told = ""
-        for path in sorted((self.home / "wandb").glob(f"*run-*-{self.id}/logs/{_LOG}")):
+        for folder in sorted((self.home / "wandb").glob(f"*run-*-{self.id}")):
             with suppress(OSError):
-                lines = path.read_bytes()[-65536:].decode("utf-8", "replace").splitlines()
+                lines = (folder / _LOG).read_bytes()[-65536:].decode("utf-8", "replace").splitlines()
                 told = next((line for line in reversed(lines) if "failed to init run" in line), told)
         return told
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import pytest
 
 from tests.delivery import jobs
 from tests.delivery.server import Server
+from tests.support import clean_environment
 
 pytestmark = pytest.mark.ci
 
@@ -130,3 +132,15 @@ def test_all_rows(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     assert len(result.lines) == 1
     assert "W&B run is offline (" in result.lines[0]
     assert not list(result.home.rglob("path.json"))
+
+
+def test_recover_of_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/runs-\xe9"))
+    environ = {"TMPDIR": str(tmp_path), "ONE_LOGGER_V1_PYTHON": str(tmp_path / "none")}
+    assert jobs.run(JOB, odd, environ).values() == []
+    command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
+    wanted = clean_environment(odd, {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path), **jobs.MODE})
+    done = subprocess.run(command, cwd=odd, env=wanted, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stdout
+    (run,) = jobs.stored(odd)
+    assert [row["i"] for row in run.rows] == ROWS
