@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Optional
 
-from .._journal.environment import settings_command
+from .._journal.environment import settings_command, without_working_directory
 from .._journal.interpreter import Interpreter
+from .._journal.secret import hidden
 
 _LIMIT = 60.0  # seconds; wandb on a slow network file system
 
 
-def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> tuple[dict[str, Any], str]:
+def ask(
+    interpreter: Interpreter, environ: Mapping[str, str], where: Optional[Path] = None
+) -> tuple[dict[str, Any], str]:
     """What :mod:`one_logger_v1_shim._worker.settings` prints; an empty dict, and why, where wandb can't tell.
 
     In a process of its own: importing wandb is slow, may fail in many ways, and sets things up in its process.
@@ -21,11 +25,13 @@ def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> tuple[dict[str,
     Args:
         interpreter: where the worker will run.
         environ: with which environment.
+        where: in which folder, whose settings count; default: the working directory, as for a job.
     """
     try:
         said = subprocess.run(
             settings_command(interpreter),
-            env=dict(environ),
+            cwd=where,
+            env=without_working_directory(environ),
             capture_output=True,
             text=True,
             timeout=_LIMIT,
@@ -40,5 +46,5 @@ def ask(interpreter: Interpreter, environ: Mapping[str, str]) -> tuple[dict[str,
         answer = json.loads(said.stdout.splitlines()[-1])
     except (ValueError, IndexError):
         lines = said.stderr.strip().splitlines()
-        return {}, lines[-1] if lines else f"exit code {said.returncode}"
+        return {}, hidden(lines[-1], alike=True) if lines else f"exit code {said.returncode}"
     return (answer, "its settings are refused") if isinstance(answer, dict) else ({}, "no answer")

@@ -8,9 +8,11 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Any, Optional
 
+from .._journal.outside import read
 from .._journal.words import INSIDE
 from .._variables import GONE, SECONDS, SWITCH, VARIABLES, is_seconds, switch
 from ._findings import ERROR, OK, WARNING, Finding
@@ -18,6 +20,7 @@ from ._findings import ERROR, OK, WARNING, Finding
 _OURS = "ONE_LOGGER_V1_"
 _V1_NAMES = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS")
+_MOST_ALIASES = 20  # of a YAML file
 _EXPORTER_GROUP = "nv_one_logger.exporter_configs"
 _EXPORTER_FILES = tuple(f"one_logger_exporters_config.{kind}" for kind in ("yaml", "yml", "json"))
 
@@ -50,7 +53,7 @@ def providers() -> Iterator[Finding]:
     hook = next((str(entry) for entry in _site_folders() if (entry / "one_logger_v1_shim.pth").is_file()), None)
     real = []
     for name in _V1_NAMES:
-        spec = importlib.util.find_spec(name)
+        spec = _found(name)
         if spec is not None and spec.loader is not None and type(spec.loader).__module__.endswith("._noedit"):
             yield Finding(OK, name, "the shim, in no-edit mode")
         elif spec is not None and spec.origin is not None:
@@ -78,6 +81,11 @@ def providers() -> Iterator[Finding]:
         f"in {hook}" if hook else "not installed: ONE_LOGGER_V1_SHIM=1 alone does nothing, `run` works all the same"
     )
     yield Finding(OK, "no-edit hook (.pth)", f"{detail}; ONE_LOGGER_V1_SHIM is {'on' if asked else 'off'}")
+
+
+def _found(name: str) -> Optional[ModuleSpec]:
+    """Where a module lies; a job that is started here would look here, too. Nothing is imported."""
+    return importlib.util.find_spec(name) or PathFinder.find_spec(name, [os.getcwd()])
 
 
 def variables() -> Iterator[Finding]:
@@ -129,7 +137,7 @@ def exporters() -> Iterator[Finding]:
         return
     for name, enabled in listed:
         state = "" if enabled else ", off"
-        if importlib.util.find_spec(name.split(".")[0]) is None:
+        if _found(name.split(".")[0]) is None:
             yield Finding(
                 WARNING, "v2 exporter", f"{name} ({path}{state}) is not installed", "install it, or remove it there"
             )
@@ -149,15 +157,25 @@ def _exporter_file() -> tuple[Optional[Path], str]:
 
 
 def _exporters_in(path: Path) -> list[tuple[str, bool]]:
-    text = path.read_text()
+    text = read(path, follow=True).decode()
     if path.suffix.lower() == ".json":
         content = json.loads(text)
     elif path.suffix.lower() in (".yaml", ".yml"):
         import yaml
 
+        if text.count("*") > _MOST_ALIASES and sum(isinstance(one, yaml.AliasToken) for one in yaml.scan(text)) > (
+            _MOST_ALIASES
+        ):
+            raise ValueError(f"it has more than {_MOST_ALIASES} aliases")  # few of them can stand for gigabytes
         content = yaml.safe_load(text)
     else:
         raise ValueError(f"expected .yaml, .yml or .json, not {path.suffix!r}")
     if not isinstance(content, dict) or not isinstance(content.get("exporters"), list):
         raise ValueError("expected a mapping with a list 'exporters'")
-    return [(str(one["class_name"]), bool(one.get("enabled", True))) for one in content["exporters"]]
+    return [(_word(one["class_name"]), bool(one.get("enabled", True))) for one in content["exporters"]]
+
+
+def _word(name: Any) -> str:
+    if not isinstance(name, str):
+        raise ValueError("expected a text as class_name")
+    return name

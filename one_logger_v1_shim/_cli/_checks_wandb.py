@@ -8,15 +8,16 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, Optional
 
-from .._journal.destination import DEFAULT_ENTITY, RunSpec, mode, why_not_online, without_user
+from .._journal.destination import DEFAULT_ENTITY, RunSpec, mode, why_not_online
 from .._journal.environment import environment
 from .._journal.files import recover_command
 from .._journal.interpreter import find as find_interpreter
+from .._journal.secret import without_user
 from .._journal.server import credentials, malformed, unreachable
 from .._journal.settings_files import setting
 from ._ask_wandb import ask
 from ._findings import ERROR, OK, WARNING, Finding
-from ._left import find, look
+from ._left import examine, find
 
 _NOBODY = RunSpec(chosen={}, default={})
 _REACH_LIMIT = 5.0  # seconds
@@ -155,10 +156,12 @@ def disk() -> Iterator[Finding]:
 
 def leftovers() -> Iterator[Finding]:
     """Journals whose rows have not all been given to W&B."""
-    waiting = [left for left in map(look, find(None)) if not left.finished]
-    idle = [left for left in waiting if not left.busy]
+    waiting = [left for left in map(examine, find(None)) if not left.finished]
+    idle = [left for left in waiting if not left.busy and not left.damaged]
     for left in waiting:
-        if left.busy:
+        if left.damaged:
+            yield Finding(WARNING, "journal", f"{left.folder}: {left.damaged}")
+        elif left.busy:
             yield Finding(OK, "journal", f"{left.folder}: {left.busy}")
     for left in idle[-_MOST_JOURNALS:]:
         yield Finding(

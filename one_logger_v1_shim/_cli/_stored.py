@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Callable
 
+from .._journal.outside import MOST_LINE, open_regular
 from .._journal.wandb_file import fields, history, records_from
-from ._files import open_regular
 
 _FILE_HEADER = 7  # ":W&B", a magic number, a version
 _READ = 4 * 1024 * 1024
@@ -83,6 +83,8 @@ def _bodies(file: BinaryIO, progress: Callable[[int], None] = no_progress) -> It
         if len(data) < size:
             return
         size = _READ if at != began else 2 * size  # a record may be larger than what was read
+        if size > MOST_LINE:
+            return
 
 
 class _Names(dict[bytes, str]):

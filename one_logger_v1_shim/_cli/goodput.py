@@ -95,7 +95,7 @@ def _keys(text: str) -> tuple[str, ...]:
 
 def _read(reader: Reader, paths: Sequence[Path], keys: Sequence[str], tag: Any) -> tuple[list[Training], list[str]]:
     try:
-        runs = list({run.path.resolve(): run for path in paths for run in find_all(path)}.values())
+        runs = list({os.path.realpath(run.path): run for path in paths for run in find_all(path)}.values())
     except NoRunError as error:
         raise _Refused(str(error)) from error
     except OSError as error:

@@ -16,8 +16,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
-from .destination import FOREIGN, RunSpec, without_user
+from .destination import FOREIGN, RunSpec
 from .interpreter import Interpreter
+from .secret import without_user
 from .words import HOST, INSIDE, PATH
 
 # What the job's interpreter was told is not meant for the worker: its warnings would become errors, for one.
@@ -91,6 +92,15 @@ def environment(
                 del found[key]
         return found
     found[PATH] = json.dumps(job_path())  # a name may have os.pathsep in it
+    return found
+
+
+def without_working_directory(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` for a Python that is to import nothing from the folder in which it is started."""
+    path = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    found = {**environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}  # heard since Python 3.11
+    if not path:
+        del found["PYTHONPATH"]
     return found
 
 

@@ -1,21 +1,23 @@
-"""Names and places of the journal's files, and reading and writing of small JSON files. Both processes."""
+"""Names and places of the journal's files, and writing of small JSON files. Both processes."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shlex
-import stat
 import string
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
-NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+from .outside import open_to_write
+
 PREFIX = "one-logger-"
+_SEGMENT = re.compile(r"rows-([0-9]{1,9})\.jsonl")
 
 
 def new_run_id() -> str:
@@ -52,6 +54,12 @@ def segment(number: int) -> str:
     return f"rows-{number:06d}.jsonl"
 
 
+def segment_number(path: Path) -> Optional[int]:
+    """Which of the journal's files that is; None: none of them. Some characters are digits, and no number."""
+    found = _SEGMENT.fullmatch(path.name)
+    return int(found[1]) if found else None
+
+
 def overflow(folder: Path) -> Path:
     """Where the journal in ``folder`` goes on when its disk takes no more. The run's id makes the name our own."""
     return temporary() / f"{folder.name}-more"
@@ -76,15 +84,6 @@ def above_standard(descriptor: int) -> int:
     return higher
 
 
-def is_own(folder: Path) -> bool:
-    """Whether ``folder`` is a folder of this user, and no symlink to one."""
-    try:
-        found = os.lstat(folder)
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-
-
 def has_room(folder: Path) -> bool:
     """Whether the disk of ``folder`` takes as much as wandb writes at a time."""
     try:
@@ -99,7 +98,7 @@ def write_json(path: Path, content: Any) -> None:
     partial = path.with_name(path.name + ".partial")
     with suppress(FileNotFoundError):
         partial.unlink()
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o666)
+    descriptor = open_to_write(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     data = json.dumps(content).encode()
     try:
         while data:
@@ -107,14 +106,3 @@ def write_json(path: Path, content: Any) -> None:
     finally:
         os.close(descriptor)
     os.replace(partial, path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in ``path``; empty when there is none or it is damaged. Follows no symlink."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            content = json.loads(file.read(4 * 1024 * 1024))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return content if isinstance(content, dict) else {}
