@@ -1,11 +1,32 @@
-"""``python -m one_logger_v1_shim COMMAND``."""
+"""``python -m one_logger_v1_shim COMMAND``.
+
+A command may be called in a folder that somebody else has filled: nothing is imported from the working directory, which
+``-m``, ``-c`` and an empty entry in ``PYTHONPATH`` put on the path. ``python -P`` says the same, since Python 3.11.
+"""
 
 from __future__ import annotations
 
-import importlib
+import os
 import sys
-from collections.abc import Sequence
-from typing import Optional
+
+
+def leave_working_directory() -> None:
+    """Take the working directory off ``sys.path``, unless ``PYTHONPATH`` has it in full."""
+    try:
+        here = os.getcwd()
+    except OSError:  # it was removed
+        here = ""
+    named = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    asked = {here, os.path.realpath(here)} - {form for one in named for form in (one, os.path.abspath(one))}
+    sys.path[:] = [one for one in sys.path if one and os.path.isabs(one) and one not in asked]
+
+
+if __name__ == "__main__":
+    leave_working_directory()
+
+import importlib  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from typing import Optional  # noqa: E402
 
 COMMANDS = {
     "run": "run a program written for v1, unedited",
@@ -22,6 +43,8 @@ COMMANDS = {
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run one command; returns its exit code."""
+    if arguments is None:
+        leave_working_directory()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         print("usage: python -m one_logger_v1_shim COMMAND [...]\n")

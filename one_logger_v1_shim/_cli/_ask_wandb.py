@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.environment import settings_command
+from .._journal.environment import settings_command, without_working_directory
 from .._journal.interpreter import Interpreter
+from .._journal.secret import hidden
 
 _LIMIT = 60.0  # seconds; wandb on a slow network file system
 
 
 def ask(
-    interpreter: Interpreter, environ: Mapping[str, str], command: Optional[list[str]] = None, limit: float = _LIMIT
+    interpreter: Interpreter,
+    environ: Mapping[str, str],
+    command: Optional[list[str]] = None,
+    limit: float = _LIMIT,
+    where: Optional[Path] = None,
 ) -> tuple[dict[str, Any], str]:
     """What :mod:`one_logger_v1_shim._worker.settings` prints; an empty dict, and why, where wandb cannot tell.
 
@@ -25,11 +31,13 @@ def ask(
         environ: with which environment.
         command: another question, whose answer is one line of JSON.
         limit: seconds.
+        where: in which folder, whose settings count; default: the working directory, as for a job.
     """
     try:
         said = subprocess.run(
             command or settings_command(interpreter),
-            env=dict(environ),
+            cwd=where,
+            env=without_working_directory(environ),
             capture_output=True,
             text=True,
             timeout=limit,
@@ -44,5 +52,5 @@ def ask(
         answer = json.loads(said.stdout.splitlines()[-1])
     except (ValueError, IndexError):
         lines = said.stderr.strip().splitlines()
-        return {}, lines[-1] if lines else f"exit code {said.returncode}"
+        return {}, hidden(lines[-1], alike=True) if lines else f"exit code {said.returncode}"
     return (answer, "its settings are refused") if isinstance(answer, dict) else ({}, "no answer")

@@ -1,4 +1,4 @@
-"""Which rank this is, who answers to v1's names, and which v2 exporters are in force."""
+"""Which rank this is, who answers to v1's names, and what this package's variables mean."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import Optional
 
 from .._journal.words import INSIDE
 from .._noedit import PACKAGES
@@ -16,8 +18,6 @@ from ._findings import ERROR, OK, WARNING, Finding
 _OURS = "ONE_LOGGER_V1_"
 _V1_NAMES = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS")
-_EXPORTER_GROUP = "nv_one_logger.exporter_configs"
-_EXPORTER_FILES = tuple(f"one_logger_exporters_config.{kind}" for kind in ("yaml", "yml", "json"))
 
 
 def rank() -> Iterator[Finding]:
@@ -48,7 +48,7 @@ def providers() -> Iterator[Finding]:
     hook = next((str(entry) for entry in _site_folders() if (entry / "one_logger_v1_shim.pth").is_file()), None)
     real = []
     for name in _V1_NAMES:
-        spec = importlib.util.find_spec(name)
+        spec = _found(name)
         if spec is not None and str(spec.origin).startswith(PACKAGES):
             yield Finding(OK, name, "the shim, in no-edit mode")
         elif spec is not None and spec.origin is not None:
@@ -76,6 +76,11 @@ def providers() -> Iterator[Finding]:
         f"in {hook}" if hook else "not installed: ONE_LOGGER_V1_SHIM=1 alone does nothing, `run` works all the same"
     )
     yield Finding(OK, "no-edit hook (.pth)", f"{detail}; ONE_LOGGER_V1_SHIM is {'on' if asked else 'off'}")
+
+
+def _found(name: str) -> Optional[ModuleSpec]:
+    """Where a module lies; a job that is started here would look here, too. Nothing is imported."""
+    return importlib.util.find_spec(name) or PathFinder.find_spec(name, [os.getcwd()])
 
 
 def variables() -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Optional
 
 from .._journal.destination import RunSpec
-from .._journal.environment import environment
+from .._journal.environment import environment, without_working_directory
 from .._journal.files import quoted
 from .._journal.interpreter import VARIABLE, Interpreter, find
 from .._journal.words import PATH
@@ -34,7 +34,9 @@ _ENDS = "ends the interpreter when it is imported"
 # One line of JSON for each package, before and after its import: one that ends the interpreter is known by its name.
 # Old Pythons have to be able to read it.
 _ASK = """
-import json, os, sys
+import sys
+sys.path[:] = [entry for entry in sys.path if entry]  # -c puts the working directory there
+import json, os
 out = os.fdopen(os.dup(1), "w")
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 def say(name, what):
@@ -154,7 +156,7 @@ def ask(python: str, flags: list[str], needed: list[Requirement], environ: dict[
             [python, *flags, "-c", _ASK, modules],
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            env=environ,
+            env=without_working_directory(environ),
             timeout=_ASK_LIMIT,
             check=False,
         )

@@ -15,7 +15,7 @@ from .._journal.interpreter import find as find_interpreter
 from .._journal.settings_files import setting
 from ._ask_wandb import ask
 from ._findings import ERROR, OK, WARNING, Finding
-from ._left import find, look
+from ._left import examine, find
 
 _NOBODY: RunSpec = specification(WandBConfig())
 _MOST_JOURNALS = 10
@@ -164,10 +164,12 @@ def _size(count: int) -> str:
 
 def leftovers() -> Iterator[Finding]:
     """Journals whose rows have not all been given to W&B."""
-    waiting = [left for left in map(look, find(None)) if not left.finished]
-    idle = [left for left in waiting if not left.busy]
+    waiting = [left for left in map(examine, find(None)) if not left.finished]
+    idle = [left for left in waiting if not left.busy and not left.damaged]
     for left in waiting:
-        if left.busy:
+        if left.damaged:
+            yield Finding(WARNING, "journal", f"{left.folder}: {left.damaged}")
+        elif left.busy:
             yield Finding(OK, "journal", f"{left.folder}: {left.busy}")
     for left in idle[-_MOST_JOURNALS:]:
         yield Finding(

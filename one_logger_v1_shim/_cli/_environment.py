@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .._journal.interpreter import MARKER, is_interpreter
+from .._journal.outside import is_own, open_to_write, writers
 from .._requirements import REQUIREMENTS
 from .._version import VERSION
+from ._format import clean
 from ._installing import Installing
 
 #: stands in the folder while the environment is being made, locked by who makes it
@@ -40,6 +42,8 @@ print(json.dumps({"python": platform.python_version(), **{name: metadata.version
 # The job's Python, and what would make an installer put packages elsewhere, or take other versions because of the job's
 # environment (NVIDIA's images set PIP_CONSTRAINT, with the pins of the image's own packages).
 _AWAY = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "_CONDA_", "__PYVENV_LAUNCHER__", "LD_", "DYLD_")
+# What an installer, and the code of packages that are being built, has nothing to do with.
+_SECRET = ("WANDB", "ONE_LOGGER_")
 _NOT_FOR_THE_INSTALLER = (
     *("PIP_CONSTRAINT", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_USER"),
     *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
@@ -105,9 +109,14 @@ def make(folder: Path) -> Made:
         raise FailedError(f"this program has no Python interpreter of its own ({sys.executable or 'without a name'})")
     if os.path.lexists(folder) and not _is_free(folder):
         raise NotOursError(f"{folder} is there and is no environment that `isolate` has made; it is left as it is")
+    if os.path.lexists(folder):
+        why = "it belongs to another user" if not is_own(folder) else writers(folder)
+        if why is not None:  # what lies there will be run
+            raise NotOursError(f"{folder} is not this user's alone: {why}; it is left as it is")
     began = time.monotonic()
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    with _for_one_writer():
+        folder.mkdir(parents=True, exist_ok=True)
     with _begun(folder):
         try:
             _clear(folder)
@@ -133,7 +142,7 @@ def _is_free(folder: Path) -> bool:
 @contextmanager
 def _begun(folder: Path) -> Iterator[None]:
     """The mark that the folder is ours and not whole; its lock ends with this process."""
-    with (folder / BEGUN).open("a") as file:
+    with os.fdopen(open_to_write(folder / BEGUN, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -163,10 +172,11 @@ def _fill(folder: Path) -> dict[str, str]:
     _run([sys.executable, "-I", "-m", "venv", *(["--without-pip"] if uv else []), str(folder)], folder, "venv")
     print(f"installing {', '.join(wanted)}", flush=True)
     if uv:
-        # In the folder: settings of a project in the working directory are not meant for us. Compiled, as pip does it:
-        # on a read-only image each worker would have to compile wandb again.
+        # In "/": uv obeys a uv.toml or pyproject.toml in the folder that it works in and in all above it, whoever has
+        # put it there; the user's own settings count. Compiled, as pip does it: on a read-only image each worker would
+        # have to compile wandb again.
         install = [uv, "pip", "install", "--compile-bytecode", "--python", python, *wanted]
-        _run(install, folder, "a package can not be had")
+        _run(install, Path("/"), "a package can not be had")
     else:
         pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *wanted]
         _run(pip, Path.cwd(), "a package can not be had")
@@ -181,23 +191,35 @@ def _mark(folder: Path, installed: dict[str, str]) -> None:
     os.replace(partial, folder / MARKER)
 
 
+@contextmanager
+def _for_one_writer() -> Iterator[None]:
+    """Nobody else can write what is made in the block, or by a process that is started there: it will be run."""
+    before = os.umask(0o077)
+    os.umask(before | 0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def _run(command: list[str], where: Path, what: str) -> None:
     """Run a command whose progress the user sees; what it says at last is the reason if it fails."""
-    process = subprocess.Popen(
-        command,
-        cwd=where,
-        env=_clean(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
+    with _for_one_writer():
+        process = subprocess.Popen(
+            command,
+            cwd=where,
+            env=_clean(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
     lines, shown = [], Installing()
     try:
         assert process.stdout is not None
         for line in process.stdout:
-            shown.hear(line)
+            shown.hear(clean(line.rstrip(), 1000))
             lines.append(line.strip())
         code = process.wait()
     except BaseException:
@@ -248,7 +270,7 @@ def _clean() -> dict[str, str]:
     found = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(_AWAY) and key not in _NOT_FOR_THE_INSTALLER
+        if not key.startswith((*_AWAY, *_SECRET)) and key not in _NOT_FOR_THE_INSTALLER
     }
     libraries = os.environ.get("LD_LIBRARY_PATH")
     if (

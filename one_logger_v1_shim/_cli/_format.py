@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any, Optional
 
 from .._goodput.values import decoded, number
+from .._journal.secret import hidden
 from .._v1.metrics import COUNT, EPOCH_MS, MSECS, SECONDS
 
 __all__ = [
@@ -18,17 +18,15 @@ __all__ = [
 ]  # fmt: skip
 
 _MOST = 200  # characters
+_LONGEST_SECRET = 1000
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _ASCII_BLOCKS = "_.-~=+*#"
 
 
 def clean(text: object, most: int = _MOST) -> str:
-    """``text`` on one line, without anything that a terminal would obey, and without the API key of this process."""
+    """``text`` on one line, without anything that a terminal would obey, and without what is secret."""
     given = text if isinstance(text, str) else str(text)
-    key = os.environ.get("WANDB_API_KEY", "")
-    if len(key) >= 8 and key in given:
-        given = given.replace(key, "(not shown)")
-    cut = given[:most]
+    cut = hidden(given[: most + _LONGEST_SECRET])[:most]
     said = "".join(
         char if char.isprintable() else " " if char in "\t\r\n" else "\N{REPLACEMENT CHARACTER}" for char in cut
     )

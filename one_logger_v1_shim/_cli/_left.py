@@ -13,12 +13,15 @@ from pathlib import Path
 from typing import Optional
 
 from .._journal.calls import FINISH, FROM, is_call, is_row, number
-from .._journal.files import is_own, overflow, temporary
+from .._journal.files import overflow, quoted, temporary
 from .._journal.follow import Follower
 from .._journal.locks import locked
+from .._journal.outside import is_own, writers
 from .._journal.process_table import is_running
-from .._journal.records import UNPLAYED, Mark, RunRecord, read_played, run_id
+from .._journal.records import UNPLAYED, Mark, RunRecord, is_run_id, read_played, run_id
 from .._journal.wandb_file import FOLDERS, Scanner, is_offline, rows_at_end, run_files
+from ._belongs import belonging
+from ._format import clean
 
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
 _QUIET = 180.0
@@ -36,8 +39,12 @@ class Left:
     played: int = 0
     v2: str = ""
     state: str = ""
+    #: W&B's files of the run, and all that have its id: the rows in a file say whose it is
     files: list[Path] = field(default_factory=list)
+    known: list[Path] = field(default_factory=list)
     busy: Optional[str] = None
+    #: why nothing can be done about it
+    damaged: Optional[str] = None
 
     @property
     def finished(self) -> bool:
@@ -60,8 +67,10 @@ def find(where: Optional[Path]) -> list[Path]:
 
     Without ``where``: below the working directory, ``WANDB_DIR`` and the temp directory.
     """
+    # an administrator recovers what users have left, where he names it
+    own = is_own if where is None or os.getuid() else _is_somebodys
     if where is not None:
-        if is_own(where) and (where / "run.json").is_file():
+        if own(where) and os.path.isfile(where / "run.json"):
             return [where]
         places = [where, where / "wandb"]
     else:
@@ -70,9 +79,23 @@ def find(where: Optional[Path]) -> list[Path]:
     found: dict[str, Path] = {}
     for place in places:
         for folder in place.glob("one-logger-*"):
-            if is_own(folder) and (folder / "run.json").is_file():
+            if own(folder) and os.path.lexists(folder / "run.json"):
                 found.setdefault(os.path.realpath(folder), folder)
     return sorted(found.values(), key=lambda one: one.name)
+
+
+def _is_somebodys(folder: Path) -> bool:
+    return is_own(folder, folder)
+
+
+def examine(folder: Path) -> Left:
+    """As :func:`look`, for what is to be sent. Whatever is wrong with one journal is nothing to the others."""
+    try:
+        left = look(folder)
+        left.damaged = left.damaged or (None if left.finished else _distrusted(folder))
+    except Exception as error:
+        left = Left(folder, damaged=f"it can not be read ({error!r})")
+    return left
 
 
 def look(folder: Path, rows: Optional[int] = None) -> Left:
@@ -86,23 +109,47 @@ def look(folder: Path, rows: Optional[int] = None) -> Left:
     folder = Path(os.path.abspath(folder))
     record, mark = RunRecord.read(folder), Mark.read(folder)
     left = Left(folder, state=mark.state, v2=mark.v2)
-    known = run_id(record, mark)
+    known = run_id(record)
     if known is None:
-        left.busy = "its run.json is damaged: no run id"
+        left.damaged = "its run.json is damaged: no run id"
         return left
     if not record.readable:
-        left.busy = f"its journal has format {record.format}, which this version can not read"
+        left.damaged = f"its journal has format {record.format}, which this version can not read"
         return left
-    left.run_id = known
     left.rows, calls = _count(folder) if rows is None else (rows, 0)
     if record.v2 == "worker":
         left.calls, left.played = calls, read_played(folder)
     bases = [*record.elsewhere, folder.parent.parent, folder, overflow(folder)]
-    homes = dict.fromkeys([base / name for base in bases for name in FOLDERS] + [folder.parent])
-    left.files = [path for home in homes for path in run_files(home, known)]
-    left.stored = max((_stored(path, quick=rows is not None) for path in left.files), default=0)
+    homes = list(dict.fromkeys([base / name for base in bases for name in FOLDERS] + [folder.parent]))
+    quick = rows is not None
+    for one in dict.fromkeys([known, *([mark.id] if is_run_id(mark.id) else [])]):
+        stored = {path: _stored(path, quick) for home in homes for path in run_files(home, one)}
+        found, certain = (list(stored), bool(stored)) if quick else belonging(folder, stored)
+        left.known.extend(stored)
+        if certain or not left.run_id:  # the id that W&B has given it, if there are rows of it under that one
+            left.run_id, left.files = one, found
+            left.stored = max((stored[path] for path in found), default=0)
     left.busy = "its W&B process is at work" if locked(folder) else job_runs(folder, record)
     return left
+
+
+def _distrusted(folder: Path) -> Optional[str]:
+    """Why a journal may be somebody else's work, or not only this user's, and what makes it his; None: it is his."""
+    why = writers(folder)
+    return None if why is None else f"{why}; if you trust what is in it: chmod -R go-w {quoted(folder)}, and again"
+
+
+def somebodys(folder: Path) -> Optional[str]:
+    """Whose journal that is, if not this user's."""
+    try:
+        import pwd
+
+        owner = os.lstat(folder).st_uid
+        return None if owner == os.getuid() else pwd.getpwuid(owner).pw_name
+    except (ImportError, OSError):
+        return None
+    except KeyError:
+        return f"user {owner}"
 
 
 def _stored(path: Path, quick: bool) -> int:
@@ -149,6 +196,5 @@ def _count(folder: Path) -> tuple[int, int]:
 
 
 def shown(value: object, most: int = 200) -> str:
-    """Text from a file, for a terminal: cut, and without what a terminal would obey."""
-    text = "".join(one if one.isprintable() else "?" for one in str(value)[: most + 1])
-    return text if len(text) <= most else text[:most] + "..."
+    """Text from a file, for a terminal: cut, without what a terminal would obey and without what is secret."""
+    return clean(value, most)

@@ -1,36 +1,42 @@
 """Sends what is left of a run: by a worker that goes through the journal, or by ``wandb sync``.
 
-A run goes where it was to go when it began, and a key from the environment to no server that only a file names.
+A run goes where it was to go when it began, if this user names that server, too (:mod:`._where`). What is started here
+works in a fresh folder that is empty: neither code nor settings lie there.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from stat import S_ISREG
 from typing import Callable, Optional
 
 from .._journal import server
-from .._journal.destination import mode, settle, without_user
-from .._journal.environment import environment, start_command
-from .._journal.files import is_own, quoted
+from .._journal.destination import RunSpec, mode
+from .._journal.environment import environment, start_command, without_working_directory
+from .._journal.files import quoted
 from .._journal.interpreter import VARIABLE, Interpreter
 from .._journal.interpreter import find as find_interpreter
 from .._journal.locks import locked
+from .._journal.outside import open_to_write
 from .._journal.records import UNPLAYED, Mark, RunRecord
 from .._journal.settings_files import setting
 from .._journal.wandb_file import sync_options
 from .._journal.words import Exit
 from .._variables import seconds
 from ._ask_wandb import ask
+from ._belongs import is_harmless
 from ._left import Left, look, shown
+from ._where import EXPORTERS, decide, own_server
 
 _SYNC_LIMIT = 1800.0
 _START_LIMIT = 60.0  # seconds until the worker owns the journal; a Python on a slow network file system
-_EXPORTERS = "ONE_LOGGER_EXPORTER_CONFIG_PATH"
 _LOOK = 0.5  # seconds between two looks at what a worker has done
 
 
@@ -42,84 +48,90 @@ def send(left: Left, progress: Optional[Callable[[int], None]] = None) -> Iterat
         progress: hears twice a second how many rows W&B has on disk by then.
     """
     record = RunRecord.read(left.folder)
-    spec = record.spec
     interpreter = find_interpreter(os.environ)
     if interpreter is None:
         yield f"there is no Python interpreter to run wandb on; set {VARIABLE}"
         return
-    environ = environment(spec, interpreter, folder=left.folder)
-    settle(environ, record.settled)
-    refused = _credentials((spec.host or environ.get("WANDB_BASE_URL", "")).rstrip("/"), environ)
+    # v2's exporters write here what they write into a working directory
+    private = Path(tempfile.mkdtemp(prefix="shim-recover-"))
+    try:
+        yield from _send(left, record, interpreter, private, progress)
+    finally:
+        for one in private.glob("wandb"):  # W&B's own, if anything
+            shutil.rmtree(one, ignore_errors=True)
+        with suppress(OSError):
+            private.rmdir()
+    if private.exists():
+        yield f"v2's exporters have written into {shown(private)}"
+
+
+def _send(
+    left: Left,
+    record: RunRecord,
+    interpreter: Interpreter,
+    private: Path,
+    progress: Optional[Callable[[int], None]],
+) -> Iterator[str]:
+    # what of the environment is meant for a worker, and nothing that the journal says
+    environ = without_working_directory(environment(RunSpec(chosen={}, default={}), interpreter, folder=left.folder))
+    refused = decide(record, environ, left.folder, private)
     if refused:
         yield refused
         return
     if left.on_disk_only and not left.unplayed and mode(environ) != "offline":
-        if spec.host:  # the worker tells wandb.init; `wandb sync` has the environment only
-            environ["WANDB_BASE_URL"] = spec.host
-        yield from _sync(left, interpreter, environ)
+        yield from _sync(left, interpreter, environ, private)
         return
     if left.stored >= left.rows and not left.unplayed:
         # All rows lie in W&B's files: a further file with none would add nothing.
         _mark(left, "finished")
-        words = _shell(_sync_commands(left, interpreter, environ), environ)
-        yield f"W&B's files have all {left.rows} rows; sync them with: {words}"
+        words = _shell(_sync_commands(left, interpreter, environ, private), environ)
+        yield f"W&B's files have all {left.rows} rows" + (f"; sync them with: {words}" if words else "")
         return
-    if record.mode == "offline" and not mode(environ):
-        environ["WANDB_MODE"] = "offline"
-    plays = record.v2 == "worker" and left.v2 in ("", UNPLAYED)
-    if plays and record.exporters and not environ.get(_EXPORTERS):
-        if _is_safe(Path(record.exporters)):
-            environ[_EXPORTERS] = record.exporters
-        else:
-            name = shown(record.exporters, 300)
-            yield f"v2's export configuration {name} is not used: not there, or not this user's; set {_EXPORTERS}"
-    yield from _work(left, interpreter, environ, record, progress)
-
-
-def _is_safe(path: Path) -> bool:
-    """Exporters are imported classes: who names them must be this user or root, in a file not writable for all."""
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return False
-    return S_ISREG(found.st_mode) and found.st_uid in (0, os.getuid()) and not found.st_mode & 0o002
+    if record.v2 == "worker" and left.v2 in ("", UNPLAYED) and record.exporters and not environ.get(EXPORTERS):
+        name = shown(record.exporters, 300)
+        yield f"v2's export configuration {name} is not used: a journal names no code to run; set {EXPORTERS}"
+    yield from _work(left, interpreter, environ, private, progress)
 
 
 def _work(
     left: Left,
     interpreter: Interpreter,
     environ: dict[str, str],
-    record: RunRecord,
+    private: Path,
     progress: Optional[Callable[[int], None]],
 ) -> Iterator[str]:
     """Let a worker go through the journal."""
-    # v2's file exporter writes where the job's would have written
-    directory = record.cwd if record.cwd and is_own(Path(record.cwd)) else os.getcwd()
-    options = ["--attached", "--recover", "--directory", directory]
-    with (left.folder / "worker.log").open("ab") as log:
-        try:
-            worker = subprocess.Popen(
-                start_command(interpreter, left.folder, *options),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=left.folder,
-                env=environ,
-            )
-        except OSError as error:
-            yield f"{interpreter.path} ({interpreter.origin}) can not be started ({error.strerror})"
-            return
-        code = _wait(worker, left, progress)
+    options = ["--attached", "--recover", left.run_id, "--directory", str(private)]
+    for path in left.known:
+        options += ["--known" if path in left.files else "--foreign", str(path)]
+    log = open_to_write(left.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    try:
+        worker = subprocess.Popen(
+            start_command(interpreter, left.folder, *options),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=private,
+            env=environ,
+        )
+    except OSError as error:
+        yield f"{shown(interpreter.path)} ({interpreter.origin}) can not be started ({error.strerror})"
+        return
+    finally:
+        os.close(log)
+    code = _wait(worker, left, progress)
     if code is None:
-        yield f"{interpreter.path} ({interpreter.origin}) has not run our code within {_START_LIMIT:g} s"
+        yield f"{shown(interpreter.path)} ({interpreter.origin}) has not run our code within {_START_LIMIT:g} s"
         return
     after, mark = look(left.folder), Mark.read(left.folder)
+    if code == Exit.DONE and not left.folder.exists():  # nothing of it was to be kept
+        after.state, after.stored = "finished", left.rows
     left.state, left.stored, left.files = after.state, after.stored, after.files
     left.played, left.v2 = after.played, after.v2
     yield from (shown(text, 1000) for text in mark.said)
     if code not in (Exit.DONE, Exit.GIVEN_UP):
         left.state = "failed"
-        yield f"the W&B process ended with code {code}; see {left.folder / 'worker.log'}"
+        yield f"the W&B process ended with code {code}; see {shown(left.folder / 'worker.log', 1000)}"
     elif mark.notice:
         yield shown(mark.notice, 1000)
     else:
@@ -149,35 +161,28 @@ def _wait(worker: subprocess.Popen[bytes], left: Left, progress: Optional[Callab
             worker.wait()
 
 
-def _credentials(host: str, environ: dict[str, str]) -> Optional[str]:
-    """A key in the environment is for the server that the user's environment names, or for W&B's own.
-
-    Args:
-        host: the server that the journal names, or the user's environment; "": W&B's settings decide.
-        environ: the worker's environment.
-    """
-    if not host or not environ.get("WANDB_API_KEY") or mode(environ) == "offline":
-        return None
-    if host in (os.environ.get("WANDB_BASE_URL", "").rstrip("/"), "https://api.wandb.ai"):
-        return None
-    if server.netrc_key(environ, host):
-        del environ["WANDB_API_KEY"]
-        return None
-    return f"it goes to {shown(host)}; to send your WANDB_API_KEY there, say so with WANDB_BASE_URL={shown(host)}"
-
-
-def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> Iterator[str]:
-    commands = _sync_commands(left, interpreter, environ)
+def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str], private: Path) -> Iterator[str]:
+    commands = _sync_commands(left, interpreter, environ, private)
     words = _shell(commands, environ)
-    why = _out_of_reach(interpreter, environ)
+    why = _out_of_reach(interpreter, environ, private)
     if why:
         yield f"{shown(why)}; sync W&B's files later with: {words}"
         return
+    if not all(map(is_harmless, left.files)):
+        yield f"W&B's files name other files of this machine, which would be uploaded; if they are yours: {words}"
+        return
+    (private / "wandb").mkdir()  # for wandb's own log
     yield f"all rows are on disk; syncing {len(left.files)} folder(s) with the server"
     for path, command in zip(left.files, commands):
         try:
             done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, env=environ, timeout=_SYNC_LIMIT, check=False
+                command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                cwd=private,
+                env=environ,
+                timeout=_SYNC_LIMIT,
+                check=False,
             )
         except subprocess.TimeoutExpired:
             yield f"no end within {_SYNC_LIMIT:g} s: {words}"
@@ -193,13 +198,13 @@ def _sync(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> Iter
     yield "synced"
 
 
-def _out_of_reach(interpreter: Interpreter, environ: dict[str, str]) -> Optional[str]:
+def _out_of_reach(interpreter: Interpreter, environ: dict[str, str], private: Path) -> Optional[str]:
     """Why the server won't take anything now; None: it may. ``wandb sync`` would try for ever, and say nothing."""
-    answer, _ = ask(interpreter, environ)
+    answer, _ = ask(interpreter, environ, where=private)
     if not answer.get("base_url") or not answer.get("direct"):
         return None  # the settings are refused, or a proxy is between: wandb itself will know
     base_url = environ.get("WANDB_BASE_URL") or answer["base_url"]
-    key, known = server.credentials(setting(environ, "api_key")[0], environ, base_url)
+    key, known = server.credentials(setting(environ, "api_key", own=True)[0], environ, base_url)
     if not known:
         return "no API key"
     return server.malformed(key) or server.unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
@@ -213,7 +218,7 @@ def _has_sent(path: Path, said: bytes) -> bool:
     return path.with_name(f"{path.name}.synced").exists() or b"Finished syncing" in said or b"done." in said
 
 
-def _sync_commands(left: Left, interpreter: Interpreter, environ: dict[str, str]) -> list[list[str]]:
+def _sync_commands(left: Left, interpreter: Interpreter, environ: dict[str, str], private: Path) -> list[list[str]]:
     """What sends W&B's files, in their order."""
     folders = [path.parent for path in left.files]
     sync = [interpreter.path, "-m", "wandb", "sync"]
@@ -221,7 +226,7 @@ def _sync_commands(left: Left, interpreter: Interpreter, environ: dict[str, str]
     later: list[str] = []
     if len(folders) > 1:  # must it be told that a folder goes on with the run of another one?
         asked = subprocess.run(
-            [*sync, "--help"], stdin=subprocess.DEVNULL, capture_output=True, env=environ, check=False
+            [*sync, "--help"], stdin=subprocess.DEVNULL, capture_output=True, cwd=private, env=environ, check=False
         )
         later = ["--append"] if b"--append" in asked.stdout else []
     return [[*sync, *options, *(later if number else []), str(folder)] for number, folder in enumerate(folders)]
@@ -229,9 +234,11 @@ def _sync_commands(left: Left, interpreter: Interpreter, environ: dict[str, str]
 
 def _shell(commands: list[list[str]], environ: dict[str, str]) -> str:
     """The commands for a shell that has the user's environment."""
-    host = environ.get("WANDB_BASE_URL", "")
-    prefix = "" if host == os.environ.get("WANDB_BASE_URL", "") else f"WANDB_BASE_URL={quoted(without_user(host))} "
-    return " && ".join(prefix + " ".join(map(quoted, command)) for command in commands)
+    prefix = "".join(f"{name}={quoted(value)} " for name, value in own_server(environ).items())
+    return " && ".join(
+        prefix + " ".join([quoted(python), *map(shlex.quote, words), quoted(folder)])
+        for python, *words, folder in commands
+    )
 
 
 def _mark(left: Left, state: str) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional
 
 from .._journal.calls import FINISH, FROM, is_call
-from .._journal.files import is_own, overflow, read_json
+from .._journal.files import overflow, segment_number
+from .._journal.outside import MOST_LINE, is_own, json_value, open_regular, read_object
 from .._journal.records import Mark
-from ._files import open_regular
 from ._left import look
 from ._stored import files_of_run, no_progress, records
 
@@ -22,7 +22,6 @@ _decode: Callable[[bytes], Any] = json.loads
 with suppress(ImportError):  # three times as fast as json; comes with wandb and v2, and may not be there
     from pydantic_core import from_json as _decode
 
-_MOST_LINE = 64 * 1024 * 1024  # bytes; a longer line is left out
 _READ = 256 * 1024
 _EXPECTED = "a journal (one-logger-*), a W&B run folder, a .wandb file or a folder of these"
 _DEPTH = 4  # folders below the one that was named
@@ -89,11 +88,11 @@ def find(path: Path) -> tuple[Path, list[Path]]:
 def open_run(path: Path) -> Run:
     """The run at ``path``, which :func:`find` gave."""
     if path.is_dir() and is_journal(path):
-        run = Run(path, True, about=read_json(path / "run.json"))
+        run = Run(path, True, about=read_object(path / "run.json"))
         run.about["mark"] = vars(Mark.read(path))
         return run
     if path.is_dir():
-        path = max(path.glob("*.wandb"), key=lambda one: one.stat().st_mtime)
+        path = max(path.glob("*.wandb"), key=_changed)
     return Run(path, False, files_of_run(path))
 
 
@@ -123,7 +122,7 @@ def find_all(path: Path) -> list[Run]:
     for run in runs:
         files.pop(str(run.about.get("id")), None)
     for found in files.values():
-        found.sort(key=lambda one: (one.stat().st_mtime, one.name))
+        found.sort(key=lambda one: (_changed(one), one.name))
         runs.append(Run(found[-1], False, found))
     if not runs:
         raise NoRunError(f"no run in {path} or the {_DEPTH} levels of folders below it: expected {_EXPECTED}")
@@ -151,7 +150,14 @@ def _is_run(folder: Path) -> bool:
 
 def _age(folder: Path) -> tuple[float, str]:
     files = [*folder.glob("rows-*.jsonl"), *folder.glob("*.wandb"), folder]
-    return max((file.lstat().st_mtime for file in files if file.exists()), default=0.0), folder.name
+    return max(map(_changed, files), default=0.0), folder.name
+
+
+def _changed(file: Path) -> float:
+    try:
+        return file.lstat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
@@ -178,7 +184,7 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
             elif line.startswith(b"{") and not ended:
                 found += 1
                 try:
-                    row = json.loads(line)
+                    row = json_value(line)
                 except (ValueError, RecursionError):
                     run.damaged += 1
                     continue
@@ -192,9 +198,9 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
 def segments(folder: Path) -> list[Path]:
     """The files of the journal in ``folder``, in order."""
     more = overflow(folder)
-    folders = [folder, more] if is_own(more) else [folder]
-    found = [path for one in folders for path in one.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
-    return sorted(found, key=lambda path: int(path.stem[5:]))
+    folders = [folder, more] if is_own(more, folder) else [folder]
+    numbered = [(segment_number(path), path) for one in folders for path in one.glob("rows-*.jsonl")]
+    return [path for number, path in sorted((number, path) for number, path in numbered if number is not None)]
 
 
 def _removed_rows(run: Run, found: int, before: int) -> Iterator[dict[str, Any]]:
@@ -224,7 +230,7 @@ def _number(line: bytes) -> int:
 
 def _step(raw: Any) -> Optional[int]:
     try:
-        return int(raw) if raw is not None else None
+        return int(raw) if raw is not None and len(str(raw)) < 30 else None
     except ValueError:
         return None
 
@@ -272,7 +278,7 @@ def _batches(run: Run, paths: list[Path]) -> Iterator[list[bytes]]:
 
 
 def _batches_of(run: Run, file: BinaryIO) -> Iterator[list[bytes]]:
-    rest, too_long = b"", False
+    rest = b""
     while True:
         data = file.read(max(_READ, len(rest)))  # a line of many megabytes is not copied for each piece of it
         run.progress(len(data))
@@ -280,17 +286,13 @@ def _batches_of(run: Run, file: BinaryIO) -> Iterator[list[bytes]]:
         if end:
             lines = (rest + data[: end - 1]).split(b"\n")
             rest = data[end:]
-            if too_long:
-                del lines[0]
-                too_long = False
-            if lines:
-                yield lines
+            yield lines
         elif not data:
             if rest:
                 run.notes.append("the last row was being written when the job ended or this was read")
             return
-        elif too_long or len(rest) + len(data) > _MOST_LINE:
-            run.damaged += 0 if too_long else 1
-            rest, too_long = b"", True
+        elif len(rest) + len(data) > MOST_LINE:  # what follows is no part of a journal
+            run.damaged += 1
+            return
         else:
             rest += data

@@ -15,8 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional
 
+from .._journal.outside import MOST_LINE, open_regular
 from .._journal.wandb_file import fields, history, records_from, run_files
-from ._files import open_regular
 
 _FILE_HEADER = 7  # ":W&B", a magic number, a version
 _READ = 4 * 1024 * 1024
@@ -113,6 +113,8 @@ def _bodies(file: BinaryIO, progress: Callable[[int], None], damage: set[int]) -
         if len(data) < size:
             return
         size = _READ if at != began else 2 * size  # a record may be larger than what was read
+        if size > MOST_LINE:
+            return
 
 
 class _Names(dict[bytes, str]):

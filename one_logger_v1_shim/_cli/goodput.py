@@ -133,7 +133,7 @@ def _numbers(text: str) -> Collection[int]:
 
 def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> tuple[list[Training], list[str]]:
     try:
-        runs = list({run.path.resolve(): run for path in paths for run in find_all(path)}.values())
+        runs = list({os.path.realpath(run.path): run for path in paths for run in find_all(path)}.values())
     except NoRunError as error:
         raise _Refused(str(error)) from error
     except OSError as error:

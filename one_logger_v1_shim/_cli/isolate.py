@@ -12,6 +12,7 @@ from typing import Optional
 from .._journal.files import quoted
 from .._journal.interpreter import VARIABLE, default_place
 from . import _environment as environment
+from ._format import clean
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if environment.is_whole(folder):
             found = environment.look(folder)
-            print(f"{folder} is there and whole: {_listed(found)}")
+            print(f"{clean(folder, 1000)} is there and whole: {_listed(found)}")
         else:
             made = environment.make(folder)
             print(f"done in {made.seconds:.0f} s: {_listed(made.installed)}")
@@ -51,5 +52,5 @@ def _listed(found: dict[str, str]) -> str:
 
 
 def _said(message: str, code: int) -> int:
-    print(f"one_logger_v1_shim isolate: {message}", file=sys.stderr)
+    print(f"one_logger_v1_shim isolate: {clean(message, 1000)}", file=sys.stderr)
     return code

@@ -6,10 +6,9 @@ import argparse
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ._left import Left, find, look
+from ._left import Left, examine, find, shown, somebodys
 from ._progress import progress
 from ._sending import send
-from ._stored import damaged
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -29,9 +28,9 @@ def main(arguments: Sequence[str]) -> int:
     journals = find(given.folder)
     if not journals:
         where = given.folder if given.folder is not None else "here, in WANDB_DIR or in the temp directory"
-        print(f"no journal of this user: {where}")
+        print(f"no journal of this user: {shown(where, 1000)}")
         return 2 if given.folder is not None else 0
-    lefts = [look(folder) for folder in journals]
+    lefts = list(map(examine, journals))
     finished = sum(1 for left in lefts if left.finished)
     if finished:
         print(f"{finished} of {len(lefts)} runs finished: nothing to send for them")
@@ -39,19 +38,26 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _one(left: Left, dry: bool) -> int:
-    print(f"{left.folder}: run {left.run_id or '?'}, {left.rows} rows, W&B has {left.stored} of them on disk")
-    for path in left.files:
-        place = damaged(path)
-        if place is not None:
-            print(f"  {path.name} is damaged at byte {place}: rows after it are sent once more from the journal")
-    if left.busy:
-        print(f"  left alone: {left.busy}")
+    name = shown(left.folder, 1000)
+    if left.damaged:
+        print(f"{name}: left alone: {shown(left.damaged, 1000)}", flush=True)
         return 1
+    print(f"{name}: run {left.run_id}, {left.rows} rows, W&B has {left.stored} of them on disk")
+    if left.busy:
+        print(f"  left alone: {shown(left.busy)}")
+        return 1
+    owner = somebodys(left.folder)
+    if owner:
+        print(f"  it belongs to {owner}; what is written there now belongs to this user")
     if dry:
         print(f"  would send {left.rows - left.stored} rows" if left.stored < left.rows else "  would mark or sync it")
         return 1
-    for line in _sent(left):
-        print(f"  {line}", flush=True)
+    try:
+        for line in _sent(left):
+            print(f"  {line}", flush=True)
+    except Exception as error:  # of this journal; the others are sent
+        left.state = "failed"
+        print(f"  not sent: {shown(repr(error), 1000)}", flush=True)
     return 0 if left.state == "finished" else 1
 
 

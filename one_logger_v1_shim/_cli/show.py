@@ -138,8 +138,8 @@ def _state(run: Run, mark: dict[str, Any], rows: int) -> str:
     said = f.value(mark.get("state") or "no word from the W&B process")
     if left.finished:
         return f"finished{ended}" if ended else "finished by the W&B process; the job ended without finish()"
-    if left.busy:
-        return f"{f.clean(left.busy)} ({said}){ended}"
+    if left.busy or left.damaged:
+        return f"{f.clean(left.busy or left.damaged)} ({said}){ended}"
     return f"not finished ({said}){ended}; see: {f.clean(recover_command(run.path, dry_run=True), 500)}"
 
 

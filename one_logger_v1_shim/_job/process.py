@@ -19,8 +19,8 @@ from typing import Any, Optional
 from .._handlers import raised_by_handler
 from .._journal.clock import monotonic
 from .._journal.environment import start_command
-from .._journal.files import NO_FOLLOW
 from .._journal.interpreter import Interpreter
+from .._journal.outside import open_to_write
 from .._journal.process_table import is_running, started
 from .._journal.words import ENDED, MESSAGE, ROWS, UP, Exit, read_message
 
@@ -65,7 +65,7 @@ class WorkerProcess:
         log = -1
         try:
             self._inode = os.fstat(self._peer.fileno()).st_ino
-            log = os.open(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW, 0o666)
+            log = open_to_write(folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             self._starter = _detached(
                 interpreter,
                 folder,

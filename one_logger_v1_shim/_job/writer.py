@@ -14,7 +14,8 @@ from typing import Optional
 from .._handlers import raised_by_handler
 from .._journal.calls import FINISH, FROM, rows_in
 from .._journal.clock import monotonic
-from .._journal.files import NO_FOLLOW, above_standard, folder_name, is_own, overflow, segment, temporary
+from .._journal.files import above_standard, folder_name, overflow, segment, temporary
+from .._journal.outside import is_own, make_folder, open_to_write
 from .._journal.records import RunRecord
 from .._log import warn, warn_once
 
@@ -36,7 +37,7 @@ def begin(base: Path, record: RunRecord) -> Journal:
         try:
             (base / "wandb").mkdir(parents=True, exist_ok=True)
             folder = base / "wandb" / name
-            folder.mkdir()  # fails on anything that is there, a symlink too
+            make_folder(folder)  # fails on anything that is there, a symlink too
             replace(record, base=str(base)).write(folder)
             return Journal(folder)
         except OSError as error:
@@ -243,7 +244,7 @@ class Journal:
         more = overflow(self.folder)
         try:
             with suppress(FileExistsError):  # the worker may have been there first
-                more.mkdir(mode=0o700)
+                make_folder(more)
             if not is_own(more):
                 return
             self._next_segment(more)
@@ -256,12 +257,12 @@ class Journal:
     def _next_segment(self, folder: Path) -> None:
         """Go on in a new file. Raises ``OSError``; the old file is in force then."""
         path = folder / segment(self._number + 1)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         # Whoever was interrupted here has made the file already, and the worker may be reading it.
         flags |= 0 if path == self._opening else os.O_EXCL
         self._opening = path
         try:
-            descriptor = above_standard(os.open(path, flags, 0o666))
+            descriptor = above_standard(open_to_write(path, flags))
             head = FROM + f" {self.written}\n".encode()
             try:
                 if os.write(descriptor, head) != len(head):

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import binascii
 import json
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
@@ -39,6 +40,9 @@ LETTERS: dict[bytes, tuple[str, ...]] = {
     LOGGED: ("row",),
     END_WITH_ROW: ("row", "batch_end"),
 }
+
+
+_NAME = re.compile(r"[a-z]+(_[a-z]+)*")
 
 
 class Call(NamedTuple):
@@ -112,8 +116,10 @@ def calls(line: bytes) -> Iterator[Call]:
     body = line[1:]
     if body[:1] == b"[":
         name, *arguments = json.loads(body)
+        if not isinstance(name, str) or not _NAME.fullmatch(name):  # it will be the name of a method
+            raise ValueError(f"{name!r} is no call")
         at = None if name == "value" else _reading(arguments.pop(0) if arguments else None)
-        yield Call(str(name), at, tuple(arguments))
+        yield Call(name, at, tuple(arguments))
         return
     letters, _, packed = body.partition(b" ")
     data = binascii.a2b_base64(packed)

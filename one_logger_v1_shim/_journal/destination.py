@@ -6,11 +6,12 @@ Both processes ask: the job for the folder and the record, the worker for the ar
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional
 
+from .secret import without_user
 from .settings_files import setting
 
 # name here -> (argument of wandb.init, variable of the environment, name in W&B's settings files)
@@ -192,18 +193,6 @@ def settled(environ: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def settle(environ: MutableMapping[str, str], before: Mapping[str, Any]) -> None:
-    """Make ``environ`` say about the destination what it said when the run began; ``before`` comes from a file.
-
-    What nobody had said then may be said now.
-    """
-    for name in DESTINATION:
-        value = before.get(name)
-        same = name == "WANDB_BASE_URL" and isinstance(value, str) and without_user(environ.get(name, "")) == value
-        if isinstance(value, str) and not same:  # else this one may have the password
-            environ[name] = value
-
-
 def public(values: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a specification that may be written down."""
     found = {key: value for key, value in values.items() if key != "api_key"}
@@ -212,8 +201,15 @@ def public(values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def without_user(url: str) -> str:
-    """``url`` without a user name and password."""
-    before, slashes, rest = url.partition("//")
-    place, slash, path = rest.partition("/")
-    return f"{before}{slashes}{place.rpartition('@')[2]}{slash}{path}" if slashes else url
+def destination(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What of ``values``, which stand in a file, can be a part of a specification."""
+    found: dict[str, Any] = {}
+    for name in FIELDS:
+        value = values.get(name) if name != "api_key" else None  # no journal of ours has one
+        if isinstance(value, str):
+            found[name] = value
+        elif name == "tags" and isinstance(value, (list, tuple)):
+            found[name] = [one for one in value if isinstance(one, str)]
+        elif isinstance(value, (int, float)) and name in ("project", "entity", "run_name"):
+            found[name] = str(value)
+    return found

@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
-from .destination import FOREIGN, RunSpec, without_user
+from .destination import FOREIGN, RunSpec
 from .files import write_json
 from .interpreter import Interpreter
+from .secret import without_user
 from .words import HOST, INSIDE, PATH, PATH_FILE
 
 # What the job's interpreter was told is not meant for the worker: its warnings would become errors, for one.
@@ -126,9 +127,18 @@ def path_variable(path: list[str], folder: Optional[Path]) -> dict[str, str]:
         return {PATH: text}
     with suppress(OSError):
         if folder is not None:
-            write_json(folder / PATH_FILE, path, 0o600)
+            write_json(folder / PATH_FILE, path)
             return {PATH: f"@{folder / PATH_FILE}"}
     return {}
+
+
+def without_working_directory(environ: Mapping[str, str]) -> dict[str, str]:
+    """``environ`` for a Python that is to import nothing from the folder in which it is started."""
+    path = [entry for entry in environ.get("PYTHONPATH", "").split(os.pathsep) if os.path.isabs(entry)]
+    found = {**environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONSAFEPATH": "1"}  # heard since Python 3.11
+    if not path:
+        del found["PYTHONPATH"]
+    return found
 
 
 def job_path() -> list[str]:

@@ -1,19 +1,19 @@
-"""Names and places of the journal's files, and reading and writing of small JSON files. Both processes."""
+"""Names and places of the journal's files, and writing of small JSON files. Both processes."""
 
 from __future__ import annotations
 
 import json
 import os
-import stat
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Optional, Union
 
-from .._handlers import raised_by_handler
+from .outside import is_own, open_to_write
 
-NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 PREFIX = "one-logger-"
+_SEGMENT = re.compile(r"rows-([0-9]{1,9})\.jsonl")
 
 
 def new_run_id() -> str:
@@ -52,6 +52,12 @@ def segment(number: int) -> str:
     return f"rows-{number:06d}.jsonl"
 
 
+def segment_number(path: Path) -> Optional[int]:
+    """Which of the journal's files that is; None: none of them. Some characters are digits, and no number."""
+    found = _SEGMENT.fullmatch(path.name)
+    return int(found[1]) if found else None
+
+
 def overflow(folder: Path) -> Path:
     """Where the journal in ``folder`` goes on when its disk takes no more. The run's id makes the name our own."""
     return temporary() / f"{folder.name}-more"
@@ -76,15 +82,6 @@ def above_standard(descriptor: int) -> int:
     higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(descriptor)
     return higher
-
-
-def is_own(folder: Path) -> bool:
-    """Whether ``folder`` is a folder of this user, and no symlink to one."""
-    try:
-        found = os.lstat(folder)
-    except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def is_text(path: Union[str, Path]) -> bool:
@@ -124,12 +121,12 @@ def has_room(folder: Path) -> bool:
         return False
 
 
-def write_json(path: Path, content: Any, mode: int = 0o666) -> None:
+def write_json(path: Path, content: Any) -> None:
     """Replace ``path`` in one step: a reader sees the old content or the new one. Raises ``OSError``."""
     partial = path.with_name(path.name + ".partial")
     with suppress(FileNotFoundError):
         partial.unlink()
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_FOLLOW, mode)
+    descriptor = open_to_write(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     data = json.dumps(content).encode()
     try:
         while data:
@@ -137,16 +134,3 @@ def write_json(path: Path, content: Any, mode: int = 0o666) -> None:
     finally:
         os.close(descriptor)
     os.replace(partial, path)
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in ``path``; empty when there is none or it is damaged. Follows no symlink."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
-        with os.fdopen(descriptor, "rb") as file:
-            content = json.loads(file.read(4 * 1024 * 1024))
-    except (OSError, ValueError, RecursionError) as error:
-        if raised_by_handler(error):
-            raise
-        return {}
-    return content if isinstance(content, dict) else {}

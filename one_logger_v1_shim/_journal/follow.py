@@ -10,9 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Optional
 
-from .files import NO_FOLLOW, is_own, overflow, segment
+from .calls import ROW
+from .files import overflow, segment, segment_number
+from .outside import MOST_LINE, is_ours, is_own, open_to_read
 
 _CHUNK = 256 * 1024
+_END = -1
 
 
 class Follower:
@@ -28,8 +31,8 @@ class Follower:
         self._held: set[int] = set()
 
     def _first(self) -> int:
-        numbers = [int(path.stem[5:]) for path in self.folder.glob("rows-*.jsonl") if path.stem[5:].isdigit()]
-        return min(numbers, default=1)
+        numbers = map(segment_number, self.folder.glob("rows-*.jsonl"))
+        return min((number for number in numbers if number is not None), default=1)
 
     def lines(self, taken: int) -> list[bytes]:
         """New lines without their ends, about a quarter of a megabyte; empty when there is nothing new.
@@ -50,7 +53,7 @@ class Follower:
         try:
             if path is None:
                 return False
-            self._descriptor = os.open(path, os.O_RDONLY | NO_FOLLOW)
+            self._descriptor = open_to_read(path)
         except OSError:
             return False
         self._at = 0
@@ -58,6 +61,8 @@ class Follower:
 
     def _read(self) -> list[bytes]:
         assert self._descriptor is not None
+        if self._at == _END:
+            return []
         size = _CHUNK
         while True:
             data = os.pread(self._descriptor, size, self._at)
@@ -67,13 +72,16 @@ class Follower:
                 return data[: end - 1].split(b"\n")
             if len(data) < size:
                 return []
+            if size >= MOST_LINE:  # damaged: the rest of the file is one row that nobody can read
+                self._at = _END
+                return [ROW]
             size *= 4  # a row that is longer than that
 
     def _path(self, number: int) -> Optional[Path]:
         more = overflow(self.folder)
         for folder in (self.folder, more):
             path = folder / segment(number)
-            if path.exists() and (folder is self.folder or is_own(more)):
+            if os.path.lexists(path) and (folder is self.folder or is_own(more, self.folder)):
                 return path
         return None
 
@@ -99,6 +107,8 @@ class Follower:
 
         ``keep``: how many of the files that are complete stay all the same.
         """
+        if not is_ours(self.folder):
+            return
         complete = list(self._ends.items())
         for path, end in complete[: len(complete) - keep]:
             if end <= stored:

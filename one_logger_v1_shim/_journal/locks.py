@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from .files import NO_FOLLOW
+from .outside import open_to_write
 
 _held: list[int] = []
 
@@ -15,7 +15,7 @@ def lock(folder: Path) -> bool:
     try:
         import fcntl
 
-        descriptor = os.open(folder / "worker.lock", os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o666)
+        descriptor = open_to_write(folder / "worker.lock", os.O_RDWR | os.O_CREAT)
     except (ImportError, OSError):
         return True  # a disk that takes no new file takes no lock either
     _held.append(descriptor)
@@ -33,7 +33,7 @@ def locked(folder: Path) -> bool:
     try:
         import fcntl
 
-        descriptor = os.open(folder / "worker.lock", os.O_RDWR | NO_FOLLOW)
+        descriptor = open_to_write(folder / "worker.lock", os.O_RDWR)
     except (ImportError, OSError):
         return False
     try:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Optional
 
+_MOST = 16 * 1024 * 1024  # bytes of an environment
+
 
 def started(pid: int) -> Optional[str]:
     """When the process began, as a text that only compares; None when it can't be told or there is none."""
@@ -42,6 +44,20 @@ def stat(pid: int) -> list[str]:
     Raises ``OSError``: there is no such process, or no ``/proc``.
     """
     return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii", "replace").split()
+
+
+def variable(pid: int, name: str) -> Optional[str]:
+    """The value of a variable in the environment with which the process was started; None: it has none, or is not ours.
+
+    A process id, and what a command line says, can be anybody's.
+    """
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            words = file.read(_MOST).split(b"\0")
+    except OSError:
+        return None
+    before = os.fsencode(f"{name}=")
+    return next((os.fsdecode(word[len(before) :]) for word in words if word.startswith(before)), None)
 
 
 def _answers(pid: int) -> bool:

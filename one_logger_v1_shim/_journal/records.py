@@ -9,12 +9,16 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Optional, TypeVar, Union
 
-from .destination import RunSpec
-from .files import NO_FOLLOW, is_own, overflow, read_json, write_json
+from .destination import RunSpec, destination
+from .files import overflow, write_json
+from .outside import is_own, make_folder, open_to_read, open_to_write, read_object
+from .secret import hidden
 
 #: The version of the journal's format. 1 had rows only; 2 had v1's calls only where v2 lived with the worker.
 FORMAT = 3
 _READABLE = (1, 2, FORMAT)
+_LONGEST = 100_000  # characters of a text; a name of a file has 4,095 at most
+_MOST = 2**53  # of a number
 
 _OWN_ID = re.compile(r"[a-z0-9]{8}")
 _ANY_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -38,7 +42,7 @@ class RunRecord:
         cwd, program: the job's working directory and script.
         python: the interpreter of the worker; v2: ``job``, ``worker`` or ``none``, where v2 hears v1's calls.
         v2_values: v2's configuration (:class:`one_logger_v1_shim._conversion.V2Values`), if ``v2`` is ``worker``.
-        exporters: v2's export configuration, an absolute path, if the job's environment named one.
+        exporters: v2's export configuration, an absolute path, if the job's environment named one. Only shown.
     """
 
     id: str = ""
@@ -64,7 +68,10 @@ class RunRecord:
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
         """The record of the journal in ``folder``; fields that are missing or of another type have their default."""
-        return _read(cls, read_json(folder / "run.json"))
+        record = _read(cls, read_object(folder / "run.json"))
+        record.chosen, record.default = destination(record.chosen), destination(record.default)
+        record.settled = {name: value for name, value in record.settled.items() if isinstance(value, str)}
+        return record
 
     def write(self, folder: Path) -> None:
         """Raises ``OSError``."""
@@ -86,7 +93,7 @@ class RunRecord:
 
         The path comes from a file that is not trusted: only read there, never write or delete.
         """
-        return [Path(self.base)] if self.keep is False and self.base else []
+        return [Path(self.base)] if self.keep is False and self.base and os.path.isabs(self.base) else []
 
 
 #: :attr:`Mark.v2` in the end
@@ -131,23 +138,27 @@ class Mark:
     def read(cls, folder: Path) -> Mark:
         """The mark of the journal in ``folder``; empty before the worker has written one."""
         more = overflow(folder)
-        found = (read_json(more / "mark.json") if is_own(more) else {}) or read_json(folder / "mark.json")
-        return _read(cls, found)
+        found = read_object(more / "mark.json") if is_own(more, folder) else {}
+        mark = _read(cls, found or read_object(folder / "mark.json"))
+        mark.dirs, mark.said = ([one for one in some if isinstance(one, str)] for some in (mark.dirs, mark.said))
+        return mark
 
     def write(self, folder: Path) -> None:
         """Replace the mark of the journal in ``folder``. Raises ``OSError`` when no disk takes it."""
         more = overflow(folder)
-        content = vars(self)
+        content = dict(vars(self))
+        for name in ("url", "event", "notice", "said", "v2"):  # wandb's words may have a key or a password in them
+            content[name] = _hidden(content[name])
         try:
             write_json(folder / "mark.json", content)
         except OSError:
             with suppress(FileExistsError):
-                more.mkdir(mode=0o700)
+                make_folder(more)
             if not is_own(more):
                 raise
             write_json(more / "mark.json", content)
         else:
-            if is_own(more):
+            if is_own(more, folder):
                 with suppress(OSError):
                     (more / "mark.json").unlink()
 
@@ -155,7 +166,7 @@ class Mark:
 def read_played(folder: Path) -> int:
     """How many lines of calls v2 has heard of the journal in ``folder``."""
     try:
-        descriptor = os.open(folder / "played", os.O_RDONLY | NO_FOLLOW)
+        descriptor = open_to_read(folder / "played")
         with os.fdopen(descriptor, "rb") as file:
             return int.from_bytes(file.read(8), "big")
     except OSError:
@@ -165,18 +176,18 @@ def read_played(folder: Path) -> int:
 def write_played(folder: Path, lines: int) -> None:
     """v2 has heard that many lines of calls. A disk that does not take it: they are played again if need be."""
     with suppress(OSError):
-        descriptor = os.open(folder / "played", os.O_WRONLY | os.O_CREAT | NO_FOLLOW, 0o666)
+        descriptor = open_to_write(folder / "played", os.O_WRONLY | os.O_CREAT)
         try:
             os.pwrite(descriptor, lines.to_bytes(8, "big"), 0)
         finally:
             os.close(descriptor)
 
 
-def run_id(record: RunRecord, mark: Mark) -> Optional[str]:
-    """The id that W&B knows the run by. None: ``run.json`` is damaged."""
+def run_id(record: RunRecord, mark: Optional[Mark] = None) -> Optional[str]:
+    """The id that W&B knows the run by, in ``mark`` if it is another one. None: ``run.json`` is damaged."""
     if not _OWN_ID.fullmatch(record.id):
         return None
-    return mark.id if is_run_id(mark.id) else record.id
+    return mark.id if mark is not None and is_run_id(mark.id) else record.id
 
 
 def is_run_id(text: str) -> bool:
@@ -184,14 +195,38 @@ def is_run_id(text: str) -> bool:
     return _ANY_ID.fullmatch(text) is not None
 
 
+def _hidden(value: Any) -> Any:
+    return [_hidden(one) for one in value] if isinstance(value, list) else hidden(value)
+
+
 def _read(cls: type[_Record], content: dict[str, Any]) -> _Record:
     """A record from a file that may be damaged or from another version."""
     record = cls()
     for one in fields(cls):
-        value = content.get(one.name)
+        value = _clean(content.get(one.name))
         if one.name in content and _fits(value, getattr(record, one.name), str(one.type)):
             setattr(record, one.name, value)
     return record
+
+
+def _clean(value: Any) -> Any:
+    """``value`` with texts that a file's name, an environment and a terminal can take: not all of JSON's are."""
+    if isinstance(value, str):
+        # a file's name that is no UTF-8 has characters of this kind; another lone surrogate stands for nothing
+        return (
+            value.replace("\0", "?")
+            .encode("utf-8", "surrogateescape" if _is_name(value) else "replace")
+            .decode("utf-8", "surrogateescape")[:_LONGEST]
+        )
+    if isinstance(value, list):
+        return [_clean(one) for one in value]
+    if isinstance(value, dict):
+        return {_clean(key): _clean(one) for key, one in value.items()}
+    return value
+
+
+def _is_name(value: str) -> bool:
+    return not any("\ud800" <= one < "\udc80" or "\udd00" <= one < "\ue000" for one in value)
 
 
 def _fits(value: Any, default: Any, annotation: str) -> bool:
@@ -201,4 +236,6 @@ def _fits(value: Any, default: Any, annotation: str) -> bool:
         return isinstance(value, dict)
     kinds: dict[str, Any] = {"int": int, "str": str, "bool": bool, "float": (int, float)}
     expected = kinds.get(annotation.replace("Optional[", "").rstrip("]")) or type(default)
-    return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
+    if not isinstance(value, expected) or (expected is not bool and isinstance(value, bool)):
+        return False
+    return not isinstance(value, (int, float)) or abs(value) <= _MOST  # NaN is in no order

@@ -27,11 +27,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Optional
 
 from .._variables import seconds
-from .destination import RunSpec, why_not_online, without_user
+from .destination import RunSpec, why_not_online
+from .secret import without_user
 
 _NOT_REACHED = "{} can not be reached"
-# W&B's own server has a second name since wandb 0.31; a key is kept under either.
-_CLOUD = ("api.wandb.ai", "api.forge.coreweave.com")
+#: W&B's own server has a second name since wandb 0.31; a key is kept under either.
+CLOUD = ("api.wandb.ai", "api.forge.coreweave.com")
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:
     """The key that the user keeps for this server."""
     parts = urllib.parse.urlsplit(base_url)
     names = [parts.netloc.rpartition("@")[2], parts.hostname or ""]
-    if parts.hostname in _CLOUD:
-        names.extend(_CLOUD)
+    if parts.hostname in CLOUD:
+        names.extend(CLOUD)
     for path in _netrc_files(environ):
         try:
             known = netrc.netrc(path)

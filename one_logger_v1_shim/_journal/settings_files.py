@@ -10,16 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Optional
 
+from .outside import read
 
-def setting(environ: Mapping[str, str], name: str) -> tuple[Optional[str], Optional[Path]]:
+
+def setting(environ: Mapping[str, str], name: str, own: bool = False) -> tuple[Optional[str], Optional[Path]]:
     """The value of ``name`` in W&B's settings files, and the file that says so; ``(None, None)`` where none does.
 
     The order is W&B's: the file of the working directory, then that of the user (``WANDB_CONFIG_DIR``). A file that
-    can't be read says nothing.
+    can't be read says nothing. ``own``: only the user's, not that of a working directory which may be anybody's.
     """
-    for path in files(environ):
+    for path in files(environ)[1 if own else 0 :]:
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read(path, follow=True).decode()
         except (OSError, ValueError):
             continue
         import configparser  # only where there is a file: its import costs a job 3 ms

@@ -12,11 +12,15 @@ import re
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional, Union
 
+from .outside import MOST_LINE, open_regular
+
 _BLOCK = 32768
 _FILE_HEADER = 7  # ":W&B", a magic number, a version
+_MOST_DIGITS = 30  # of a step
 _FULL, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
 _READ = 4 * 1024 * 1024
 _TAIL = 16 * _BLOCK
@@ -43,7 +47,7 @@ class Scanner:
         """Read what is new; returns :attr:`rows`. A torn or damaged record ends the reading, until it is whole."""
         last = b""
         try:
-            with self.path.open("rb") as file:
+            with open_regular(self.path) as file:
                 size = _READ
                 while True:
                     file.seek(self._at)
@@ -53,7 +57,10 @@ class Scanner:
                         last = history(record) or last
                     if len(data) < size:
                         break
-                    size = _READ if self._at != began else 2 * size  # a record may be larger than what was read
+                    # a record may be larger than what was read, but not as large as that: it is damaged
+                    size = _READ if self._at != began else 2 * size
+                    if size > MOST_LINE:
+                        break
         except (OSError, ValueError, IndexError, struct.error):
             pass
         if last:
@@ -72,7 +79,10 @@ FOLDERS = ("wandb", ".wandb")
 
 def run_files(folder: Path, run_id: str) -> list[Path]:
     """The ``.wandb`` files of a run below ``folder`` (which holds ``offline-run-<date>-<id>`` ...), oldest first."""
-    found = [path for path in folder.glob(f"*/run-{run_id}.wandb") if not path.parent.is_symlink()]
+    try:
+        found = [path for path in folder.glob(f"*/run-{run_id}.wandb") if not path.parent.is_symlink()]
+    except (OSError, ValueError):  # a name that is too long for a file's, or somebody else's folder
+        return []
     return sorted(found, key=lambda path: path.parent.name.rpartition("run-")[2])
 
 
@@ -94,7 +104,7 @@ def records_from(data: bytes, began: int, damage: Optional[set[int]] = None) -> 
     one: for what is shown, never for what decides whether W&B has a row.
     """
     here, size_of_data = 0, len(data)
-    parts: Optional[bytes] = None
+    parts: Optional[list[bytes]] = None
     view = memoryview(data)
     while here + 7 <= size_of_data:
         left = _BLOCK - (began + here) % _BLOCK
@@ -122,11 +132,11 @@ def records_from(data: bytes, began: int, damage: Optional[set[int]] = None) -> 
             yield body, began + here
             parts = None
         elif kind == _FIRST:
-            parts = body
+            parts = [body]
         elif parts is not None:
-            parts += body
+            parts.append(body)
             if kind == _LAST:
-                yield parts, began + here
+                yield b"".join(parts), began + here
                 parts = None
 
 
@@ -149,14 +159,15 @@ def rows_at_end(path: Path) -> int:
     Raises:
         OSError: the file can't be read.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size, back, last = file.seek(0, 2), _TAIL, b""
         while True:
             began = max(0, size - back) // _BLOCK * _BLOCK
             file.seek(began or _FILE_HEADER)
-            for record, _ in records_from(file.read(size - began), began or _FILE_HEADER):
-                last = history(record) or last
-            if last or not began:
+            with suppress(ValueError, IndexError):  # a damaged record ends the reading
+                for record, _ in records_from(file.read(size - began), began or _FILE_HEADER):
+                    last = history(record) or last
+            if last or not began or 8 * back > MOST_LINE:
                 break
             back *= 8
     try:
@@ -187,7 +198,7 @@ def _step(history: bytes) -> int:
         if b"_step" not in (found.get(_KEY), found.get(_NESTED_KEY)):
             continue
         text, whole = found.get(_VALUE_JSON), found.get(_INTEGER)
-        if isinstance(text, bytes) and text:
+        if isinstance(text, bytes) and 0 < len(text) < _MOST_DIGITS:
             return int(text)
         if isinstance(whole, int):
             return (whole >> 1) ^ -(whole & 1)  # sint64
@@ -223,3 +234,5 @@ def _varint(body: bytes, at: int) -> tuple[int, int]:
         if byte < 0x80:
             return value, at
         shift += 7
+        if shift > 63:  # no number of a protobuf message has more bits
+            raise ValueError(f"a varint without an end at byte {at}")

@@ -7,6 +7,7 @@ stands in files: ``mark.json`` (:class:`~.records.Mark`).
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 
 #: set for the worker and for all that it starts: there no worker is started
@@ -18,6 +19,9 @@ PATH_FILE = "path.json"
 #: the server of the v1 configuration, if its address holds a password
 HOST = "ONE_LOGGER_V1_HOST"
 
+#: which run a process of wandb's belongs to (:func:`run_mark`); a worker sets it for what it starts
+RUN = "ONE_LOGGER_V1_RUN"
+
 #: bytes: a letter, and a number of 8 bytes
 MESSAGE = 9
 #: the worker's process number, when it comes up
@@ -26,6 +30,11 @@ UP = b"p"
 ROWS = b"r"
 #: the worker's exit code; the process ends right after it
 ENDED = b"x"
+
+
+def run_mark(run_id: str, folder: str) -> str:
+    """The value of :data:`RUN` for the run ``run_id`` whose journal is in ``folder``."""
+    return f"{run_id} {os.path.realpath(folder)}"
 
 
 def message(letter: bytes, number: int) -> bytes:

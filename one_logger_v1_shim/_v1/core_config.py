@@ -55,7 +55,7 @@ class CoreConfig:
             raise bad_value("config", config, "a dict or None")
         nested = config.get("wandb") or {}
         if not isinstance(nested, Mapping):
-            raise bad_value("wandb", nested, "a dict")
+            raise bad_value("wandb", nested if isinstance(nested, (int, float)) else "(not shown)", "a dict")  # the key
         chosen: dict[str, Any] = {}
         for name, (flat, inner) in _PLACES.items():
             value = config.get(flat) if config.get(flat) is not None else nested.get(inner)

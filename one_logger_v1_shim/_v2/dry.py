@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
+import yaml
 from nv_one_logger.exporter.export_config_manager import ExporterConfigManager
+
+from .._journal.outside import read
+
+_MOST_ALIASES = 20  # of a YAML file
 
 
 def exporters() -> list[tuple[str, str]]:
@@ -15,8 +22,19 @@ def exporters() -> list[tuple[str, str]]:
     Raises whatever v2 raises for a configuration that it cannot read.
     """
     logging.getLogger("nv_one_logger").setLevel(logging.CRITICAL + 1)
+    _look_for_aliases()
     manager: Any = ExporterConfigManager()  # type: ignore[no-untyped-call]
     return [(str(one.class_name), _trouble(one)) for one in manager.generate_export_config()]
+
+
+def _look_for_aliases() -> None:
+    """Raise ``ValueError`` for a YAML file in which few bytes stand for gigabytes."""
+    named = os.environ.get("ONE_LOGGER_EXPORTER_CONFIG_PATH", "")
+    for path in map(Path, (named, "one_logger_exporters_config.yaml", "one_logger_exporters_config.yml")):
+        if path.suffix.lower() in (".yaml", ".yml") and path.is_file():
+            tokens = yaml.scan(read(path, follow=True).decode())
+            if sum(isinstance(one, yaml.AliasToken) for one in tokens) > _MOST_ALIASES:
+                raise ValueError(f"{path} has more than {_MOST_ALIASES} aliases")
 
 
 def _trouble(config: Any) -> str:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .._journal.process_table import is_running, stat
+from .._journal.secret import hidden
 
 
 class Log(io.TextIOBase):
@@ -21,7 +22,7 @@ class Log(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write at once."""
         with suppress(OSError):
-            os.write(2, text.encode("utf-8", "backslashreplace"))
+            os.write(2, hidden(text, alike=True).encode("utf-8", "backslashreplace"))
         return len(text)
 
     def fileno(self) -> int:
@@ -30,12 +31,9 @@ class Log(io.TextIOBase):
 
 
 def say(message: str) -> None:
-    """A line in worker.log. A key is not shown, whoever put it into the message."""
-    key = os.environ.get("WANDB_API_KEY")
-    if key:
-        message = message.replace(key, "***")
+    """A line in worker.log; what is secret is not shown, whoever put it into the message."""
     with suppress(Exception):
-        print(time.strftime("%Y-%m-%d %H:%M:%S"), message, file=sys.stderr, flush=True)
+        print(time.strftime("%Y-%m-%d %H:%M:%S"), hidden(message, alike=True), file=sys.stderr, flush=True)
 
 
 def block_signals() -> None:

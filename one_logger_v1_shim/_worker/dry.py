@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .._journal import server
-from .._journal.destination import FOREIGN, RunSpec, WandBConfig, specification, without_user
+from .._journal.destination import FOREIGN, RunSpec, WandBConfig, specification
+from .._journal.secret import without_user
 from .._journal.settings_files import setting
 from . import settings, wandb_api
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import sys
 import time
 from contextlib import suppress
@@ -18,9 +17,11 @@ from pathlib import Path
 from typing import NoReturn, Optional
 
 from .._journal.calls import FINISH, FROM, is_call, is_row, number
-from .._journal.files import as_text, has_room, is_own, is_text, overflow, recover_command, temporary
+from .._journal.destination import mode
+from .._journal.files import as_text, has_room, is_text, overflow, recover_command, temporary
 from .._journal.follow import Follower
 from .._journal.locks import lock
+from .._journal.outside import is_own, make_folder, remove_journal
 from .._journal.process_table import started
 from .._journal.records import UNPLAYED, Mark, RunRecord
 from .._journal.server import Found
@@ -31,7 +32,7 @@ from .children import Log, block_signals, children, end_children, say, tidy_up
 from .job import JobEnd
 from .opening import Opening, first_line
 from .player import Player
-from .run import Run
+from .run import Recovery, Run
 from .successor import Successor
 
 _POLL = 0.1  # seconds between looks at the journal
@@ -55,7 +56,14 @@ class Worker:
     files say is not trusted further than their own folder.
     """
 
-    def __init__(self, folder: Path, job: Optional[JobEnd], tries: int = 0, own_entity: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        job: Optional[JobEnd],
+        tries: int = 0,
+        own_entity: bool = False,
+        recovery: Optional[Recovery] = None,
+    ) -> None:
         self.folder = folder
         self.record = RunRecord.read(folder)
         self.mark = Mark.read(folder)
@@ -69,12 +77,12 @@ class Worker:
         self._reason: Optional[str] = None  # why it is offline
         self._settings: Optional[Found] = None
         spec = self.record.spec.changed(host=os.environ.get(HOST))
-        self.run = Run(
-            spec.without("entity") if own_entity else spec, folder, self.record, self.mark, recovering=job is None
-        )
+        if recovery is not None and mode(os.environ) != "offline":
+            spec = spec.without("host")  # `recover` has decided, and the environment says it
+        self.run = Run(spec.without("entity") if own_entity else spec, folder, self.record, self.mark, recovery)
         wanted = self.record.v2 == "worker" and self.mark.v2 in ("", UNPLAYED)
         self.player = Player(folder, self.record) if wanted else None
-        self._successor = Successor(folder, self.run, job, self.player, own_entity)
+        self._successor = Successor(folder, self.run, job, self.player, own_entity, recovery)
 
     # -- opening -----------------------------------------------------------------------------------------------
 
@@ -172,7 +180,9 @@ class Worker:
                 self._keep = True
             for text in said:
                 self._tell(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
+            self.follower.hold()
+            self._keep = True
             self._tell(f"row {self.taken} can not be read and is skipped ({error}): {self.folder}")
         except Exception as error:
             self.taken -= 1
@@ -253,10 +263,9 @@ class Worker:
         return True
 
     def remove_journal(self) -> None:
-        """Remove the journal of a run that is finished."""
-        for folder in filter(is_own, (self.folder, overflow(self.folder))):
-            if not (folder / "wandb").exists():  # else the run itself had to go there
-                shutil.rmtree(folder, ignore_errors=True)
+        """Remove the journal of a run that is finished. What else is in its folder, W&B's run for example, stays."""
+        remove_journal(overflow(self.folder))
+        remove_journal(self.folder)
 
     def _how_to_send(self) -> str:
         if self.run.rows_on_disk() >= self.taken:
@@ -348,7 +357,9 @@ def main(arguments: list[str]) -> NoReturn:
     parser = argparse.ArgumentParser(prog="worker")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--attached", action="store_true", help="stay this process's child")
-    parser.add_argument("--recover", action="store_true", help="there is no job any more")
+    parser.add_argument("--recover", metavar="ID", help="there is no job any more; the run's id")
+    parser.add_argument("--known", action="append", type=Path, default=[], help="a file of W&B's with rows of the run")
+    parser.add_argument("--foreign", action="append", type=Path, default=[], help="one of another run with that id")
     parser.add_argument("--offline", metavar="REASON", help="do not ask the server")
     parser.add_argument("--overflow", action="store_true", help="W&B's folder goes to the temp directory")
     parser.add_argument("--own-entity", action="store_true", help="the account may not write to v1's default entity")
@@ -361,7 +372,10 @@ def main(arguments: list[str]) -> NoReturn:
         if not os.path.isdir(os.environ.get(name, os.curdir)):  # it was removed: Python knows other places
             del os.environ[name]
     record = RunRecord.read(given.folder)
-    job = None if given.recover else JobEnd(record.pid)
+    recovery = None
+    if given.recover is not None:
+        recovery = Recovery(given.recover, frozenset(given.known), frozenset(given.foreign))
+    job = None if recovery is not None else JobEnd(record.pid)
     sys.stdout = sys.stderr = Log()
     logging.raiseExceptions = False
     if job is not None:
@@ -375,16 +389,16 @@ def main(arguments: list[str]) -> NoReturn:
             home = Path(os.path.expanduser("~"))
             if not is_text(home):  # wandb takes no such name
                 os.environ["HOME"] = str(as_text(home, given.folder, "home"))
-            worker = Worker(given.folder, job, given.tries, given.own_entity)
+            # what a file says about where a job has worked counts only while the job is there
+            where = given.directory or (record.cwd if job is not None else "") or given.folder
+            with suppress(OSError):
+                os.chdir(where if is_text(where) else temporary())
+            worker = Worker(given.folder, job, given.tries, given.own_entity, recovery)
             if given.overflow:
                 with suppress(FileExistsError):
-                    overflow(given.folder).mkdir(mode=0o700)
+                    make_folder(overflow(given.folder))
                 if is_own(overflow(given.folder)):
                     worker.run.home = overflow(given.folder)
-            where = given.directory or (record.cwd if job is not None else "")
-            with suppress(OSError):
-                where = where or given.folder
-                os.chdir(where if is_text(where) else temporary())
             _work(worker, given.offline)
             code = Exit.DONE
     except BaseException as error:

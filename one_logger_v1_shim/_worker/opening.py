@@ -19,6 +19,8 @@ from .._journal import server
 from .._journal.destination import FOREIGN
 from .._journal.files import has_room, overflow
 from .._journal.records import Mark, RunRecord
+from .._journal.secret import hidden
+from .._journal.words import RUN, run_mark
 from . import settings, wandb_api
 from .children import say
 from .run import Run
@@ -44,6 +46,8 @@ class Opening:
         self.reason: Optional[str] = None
         self.settings: Optional[server.Found] = None
         self._folder = folder
+        # a folder without settings: a journal that is recovered may have been filled by anybody
+        self._empty = folder if run.recovery is None else Path.cwd()
         self._record = record
         self._run = run
         self._successor = successor
@@ -72,6 +76,7 @@ class Opening:
             os.environ.pop(name, None)
         # A sweep, Launch and SageMaker give a run another id than the one that `wandb.init` is told, but not than this.
         os.environ["WANDB_RUN_ID"] = run.id
+        os.environ[RUN] = run_mark(self._record.id, str(self._folder))  # by that wandb's process is known as ours
         refused = settings.take_refused(os.environ)
         values = settings.refused_values(run.spec)
         run.spec = run.spec.without(*values)
@@ -80,7 +85,7 @@ class Opening:
             self.settings = settings.read(os.environ)
         except Exception as error:
             say(f"wandb's settings: {error!r}")
-            refused.append(settings.mend(os.environ, error, self._folder))
+            refused.append(settings.mend(os.environ, error, self._empty))
             self._successor.offline("; ".join(refused))
         why = wandb_api.cannot_be_told(run.spec)
         return "; ".join([*refused, why] if why else refused) or None
@@ -146,5 +151,5 @@ def _otherwise(limit: float, do: Callable[..., object], *arguments: object) -> I
 
 def first_line(error: BaseException) -> str:
     """An error for a log line: its type, and the first line of its text."""
-    text = str(error).strip()
+    text = hidden(str(error), alike=True).strip()
     return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__

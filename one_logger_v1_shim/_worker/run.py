@@ -5,29 +5,47 @@ Runs in the worker's process.
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
 from .._journal import server
 from .._journal.destination import RunSpec
 from .._journal.files import as_text, overflow
-from .._journal.process_table import is_running
+from .._journal.outside import json_value, open_regular
+from .._journal.process_table import is_running, variable
 from .._journal.records import Mark, RunRecord, is_run_id, run_id
+from .._journal.secret import hidden
 from .._journal.server import Found
 from .._journal.wandb_file import FOLDERS, Scanner, is_offline, run_files
+from .._journal.words import RUN, run_mark
 from . import wandb_api
 from .children import children, end_children, say
 from .too_long import LIMIT, TooLong
 
 _LOG = Path("logs") / "debug-internal.log"  # in the run's folder
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What `recover` has found out about the run: its id, W&B's files of it, and those that are another run's."""
+
+    id: str = ""
+    known: frozenset[Path] = frozenset()
+    foreign: frozenset[Path] = frozenset()
+
+    def options(self) -> list[str]:
+        """For a worker's command line."""
+        named = [("--known", self.known), ("--foreign", self.foreign)]
+        files = [word for option, paths in named for path in sorted(paths) for word in (option, str(path))]
+        return ["--recover", self.id, *files]
 
 
 class Run:
@@ -39,9 +57,12 @@ class Run:
         ValueError: the id is none of ours.
     """
 
-    def __init__(self, spec: RunSpec, folder: Path, record: RunRecord, mark: Mark, recovering: bool) -> None:
+    def __init__(
+        self, spec: RunSpec, folder: Path, record: RunRecord, mark: Mark, recovering: Optional[Recovery] = None
+    ) -> None:
         self.spec = spec
-        known = run_id(record, mark)
+        # what the mark says was written by a worker of this run, if there is a job that has just begun it
+        known = run_id(record, mark) if recovering is None else recovering.id or run_id(record)
         if known is None:
             raise ValueError(f"{folder}: run.json has no run id")
         self.id = known
@@ -49,11 +70,13 @@ class Run:
         self._overflow = overflow(folder)
         #: the folder that holds ``wandb/``
         self.home = folder.parent.parent if folder.parent.name == "wandb" else folder
-        if not recovering and record.base:
+        if recovering is None and record.base:
             self.home = Path(record.base)
         self.home = as_text(self.home, folder, "base")
         self._began_in = self.home
-        self._elsewhere = record.elsewhere if recovering else []
+        self._elsewhere = record.elsewhere if recovering is not None else []
+        self.recovery = recovering
+        self._folder = folder
         #: rows that W&B has had before
         self.skip = 0
         self.url: Optional[str] = None
@@ -76,14 +99,15 @@ class Run:
         while any(is_running(*one) for one in older) and time.monotonic() < limit:
             time.sleep(0.05)
         for pid, began in older:
-            if is_running(pid, began) and "wandb" in _command(pid):
+            if is_running(pid, began) and run_mark(self._record.id, str(self._folder)) == variable(pid, RUN):
                 say(f"ending wandb's process {pid} of an earlier worker")
                 with suppress(OSError):
                     os.kill(pid, signal.SIGKILL)
 
     def open(self, offline: bool) -> None:
         """``wandb.init``, after the rows that W&B has on disk; raises whatever wandb raises."""
-        more: dict[str, Any] = {"program": self._record.program}
+        # what a file calls its program is none whose text W&B may upload
+        more: dict[str, Any] = {"program": self._record.program if self.recovery is None else None}
         again = bool(self._files())
         if again:
             more["resume"] = "allow"
@@ -91,7 +115,8 @@ class Run:
         self.skip = self.rows_on_disk()
         self._offline = offline
         self._run = wandb_api.init(self.spec, self.id, str(self.home), offline, **more)
-        self.url = getattr(self._run, "url", None)
+        url = getattr(self._run, "url", None)
+        self.url = None if url is None else hidden(str(url))
         given = str(getattr(self._run, "id", "") or self.id)
         if is_run_id(given):
             self.id = given
@@ -107,7 +132,7 @@ class Run:
         """
         if step < self.skip and len(line) < LIMIT:
             return False, []
-        row = json.loads(line)
+        row = json_value(line)
         if not isinstance(row, dict):
             raise ValueError("no JSON object")
         row, changed, too_long = self.too_long.fit(step + 1, line, row)
@@ -124,6 +149,8 @@ class Run:
         more = self._elsewhere if all_of_them else []
         homes = dict.fromkeys([*more, self._began_in, self.home, self._overflow])
         found = [path for home in homes for folder in FOLDERS for path in run_files(home / folder, self.id)]
+        if self.recovery is not None:
+            found = [path for path in found if path not in self.recovery.foreign]
         if self._run is not None:  # wandb itself knows where it writes, should it name folders and files otherwise
             known = {path.resolve() for path in found}
             own = Path(wandb_api.run_folder(self._run)).glob("*.wandb")
@@ -136,9 +163,11 @@ class Run:
 
     def forget_attempts(self, online_only: bool = False) -> None:
         """Remove folders of this run that hold no row: of an online run that never came to be, or of a process that
-        was killed before it wrote (wandb writes 32 KiB at a time). The journal has their rows."""
+        was killed before it wrote (wandb writes 32 KiB at a time). The journal has their rows. In recovery only those
+        that have come since it began: whose the older ones are nobody knows for certain."""
+        before = self.recovery.known if self.recovery is not None else frozenset()
         for path in self._files(all_of_them=False):
-            if not (online_only and is_offline(path.parent)) and Scanner(path).advance() == 0:
+            if path not in before and not (online_only and is_offline(path.parent)) and Scanner(path).advance() == 0:
                 shutil.rmtree(path.parent, ignore_errors=True)
 
     def folders(self) -> list[str]:
@@ -188,7 +217,7 @@ class Run:
         if self._offline or self._run is None:
             return False
         try:
-            with (Path(wandb_api.run_folder(self._run)) / _LOG).open("rb") as lines:
+            with open_regular(Path(wandb_api.run_folder(self._run)) / _LOG) as lines:
                 lines.seek(self._read)
                 for line in lines:
                     if not line.endswith(b"\n"):  # it is being written
@@ -213,10 +242,3 @@ def _bounded(function: Any, limit: float) -> None:
     thread = threading.Thread(target=function, daemon=True)
     thread.start()
     thread.join(limit)
-
-
-def _command(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode("utf-8", "replace")
-    except OSError:
-        return ""

@@ -14,8 +14,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .._journal.destination import DEFAULT_HOST, DESTINATION, MODES, RunSpec, without_user
+from .._journal.destination import DEFAULT_HOST, DESTINATION, MODES, RunSpec
 from .._journal.destination import mode as asked_mode
+from .._journal.secret import hidden, without_user
 from .._journal.server import Found
 from .._journal.settings_files import files
 
@@ -123,7 +124,7 @@ def refused_values(spec: RunSpec) -> dict[str, str]:
         except _OTHER_WANDB:
             break
         except Exception as error:
-            shown = without_user(str(value)) if name == "host" else value
+            shown = without_user(str(value)) if name == "host" else hidden(value)
             refused[name] = f"{name}={shown!r} of the v1 configuration is refused by wandb ({reason(error)})"
     return refused
 
@@ -131,7 +132,8 @@ def refused_values(spec: RunSpec) -> dict[str, str]:
 def _text(name: str, value: str, error: Exception) -> str:
     if name == "WANDB_API_KEY":
         return f"the API key (WANDB_API_KEY, or the v1 configuration's) is refused by wandb ({reason(error)})"
-    shown = name if any(word in name for word in _SECRET) else f"{name}={without_user(value)!r}"
+    value = without_user(value) if name == "WANDB_BASE_URL" else hidden(value)
+    shown = name if any(word in name for word in _SECRET) else f"{name}={value!r}"
     return f"{shown} is refused by wandb ({reason(error)}); correct or unset it"
 
 
@@ -141,8 +143,8 @@ def reason(error: BaseException) -> str:
     if callable(errors):
         details = errors()
         if details:
-            return str(details[0].get("msg", "")).partition("\n")[0].replace("Value error, ", "")
-    text = str(error).strip()
+            return hidden(str(details[0].get("msg", "")), alike=True).partition("\n")[0].replace("Value error, ", "")
+    text = hidden(str(error), alike=True).strip()
     return text.splitlines()[0][:200] if text else type(error).__name__
 
 

@@ -6,10 +6,14 @@ ROOT holds the package ``one_logger_v1_shim`` (this version of it, whatever the 
 Run as a file and never imported. Old Pythons have to be able to read it.
 """
 
-import json
-import os
-import struct
 import sys
+
+# with -c (in a zip file) the working directory would be asked first
+sys.path[:] = [entry for entry in sys.path if entry]
+
+import json  # noqa: E402
+import os  # noqa: E402
+import struct  # noqa: E402
 
 TOO_OLD = 86
 

@@ -15,7 +15,7 @@ from .._journal.interpreter import Interpreter
 from .children import end_children, say, tidy_up
 from .job import JobEnd
 from .player import Player
-from .run import Run
+from .run import Recovery, Run
 
 
 class Successor:
@@ -25,13 +25,21 @@ class Successor:
     """
 
     def __init__(
-        self, folder: Path, run: Run, job: Optional[JobEnd], player: Optional[Player], own_entity: bool
+        self,
+        folder: Path,
+        run: Run,
+        job: Optional[JobEnd],
+        player: Optional[Player],
+        own_entity: bool,
+        recovery: Optional[Recovery],
     ) -> None:
         self._folder = folder
         self._run = run
         self._job = job
         self._player = player
         self.own_entity = own_entity
+        self._recovery = recovery
+        self._directory = os.getcwd()
 
     def offline(self, reason: str, *options: str) -> NoReturn:
         """Nothing is asked of the server again."""
@@ -58,11 +66,11 @@ class Successor:
         command = start_command(own, self._folder, "--attached", *options)
         if self.own_entity:
             command.append("--own-entity")
-        if self._job is None:
-            command.append("--recover")
-        else:
+        if self._recovery is not None:
+            command += [*self._recovery.options(), "--directory", self._directory]
+        if self._job is not None:
             self._job.hand_over()
+            os.chdir(self._folder)
         os.environ.update(path_variable([os.fsdecode(entry) for entry in sys.path], self._folder))
         tidy_up()
-        os.chdir(self._folder)
         os.execv(sys.executable, command)

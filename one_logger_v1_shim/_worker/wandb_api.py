@@ -15,9 +15,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.destination import RunSpec, without_user
+from .._journal.destination import RunSpec
 from .._journal.files import quoted
 from .._journal.interpreter import is_interpreter
+from .._journal.secret import without_user
 from .._journal.wandb_file import sync_options
 from .._variables import seconds
 from .settings import resumes

@@ -52,7 +52,9 @@ def test_recover_sends_a_run_where_it_was_to_go(tmp_path: Path, server: Server) 
     hosts = ("127.0.0.1", server.url.partition("//")[2])  # wandb has looked for both
     (tmp_path / ".netrc").write_text("".join(f"machine {one} login user password {KEY}\n" for one in hosts))
     (tmp_path / ".netrc").chmod(0o600)
-    said = recover(tmp_path, WANDB_ENTITY="somebody", WANDB_NAME="other", WANDB_API_KEY=OTHER_KEY)
+    said = recover(tmp_path, WANDB_API_KEY=OTHER_KEY)  # a key for the host of that name is no word of the user's
+    assert (f"; to send it there: WANDB_BASE_URL={server.url} python -m" in said, server.requests) == (True, [])
+    said = recover(tmp_path, WANDB_ENTITY="somebody", WANDB_NAME="other", WANDB_BASE_URL=server.url)
     assert [server.rows[step]["i"] for step in sorted(server.rows)] == ALL, said
     made = server.made[0]
     assert (made["entity"], made["displayName"]) == ("research", "night run")
@@ -64,7 +66,7 @@ def test_recover_sends_a_run_where_it_was_to_go(tmp_path: Path, server: Server) 
 def test_recover_sends_no_key_to_a_server_that_only_a_file_names(tmp_path: Path, server: Server) -> None:
     killed_early(tmp_path, {"WANDB_BASE_URL": server.url, "WANDB_API_KEY": KEY})
     said = recover(tmp_path, WANDB_API_KEY=OTHER_KEY)
-    assert f"it goes to {server.url}; to send your WANDB_API_KEY there, say so with WANDB_BASE_URL={server.url}" in said
+    assert f"its server, {server.url}, is named by the journal only, and nothing is sent; to send it there: " in said
     assert server.requests == []
     said = recover(tmp_path, WANDB_API_KEY=KEY, WANDB_BASE_URL=server.url)
     assert [server.rows[step]["i"] for step in sorted(server.rows)] == ALL, said

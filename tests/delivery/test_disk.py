@@ -296,17 +296,18 @@ def test_a_job_that_closes_all_descriptors_keeps_its_own_files_and_its_rows(tmp_
     assert sum("the job has closed its file" in line for line in result.lines) == 1
 
 
-def test_the_umask_holds(outcome: Callable[[str], jobs.Result]) -> None:
+def test_a_journal_is_the_users_alone_whatever_the_umask(outcome: Callable[[str], jobs.Result]) -> None:
     (journal,) = jobs.journals(outcome("umask").home)
-    assert stat.S_IMODE(journal.stat().st_mode) == 0o750
+    assert stat.S_IMODE(journal.stat().st_mode) == 0o700
     for path in journal.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o640, path
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
 
 def test_symlinks_are_refused(tmp_path: Path) -> None:
     from one_logger_v1_shim._job.writer import Journal
-    from one_logger_v1_shim._journal.files import read_json, write_json
+    from one_logger_v1_shim._journal.files import write_json
     from one_logger_v1_shim._journal.follow import Follower
+    from one_logger_v1_shim._journal.outside import read_object
 
     folder, outside = tmp_path / "journal", tmp_path / "outside"
     folder.mkdir()
@@ -314,13 +315,13 @@ def test_symlinks_are_refused(tmp_path: Path) -> None:
     (folder / "rows-000001.jsonl").symlink_to(outside)
     (folder / "run.json").symlink_to(outside)
     assert Follower(folder).lines(0) == []
-    assert read_json(folder / "run.json") == {}
+    assert read_object(folder / "run.json") == {}
     with pytest.raises(OSError, match="exists"):
         Journal(folder)
     (folder / "mark.json.partial").symlink_to(outside)
     write_json(folder / "mark.json", {"a": 1})
     assert outside.read_text() == '{"id": "mine"}\n'
-    assert read_json(folder / "mark.json") == {"a": 1}
+    assert read_object(folder / "mark.json") == {"a": 1}
 
 
 def test_what_no_disk_takes_is_kept_in_memory_up_to_a_limit(

@@ -145,7 +145,8 @@ def test_a_journal_in_the_temp_directory_knows_its_run(tmp_path: Path) -> None:
     os.killpg(job.process.pid, signal.SIGKILL)
     job.end()
     jobs.gone(tmp_path)
-    assert recover(tmp_path, TMPDIR=environ["TMPDIR"])[0] == 0
+    code, said = recover(tmp_path, TMPDIR=environ["TMPDIR"])
+    assert code == 0, said
     steps = [step for run in jobs.stored(tmp_path) for step in run.steps]
     assert steps == list(range(4001))
     assert not journal.exists() or jobs.mark(tmp_path)["state"] == "finished"
@@ -191,7 +192,8 @@ def test_a_key_goes_to_no_server_that_only_a_file_names(killed: Path) -> None:
         (journal / "run.json").write_text(json.dumps(about))
         code, said = recover(killed, WANDB_API_KEY=KEY)
         assert code == 1
-        assert "to send your WANDB_API_KEY there, say so with WANDB_BASE_URL=" in said
+        assert f"{about['chosen']['host']}, is named by the journal only, and nothing is sent" in said
+        assert f"to send it there: WANDB_BASE_URL={about['chosen']['host']} python -m one_logger_v1_shim" in said
         with pytest.raises(BlockingIOError):
             listener.accept()
 
@@ -304,6 +306,10 @@ def test_all_rows_are_in_wandbs_files(told_by: str, tmp_path: Path, server: Serv
     if goes_offline:
         return
     command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
+    if not told:  # who recovers it says that he means that server, too
+        done = run_command(command, tmp_path, env=environ, check=False)
+        assert f"; to send it there: WANDB_BASE_URL={server.url} python -m" in done.stdout
+        environ["WANDB_BASE_URL"] = server.url
     done = run_command(command, tmp_path, env=environ, check=False)
     said = f"{server.url} can not be reached"
     assert (done.returncode, said in done.stdout, "Traceback" in done.stderr) == (1, True, False), done.stdout

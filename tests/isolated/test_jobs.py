@@ -261,7 +261,7 @@ def test_everything_killed_then_recover(tmp_path: Path, python: str) -> None:
     assert len((home / "v2.jsonl").read_text().splitlines()) < len(names(tmp_path / "whole"))
 
     command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
-    told = {"ONE_LOGGER_V1_PYTHON": python}  # the run knows which exporters v2 had
+    told = {"ONE_LOGGER_V1_PYTHON": python, "ONE_LOGGER_EXPORTER_CONFIG_PATH": "exporters.json"}
     done = run_command(command, home, env=told, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     steps = [step for run in jobs.stored(home) for step in run.steps]
@@ -272,7 +272,7 @@ def test_everything_killed_then_recover(tmp_path: Path, python: str) -> None:
     assert names(home) == names(tmp_path / "whole")
 
 
-def test_exporters_that_somebody_else_may_write_are_not_loaded(tmp_path: Path, python: str) -> None:
+def test_exporters_that_only_a_file_names_are_not_loaded(tmp_path: Path, python: str) -> None:
     home = tmp_path / "home"
     job = training(home, python, killed=True)
     job.wait_for("half")
@@ -281,7 +281,6 @@ def test_exporters_that_somebody_else_may_write_are_not_loaded(tmp_path: Path, p
         os.kill(pid, signal.SIGKILL)
     job.end()
     (home / "v2.jsonl").unlink()
-    (home / "exporters.json").chmod(0o666)
     command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
     done = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python}, check=False)
     assert f"v2's export configuration {home}/exporters.json is not used" in done.stdout
