@@ -119,7 +119,7 @@ def test_modes(umask: int, tmp_path: Path) -> None:
     (tmp_path / "wandb").mkdir()
     before = os.umask(umask)
     try:
-        record = new_record(RunSpec(chosen={}, default={}), keep=True, python="", v2="none")
+        record = new_record(RunSpec(chosen={}, default={}), dict(os.environ), keep=True, python="", v2="none")
         journal = begin(tmp_path, record)
         Mark(state="x").write(journal.folder)
         write_played(journal.folder, 1)
