@@ -64,6 +64,9 @@ class Telemetry:
         self.described = described
         self.users = 0
         self._rows = rows
+        # on the path of every iteration: two look-ups less
+        self._encode = rows.encode
+        self._put = rows.put if rows.sink is None else rows.sink.put
         self._dead = False  # in a forked child
         self._tags = _tags()  # of the process that opened the run: a test's block is another one
         self._last_tag: Optional[str] = None  # is in the list, which was sent
@@ -124,9 +127,9 @@ class Telemetry:
         """``OneLogger.log_metrics``: one row. ``now``: ``time.time()``."""
         if self._dead:
             return
-        encoded = self._rows.encode(row, now)
+        encoded = self._encode(row, now)
         if self.here is None and not self._told:
-            self._rows.put(self._take((LOGGED, pack(now, time.perf_counter()))) + encoded)
+            self._put(self._take((LOGGED, pack(now, time.perf_counter()))) + encoded)
         else:
             self._write([*self._changed_values(), Call("row", (now, time.perf_counter()), (encoded,))])
 
@@ -152,8 +155,8 @@ class Telemetry:
             self.call("batch_end", now, (), emits)
             return
         if emits:
-            encoded = self._rows.encode(emits[0][1], now)
-            self._rows.put(self._take((END_WITH_ROW, pack(now, time.perf_counter()))) + encoded)
+            encoded = self._encode(emits[0][1], now)
+            self._put(self._take((END_WITH_ROW, pack(now, time.perf_counter()))) + encoded)
             return
         counter = time.perf_counter()
         waiting = self._waiting

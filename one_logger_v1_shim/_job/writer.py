@@ -178,7 +178,8 @@ class Journal:
         descriptor = self._descriptor
         if descriptor is None:
             return False
-        length, rows, written = len(data), rows_in(data), 0
+        length, written = len(data), 0
+        rows = data.count(b"\n{") + (data[:1] == b"{")  # calls.rows_in, without the call
         try:
             end = os.lseek(descriptor, 0, os.SEEK_CUR)
             if end == self._size or not self._has_it(descriptor, end, data):

@@ -34,6 +34,11 @@ def on_enabled_rank(method: _Method) -> _Method:
     return callback  # type: ignore[return-value]
 
 
+def too_many(callback: str, extra: tuple[Any, ...]) -> TypeError:
+    """What Python says of positional arguments beyond ``set_barrier``."""
+    return TypeError(f"{callback}() takes from 1 to 2 positional arguments but {2 + len(extra)} were given")
+
+
 class Callbacks:
     """What all callbacks of ``OneLoggerUtils`` share.
 

@@ -19,7 +19,7 @@ from .._v1.schema import (
     check,
 )
 from .._v1.timer import NamedTimer
-from ._callbacks import Callbacks, count, nothing, on_enabled_rank, whole
+from ._callbacks import Callbacks, count, nothing, on_enabled_rank, too_many, whole
 
 if TYPE_CHECKING:
     from ..core import OneLogger
@@ -202,9 +202,13 @@ class OneLoggerUtils(Callbacks):
         """The training loop ends."""
         self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, "train_end")
 
-    @on_enabled_rank
-    def on_train_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+    def on_train_batch_start(self, set_barrier: bool = False, *extra: Any, **kwargs: Any) -> None:
         """A training iteration starts. Sends nothing."""
+        # no decorator: this is the path of every iteration
+        if self._job is None:
+            return
+        if extra:
+            raise too_many("on_train_batch_start", extra)
         try:
             if set_barrier:
                 self.timer.wait()
@@ -218,9 +222,12 @@ class OneLoggerUtils(Callbacks):
         except Exception as error:
             self._fail("on_train_batch_start", error)
 
-    @on_enabled_rank
-    def on_train_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+    def on_train_batch_end(self, set_barrier: bool = False, *extra: Any, **kwargs: Any) -> None:
         """A training iteration ends; every ``log_every_n_train_iterations`` of the global count a row is sent."""
+        if self._job is None:
+            return
+        if extra:
+            raise too_many("on_train_batch_end", extra)
         try:
             if set_barrier:
                 self.timer.wait()
