@@ -20,6 +20,7 @@ COMMANDS = {
     "verify": ("verify.command", "OLD [NEW]: is the history of a run in W&B what we believe v1 sent?"),
     "changes": ("verify.changes", "histories with one thing changed: does verify notice? 300 of them"),
     "random": ("random_jobs.command", "jobs nobody wrote: the oracle's rows against what W&B stored"),
+    "fuzz": ("commands.fuzz", "[--examples N]: damaged and hostile files, many, for every command that reads them"),
     "signatures": ("signatures.check", "does the shim accept every call that anybody is known to make?"),
     "mutations": ("commands.mutations", "break a metric in a copy of the wheel, ten times: is it noticed?"),
     "drift": ("drift.command", "rename each private name of v2 and of wandb that we touch: is anything lost?"),
