@@ -322,9 +322,14 @@ def _open(spec: RunSpec, asynchronous: bool, values: V2Values, described: str) -
     rows = offered() or Rows(spec, asynchronous)
     where = where_v2_hears()
     rows.open(v2=where, v2_values=values.to_json() if where == WORKER else None)
-    here = None
-    if where == JOB:
+    return Telemetry(rows, _v2_here(values, rows) if where == JOB else None, described)
+
+
+def _v2_here(values: V2Values, rows: Rows) -> Optional[Here]:
+    try:
         from .._v2.here import Here
 
-        here = Here(values, rows.exporter)
-    return Telemetry(rows, here, described)
+        return Here(values, rows.exporter)
+    except (Exception, SystemExit) as error:  # what is loaded may be a part of a broken installation
+        warn_once("v2:attach", f"v2 hears nothing, it could not be set up ({error!r}); v1 rows are not affected")
+        return None

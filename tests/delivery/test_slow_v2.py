@@ -204,3 +204,25 @@ def test_a_v2_that_is_broken(name: str, outcome: Callable[[str], jobs.Result]) -
     assert "W&B run is offline (WANDB_MODE=offline)" in offline
     assert line.startswith(f"v2 (nv_one_logger) hears nothing: it could not be set up ({BROKEN[name][1]}")
     assert line.endswith("v1 rows are not affected")
+
+
+@pytest.mark.parametrize("raised", ["RuntimeError('broken')", "SystemExit(4)", "ImportError('no such part')"])
+def test_a_part_of_v2_that_is_loaded_and_another_that_is_broken(raised: str, tmp_path: Path) -> None:
+    """The application has imported a v2 of which the training telemetry raises: rows do not need it."""
+    code = f"""
+import importlib.abc, sys
+import nv_one_logger.core.event
+
+class Broken(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "nv_one_logger.training_telemetry.api.training_recorder":
+            raise {raised}
+
+sys.meta_path.insert(0, Broken())
+one = one_logger()
+log(one, 3)
+one.finish()
+"""
+    result = jobs.run(code, tmp_path)
+    assert (result.code, result.values()) == (0, [0, 1, 2]), result.err
+    assert sum("v2 hears nothing" in line for line in result.lines) == 1, result.err
