@@ -22,6 +22,9 @@ HOST = "ONE_LOGGER_V1_HOST"
 #: which run a process of wandb's belongs to (:func:`run_mark`); a worker sets it for what it starts
 RUN = "ONE_LOGGER_V1_RUN"
 
+#: the job's working directory has a settings file that wandb refuses: the worker works in the journal's folder
+ELSEWHERE = "ONE_LOGGER_V1_WORKER_ELSEWHERE"
+
 #: bytes: a letter, and a number of 8 bytes
 MESSAGE = 9
 #: the worker's process number, when it comes up

@@ -25,7 +25,7 @@ from .._journal.outside import is_own, make_folder, remove_journal
 from .._journal.process_table import started
 from .._journal.records import UNPLAYED, Mark, RunRecord
 from .._journal.server import Found
-from .._journal.words import HOST, Exit
+from .._journal.words import ELSEWHERE, HOST, Exit
 from .._version import VERSION
 from . import wandb_api
 from .children import Log, block_signals, children, end_children, say, tidy_up
@@ -390,7 +390,11 @@ def main(arguments: list[str]) -> NoReturn:
             if not is_text(home):  # wandb takes no such name
                 os.environ["HOME"] = str(as_text(home, given.folder, "home"))
             # what a file says about where a job has worked counts only while the job is there
-            where = given.directory or (record.cwd if job is not None else "") or given.folder
+            where = (
+                given.directory
+                or (record.cwd if job is not None and ELSEWHERE not in os.environ else "")
+                or given.folder
+            )
             with suppress(OSError):
                 os.chdir(where if is_text(where) else temporary())
             worker = Worker(given.folder, job, given.tries, given.own_entity, recovery)

@@ -19,6 +19,7 @@ from .._journal.destination import mode as asked_mode
 from .._journal.secret import hidden, without_user
 from .._journal.server import Found
 from .._journal.settings_files import files
+from .._journal.words import ELSEWHERE
 
 _VARIABLE = "WANDB_"
 # Their values are secret, or may hold a password.
@@ -164,9 +165,10 @@ def mend(environ: MutableMapping[str, str], error: Exception, folder: Path) -> s
     if os.path.expanduser("~") == "~" or environ.get("HOME") == "":
         environ["HOME"] = str(folder)
         return f"HOME is not set and this user has no home folder ({reason(error)}); set HOME"
-    found = [str(one) for one in files(environ) if one.is_file()]
+    found = [os.path.abspath(one) for one in files(environ) if one.is_file()]
     if found and environ.get("WANDB_CONFIG_DIR") != str(folder):
         environ["WANDB_CONFIG_DIR"] = str(folder)
+        environ[ELSEWHERE] = "1"
         return f"W&B's settings in {' or '.join(found)} are refused by wandb ({reason(error)}); correct or remove them"
     text = leave_out(environ, error)
     if not text:

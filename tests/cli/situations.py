@@ -88,6 +88,10 @@ SITUATIONS: dict[str, Situation] = {
     "a settings file with a percent sign": Situation(prepare=settings_file("[default]\nnotes = 50%\n")),
     "a settings file of bytes": Situation(prepare=settings_file("[default]\nnotes = \udcff\n")),
     "a settings file without a section": Situation(prepare=settings_file("mode = offline\n")),
+    "the folder's settings file of bytes": Situation(prepare=settings_file("\udcff\n", "wandb/settings")),
+    "the folder's settings file with a percent sign": Situation(
+        prepare=settings_file("[default]\nnotes = 50%\n", "wandb/settings")
+    ),
     "a server with a trailing blank": Situation({"WANDB_BASE_URL": "http://127.0.0.1:9 "}, server=False),
     "a server that is closed": Situation({"WANDB_BASE_URL": _closed_port()}, server=False),
     "a server that is no address": Situation({"WANDB_BASE_URL": "nowhere"}, server=False),
