@@ -51,7 +51,8 @@ def test_what_is_said_is_what_happens(name: str, server: Server, tmp_path: Path)
     situation = SITUATIONS[name]
     if situation.prepare is not None:
         situation.prepare(tmp_path, server)
-    environ = environment(situation, server)
+    (tmp_path / "tmp").mkdir()
+    environ = {**environment(situation, server), "TMPDIR": str(tmp_path / "tmp")}
     code, said = what_is_said(tmp_path, environ)
     assert KEY not in said
     happened = what_happens(tmp_path, environ, server)
