@@ -45,6 +45,6 @@ import one_logger_v1_shim, one_logger_v1_shim.utils, one_logger_v1_shim.core, on
 heavy = ("wandb", "nv_one_logger", "wrapt", "pydantic", "subprocess", "hashlib")
 loaded = [name for name in heavy if name in sys.modules]
 assert not loaded, loaded
-assert "configure_v2_adapter" in dir(one_logger_v1_shim)
+assert "OneLogger" in dir(one_logger_v1_shim)
 """
     run_python(code, tmp_path)

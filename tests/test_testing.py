@@ -458,8 +458,8 @@ def test_each_block_is_a_new_process(caplog: pytest.LogCaptureFixture) -> None:
         with capture() as captured:
             core = OneLogger()
             core.log_app_tag("tag")
-            core.log_metrics({"odd": object})
-            core.log_metrics({"odd": object})
+            core.log_metrics({"odd": object()})
+            core.log_metrics({"odd": object()})
         seen.append(([sorted(row) for row in captured.rows], warnings_of(caplog)))
     assert seen[0] == seen[1] == seen[2]
     rows, said = seen[0]

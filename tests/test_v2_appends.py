@@ -13,8 +13,8 @@ import pytest
 
 from one_logger_v1_shim import OneLogger
 from one_logger_v1_shim._job import telemetry as module
-from one_logger_v1_shim._job.rows import Rows
-from one_logger_v1_shim._journal.calls import calls, is_call, is_row
+from one_logger_v1_shim._job.writer import Journal
+from one_logger_v1_shim._journal.calls import FINISH, calls, is_call, is_row
 from one_logger_v1_shim.utils import OneLoggerUtils
 from tests.support import CONFIG, Clock, decoded, golden
 from tests.test_v2_stream import JOBS
@@ -28,13 +28,14 @@ def appends(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Appends:
     """What was given to the journal, one entry for each append."""
     monkeypatch.setattr(module, "where_v2_hears", lambda: module.WORKER)
     given: Appends = []
-    put = Rows.put
+    append = Journal.append
 
-    def kept(rows: Rows, data: bytes) -> None:
-        given.append(data)
-        put(rows, data)
+    def kept(journal: Journal, data: bytes) -> None:
+        if not data.startswith(FINISH):  # the end of the run is no call
+            given.append(data)
+        append(journal, data)
 
-    monkeypatch.setattr(Rows, "put", kept)
+    monkeypatch.setattr(Journal, "append", kept)
     return given
 
 

@@ -39,6 +39,7 @@ def v2(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Ite
     caplog.set_level(logging.DEBUG)
     logger = logging.getLogger(MODULE)
     for name in (MODULE, "nv_one_logger"):
+        caplog.set_level(logging.DEBUG, logger=name)  # v2 raises the level when an application's trouble disables it
         monkeypatch.setattr(logging.getLogger(name), "filters", [])
     _log.forget()
     silence.install()

@@ -9,6 +9,7 @@ from pathlib import Path
 from ._left import Left, examine, find, shown, somebodys
 from ._progress import progress
 from ._sending import send
+from ._stored import damaged
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -43,6 +44,10 @@ def _one(left: Left, dry: bool) -> int:
         print(f"{name}: left alone: {shown(left.damaged, 1000)}", flush=True)
         return 1
     print(f"{name}: run {left.run_id}, {left.rows} rows, W&B has {left.stored} of them on disk")
+    for path in left.files:
+        place = damaged(path)
+        if place is not None:
+            print(f"  {shown(path.name)} is damaged at byte {place}: rows after it are sent once more from the journal")
     if left.busy:
         print(f"  left alone: {shown(left.busy)}")
         return 1

@@ -61,6 +61,9 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Asked for now: it imports, and an import at exit may make Python forget that Ctrl-C has ended the program (a
+        # namedtuple evaluates text, which resets what the exit code is made of).
+        self._overflow = overflow(folder)
         self._queue: deque[bytes] = deque()  # lines that are not in a file yet, the oldest first
         self._busy = False
         #: rows that are in a file
@@ -233,7 +236,7 @@ class Journal:
 
     def _rotate(self) -> bool:
         """Go on in a new file beside the old one. False: it can't be made, the old one goes on."""
-        usual = overflow(self.folder) if self._spilled else self.folder
+        usual = self._overflow if self._spilled else self.folder
         try:
             self._next_segment(usual if self._opening is None else self._opening.parent)
         except OSError:
@@ -242,7 +245,7 @@ class Journal:
 
     def _go_elsewhere(self) -> None:
         """The disk takes no more: go on in the temp directory."""
-        more = overflow(self.folder)
+        more = self._overflow
         try:
             with suppress(FileExistsError):  # the worker may have been there first
                 make_folder(more)

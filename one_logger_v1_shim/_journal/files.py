@@ -69,7 +69,7 @@ def temporary() -> Path:
         import tempfile
 
         return Path(tempfile.gettempdir())
-    except Exception:
+    except (Exception, SystemExit):  # a script's own modules may hide what it imports
         return Path(os.environ.get("TMPDIR") or "/tmp")
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from one_logger_v1_shim._cli import _collect, _format, _report, _text
 from one_logger_v1_shim._cli.show import main, read
+from one_logger_v1_shim._journal.calls import is_row
 from one_logger_v1_shim._journal.wandb_file import records_from
 from one_logger_v1_shim._v1 import metrics as m
 from tests.cli.journals import CONFIGURATION, RUN_ID, job_rows, journal, training
@@ -177,8 +178,9 @@ def test_what_was_rotated_away_comes_from_wandbs_file(
     (kept,) = (tmp_path / "wandb").glob("one-logger-*")
     whole = shown(kept, capsys)
     segment = kept / "rows-000001.jsonl"
-    lines = segment.read_bytes().splitlines(keepends=True)[1:]
-    (kept / "rows-000002.jsonl").write_bytes(b"".join([b"#from 12\n", *lines[12:]]))
+    lines = segment.read_bytes().splitlines(keepends=True)
+    rows = [at for at, line in enumerate(lines) if is_row(line)]
+    (kept / "rows-000002.jsonl").write_bytes(b"".join([b"#from 12\n", *lines[rows[12] - 1 :]]))  # with its call
     segment.unlink()
     assert sorted(shown(kept, capsys).splitlines()) == sorted(whole.splitlines())
     shutil.rmtree(next((tmp_path / "wandb").glob("offline-run-*")))

@@ -131,7 +131,7 @@ def test_a_closed_folder(tmp_path: Path) -> None:
     (tree / "closed").chmod(0)
     (tree / "shut.py").chmod(0)
     code = (
-        "import os, sys\nfrom one_logger_v1_shim.__main__ import main\n"
+        "import os, shutil, sys\nfrom one_logger_v1_shim.__main__ import main\n"
         "import libcst, libcst.metadata, one_logger_v1_shim._migrate.swapping, one_logger_v1_shim._migrate.scanning\n"
         "import one_logger_v1_shim._cli.scan, one_logger_v1_shim._cli.swap\n"
         "os.setgid(65534); os.setuid(65534)\n"
