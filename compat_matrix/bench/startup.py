@@ -48,7 +48,7 @@ def startup(base: Path, size: Any) -> list[Row]:
     return [
         Row(
             f"start of an interpreter (`python -c pass`), the no-edit mode {kind}", target,
-            f"{median[kind]:.1f} ms", f"{more[kind]:+.2f} ms", "the same",
+            f"{median[kind]:.1f} ms", f"{more[kind]:+.2f} ms",
             f"without the package {median['without']:.1f} ms; CPU time", met,
             figures={"ms": median[kind], "more_ms": more[kind], "without_ms": median["without"]},
         )

@@ -196,7 +196,7 @@ def test_a_file_that_holds_its_first_line_only_goes_on(home: Path, monkeypatch: 
     sink = opened(True, worker=False)
     for value in range(3):
         sink.put(b'{"i":%d}' % value)
-    sink.finish()
+    finish(sink)
     files = sorted(sink._journal.folder.glob("rows-*"))
     assert [path.read_text() for path in files] == [
         '#from 0\n{"i":0}\n', '#from 1\n{"i":1}\n', '#from 2\n{"i":2}\n', "#from 3\n#finish 0\n", "#from 3\n",
