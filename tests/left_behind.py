@@ -34,6 +34,7 @@ _FOREIGN = re.compile(
     r"pytest-of-.*"  # pytest's own: it keeps the folders of failed tests
     r"|wandb-\d+-\d+-\d+|tmp\w+wandb-(artifacts|media)|wandb_gpu_stats-.*"  # of wandb processes that a test has killed
     r"|torchinductor_.*|torchelastic_.*"  # torch and torchrun
+    r"|tmp\w+cacert\.pem"  # the ensurepip of 3.9, which runs pip from a zip file
     r"|uv-[\w-]+\.lock|hsperfdata_.*|\.?org\.chromium\..*"
 )
 
