@@ -17,7 +17,12 @@ from tests.support import ROOT, clean_environment
 
 def run(folder: Path, body: str, *options: str) -> subprocess.CompletedProcess[str]:
     """A run of pytest of its own, with this suite's hooks, on one test."""
-    (folder / "test_it.py").write_text(f"import os, subprocess, sys, tempfile\n\ndef test_it():\n    {body}\n")
+    return run_file(folder, f"def test_it():\n    {body}\n", *options)
+
+
+def run_file(folder: Path, tests: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """The same, on a file of tests."""
+    (folder / "test_it.py").write_text(f"import os, subprocess, sys, tempfile\n\n{tests}")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.conftest", "-p", "no:cacheprovider", *options]
     # patience: processes that end by themselves are waited for
     shorter = "from tests import left_behind, loops; left_behind.PATIENCE, loops.LIMIT = 1.0, 0.5"
@@ -30,30 +35,29 @@ def run(folder: Path, body: str, *options: str) -> subprocess.CompletedProcess[s
     )  # fmt: skip
 
 
+#: what a fast test may not do -> what is said
+NOT_FAST = {
+    "subprocess.run(['true'], check=True)": r"starts a process \(subprocess.Popen: \('true',\)\)",
+    "os.waitpid(os.fork() or os._exit(0), 0)": r"starts a process \(os.fork",
+    "os.system('true')": r"starts a process \(os.system",
+    "import wandb": "imports wandb",
+    "sum(range(10**8))": r"takes \d+\.\d s of CPU time",
+}
+
+
 @pytest.mark.ci
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ("subprocess.run(['true'], check=True)", r"starts a process \(subprocess.Popen: \('true',\)\)"),
-        ("os.waitpid(os.fork() or os._exit(0), 0)", r"starts a process \(os.fork"),
-        ("os.system('true')", r"starts a process \(os.system"),
-        ("import wandb", "imports wandb"),
-        ("sum(range(10**8))", r"takes \d+\.\d s of CPU time"),
-    ],
-)
-def test_a_test_that_is_not_fast_is_noticed(body: str, said: str, tmp_path: Path) -> None:
+def test_a_test_that_is_not_fast_is_noticed(tmp_path: Path) -> None:
+    """And one that uses threads and files is not."""
     (tmp_path / "wandb.py").touch()  # the name counts
-    done = run(tmp_path, body)
+    bodies = [*NOT_FAST, "open(tempfile.mkstemp(dir='.')[1]).close()"]
+    done = run_file(tmp_path, "\n".join(f"def test_{number}():\n    {body}\n" for number, body in enumerate(bodies)))
     assert done.returncode == 1
-    assert re.search(f"a test of the fast loop {said}", done.stdout)
-    assert "mark it with pytest.mark.slow" in done.stdout
-    assert "1 passed, 1 error" in done.stdout
-
-
-@pytest.mark.ci
-def test_a_fast_test_may_use_threads_and_files(tmp_path: Path) -> None:
-    done = run(tmp_path, "open(tempfile.mkstemp(dir='.')[1]).close()")
-    assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stdout
+    said = re.findall(r"a test of the fast loop (.*)", done.stdout.partition("short test summary")[0])
+    assert len(said) == len(NOT_FAST), done.stdout
+    for line, expected in zip(said, NOT_FAST.values()):
+        assert re.match(expected, line)
+        assert "mark it with pytest.mark.slow" in line
+    assert f"{len(bodies)} passed, {len(NOT_FAST)} errors" in done.stdout
 
 
 @pytest.mark.ci

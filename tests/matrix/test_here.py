@@ -1,6 +1,7 @@
-"""``python -m compat_matrix --here``: every recorded job and every program on this interpreter and this wandb.
+"""``python -m compat_matrix --here``: recorded jobs and programs on this interpreter and this wandb.
 
-Real wandb, offline, rows by the worker process; read back from the files that W&B wrote. Two processes at a time.
+Real wandb, offline, rows by the worker process; read back from the files that W&B wrote. Some of each kind: the cells
+of ``--quick``, which ``.ci/run matrix`` runs, have all.
 """
 
 from __future__ import annotations
@@ -49,18 +50,18 @@ def run(cell: Cell, jobs: list[Job]) -> CellReport:
 SYNC, ASYNC = here()
 
 
-def test_every_recorded_job(tree: None) -> None:
-    """Async, as most consumers have it; the matrix has the sync ones."""
-    jobs = [golden(path, whole=True) for path in sorted(GOLDENS.glob("*.json"))]
-    assert len(jobs) == 44
-    report = run(ASYNC, jobs)
+def test_recorded_jobs(tree: None) -> None:
+    """Async, as most consumers have it."""
+    paths = sorted(GOLDENS.glob("*.json"))
+    assert len(paths) == 44
+    report = run(ASYNC, [golden(path, whole=True) for path in paths[::6]])
     assert report.count(NOT_RUN) == 0
-    assert sum(result.rows for result in report.results) > 500
+    assert sum(result.rows for result in report.results) > 50
 
 
-def test_every_program(tree: None) -> None:
+def test_programs(tree: None) -> None:
     """Those that need a framework have tests of their own (``tests/frameworks``)."""
     jobs = [job for job in all_jobs() if not job.is_golden and not job.needs]
-    report = run(SYNC, jobs)
-    assert report.count(NOT_RUN) == 0
     assert sum(not job.name.endswith("@readme") for job in jobs) >= 9
+    report = run(SYNC, jobs[::3])
+    assert report.count(NOT_RUN) == 0

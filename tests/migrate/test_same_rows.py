@@ -66,7 +66,7 @@ def _run(program: str) -> tuple[list[Any], str, str]:
     return spy.take(), out.getvalue(), ended
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(program=programs(), newline=st.sampled_from(["\n", "\r\n"]))
 def test_generated_programs(program: str, newline: str, tmp_path: Path) -> None:
     _noedit.install()
