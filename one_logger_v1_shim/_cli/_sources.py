@@ -1,4 +1,4 @@
-"""Where runs lie on disk: journals of ours, run folders of W&B, ``.wandb`` files."""
+"""Where runs lie on disk: journals of ours, run folders of W&B, ``.wandb`` files, what was fetched from a server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, Callable, Optional
 
 from .._journal.calls import FINISH, FROM, is_call
 from .._journal.files import overflow, segment_number
+from .._journal.history import ROWS, STATE
 from .._journal.outside import MOST_LINE, is_own, json_value, open_regular, read_object
 from .._journal.records import Mark
 from ._left import look
@@ -46,17 +47,29 @@ class Run:
     exit_code: Optional[int] = None
     #: rows that could not be read
     damaged: int = 0
+    #: of a run that was fetched from a server: what W&B says of it, and how many of the rows count
+    state: Optional[str] = None
+    fetched: int = 0
     #: hears of every piece that was read, in bytes
     progress: Callable[[int], None] = no_progress
 
     @property
+    def name(self) -> str:
+        """For notes."""
+        return str(self.path) if self.state is None else f"{self.about.get('project')}/{self.about.get('id')}"
+
+    @property
     def size(self) -> int:
-        """Bytes to read."""
-        paths = segments(self.path) if self.journal else self.files
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        """Bytes to read; 0 where nobody can tell."""
+        with suppress(OSError):
+            paths = segments(self.path) if self.journal else self.files
+            return sum(path.stat().st_size for path in paths if path.is_file())
+        return 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All rows in order, each once. A value that is ``bytes`` is JSON text: :func:`~._format.decoded`."""
+        if self.state is not None:
+            return _fetched_rows(self)
         return _journal_rows(self) if self.journal else _stored_rows(self, self.files)
 
 
@@ -91,9 +104,24 @@ def open_run(path: Path) -> Run:
         run = Run(path, True, about=read_object(path / "run.json"))
         run.about["mark"] = vars(Mark.read(path))
         return run
+    if _is_download(path):
+        return open_download(path)
     if path.is_dir():
         path = max(path.glob("*.wandb"), key=_changed)
     return Run(path, False, files_of_run(path))
+
+
+def open_download(folder: Path) -> Run:
+    """The run in a folder of the cache (:mod:`.._journal.history`)."""
+    told = read_object(folder / STATE)
+    about, rows = told.get("about"), told.get("rows")
+    run = Run(
+        folder / ROWS, False, [folder / ROWS], about if isinstance(about, dict) else {}, state=str(told.get("state"))
+    )
+    run.fetched = rows if isinstance(rows, int) else 0
+    if not told.get("whole"):
+        run.notes.append("not all of its rows have been fetched from W&B")
+    return run
 
 
 def find_all(path: Path) -> list[Run]:
@@ -102,11 +130,12 @@ def find_all(path: Path) -> list[Run]:
     Raises:
         NoRunError: there is none.
     """
-    if path.is_file() or is_journal(path):
+    if path.is_file() or is_journal(path) or _is_download(path):
         return [open_run(find(path)[0])]
     if not path.is_dir():
         raise NoRunError(f"{path}: no such folder")
     journals: list[Path] = []
+    downloads: list[Path] = []
     files: dict[str, list[Path]] = {}
     for folder, below, names in os.walk(path):  # follows no symlinks, leaves out what can't be read
         here = Path(folder)
@@ -114,13 +143,16 @@ def find_all(path: Path) -> list[Run]:
         kept = is_journal(here)
         if kept:
             journals.append(here)
+        elif STATE in names:
+            downloads.append(here)
         for file in stored:
             files.setdefault(file.stem.rpartition("-")[2], []).append(file)
-        if stored or kept or len(here.relative_to(path).parts) >= _DEPTH:
+        if stored or kept or STATE in names or len(here.relative_to(path).parts) >= _DEPTH:
             below.clear()
     runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
     for run in runs:
         files.pop(str(run.about.get("id")), None)
+    runs += map(open_download, sorted(downloads))
     for found in files.values():
         found.sort(key=lambda one: (_changed(one), one.name))
         runs.append(Run(found[-1], False, found))
@@ -145,7 +177,11 @@ def is_journal(folder: Path) -> bool:
 
 
 def _is_run(folder: Path) -> bool:
-    return folder.is_dir() and (is_journal(folder) or any(folder.glob("*.wandb")))
+    return folder.is_dir() and (is_journal(folder) or _is_download(folder) or any(folder.glob("*.wandb")))
+
+
+def _is_download(folder: Path) -> bool:
+    return (folder / STATE).is_file()
 
 
 def _age(folder: Path) -> tuple[float, str]:
@@ -193,6 +229,26 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
                 run.damaged += 1
     if run.damaged:
         run.notes.append(f"{run.damaged} rows can not be read and are left out")
+
+
+def _fetched_rows(run: Run) -> Iterator[dict[str, Any]]:
+    """As many rows as were there when the run was opened: somebody may be fetching more of them."""
+    found = 0
+    for lines in _batches(run, run.files):
+        rows = _whole_batch(lines)
+        for line in lines if rows is None else rows:
+            if found == run.fetched:
+                return
+            found += 1
+            try:
+                yield json_value(line) if isinstance(line, bytes) else line
+            except (ValueError, RecursionError):
+                run.damaged += 1
+    missing = run.damaged + run.fetched - found
+    if missing:
+        run.notes.append(
+            f"{missing} rows can not be read and are left out; to fetch them again, remove {run.path.parent}"
+        )
 
 
 def segments(folder: Path) -> list[Path]:

@@ -17,9 +17,11 @@ from .._goodput.trainings import DEFAULT_KEYS, KEYS, group
 from . import _format as f
 from ._attempts import Reader
 from ._html import page, save
+from ._online import add_places, default_place
+from ._online import runs as find_runs
 from ._progress import progress
 from ._prometheus import textfile
-from ._sources import NoRunError, Run, find_all
+from ._sources import NoRunError
 from ._text import write
 from ._trainings import page_report, report
 
@@ -34,7 +36,7 @@ class _Refused(Exception):
 def main(arguments: Sequence[str]) -> int:
     """Show all trainings; returns 0, or 2 when there is none or something can't be written."""
     chosen = _parser().parse_args(list(arguments))
-    paths = chosen.dir or [Path(os.environ.get("WANDB_DIR") or ".")]
+    paths = chosen.places or [default_place()]
     reader = Reader()
     try:
         if chosen.watch:
@@ -67,14 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Of the time that a training has cost, over all its attempts, how much became progress that was "
         "kept, and what did the rest go into?",
     )
-    parser.add_argument(
-        "dir",
-        nargs="*",
-        type=Path,
-        metavar="DIR",
-        help="journals, W&B run folders, .wandb files, or folders that have such below them (default: WANDB_DIR or the "
-        "working directory)",
-    )
+    add_places(parser)
     parser.add_argument("--app-tag", metavar="TAG", help="only trainings with this tag")
     parser.add_argument(
         "--group-by",
@@ -132,14 +127,15 @@ def _numbers(text: str) -> Collection[int]:
 
 
 def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> tuple[list[Training], list[str]]:
+    notes: list[str] = []
     try:
-        runs = list({os.path.realpath(run.path): run for path in paths for run in find_all(path)}.values())
+        runs = find_runs(paths, notes, chosen.app_tag)
     except NoRunError as error:
         raise _Refused(str(error)) from error
     except OSError as error:
         raise _Refused(f"{error.filename} can not be read ({error.strerror})") from error
-    attempts, notes = [], []
-    with progress("reading", sum(map(_size, runs))) as advance:
+    attempts = []
+    with progress("reading", sum(run.size for run in runs)) as advance:
         for found, note in reader.read(runs, advance):
             attempts += found
             notes += [note] if note else []
@@ -157,13 +153,6 @@ def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> 
         more = f": {notes[0]}" if notes else ""
         raise _Refused(f"no v1 rows{wanted} in {', '.join(map(str, paths))} ({len(runs)} runs looked at){more}")
     return trainings, notes
-
-
-def _size(run: Run) -> int:
-    try:
-        return run.size
-    except OSError:
-        return 0
 
 
 def _write(path: Path, text: str) -> None:
