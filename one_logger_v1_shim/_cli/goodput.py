@@ -8,15 +8,16 @@ import os
 import sys
 import time
 from collections.abc import Collection, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 from .._goodput.document import document
 from .._goodput.training import Training, add_up
 from .._goodput.trainings import DEFAULT_KEYS, KEYS, group
 from . import _format as f
+from . import _periods
 from ._attempts import Reader
 from ._html import page, save
+from ._model import Report
 from ._online import add_places, default_place
 from ._online import runs as find_runs
 from ._progress import progress
@@ -35,7 +36,9 @@ class _Refused(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Show all trainings; returns 0, or 2 when there is none or something can't be written."""
-    chosen = _parser().parse_args(list(arguments))
+    parser = _parser()
+    chosen = parser.parse_args(list(arguments))
+    _periods.take_times(parser, chosen)
     paths = chosen.places or [default_place()]
     reader = Reader()
     try:
@@ -43,13 +46,15 @@ def main(arguments: Sequence[str]) -> int:
             return _watch(reader, paths, chosen)
         trainings, notes = _read(reader, paths, chosen)
         if chosen.html is not None:
-            _write(chosen.html, page(page_report(trainings, notes, chosen.details)))
+            _write(chosen.html, page(_with_periods(page_report(trainings, notes, chosen.details), trainings, chosen)))
         if chosen.prometheus is not None:
             _write(chosen.prometheus, textfile(trainings))
         if chosen.json:
-            print(json.dumps(document(trainings, notes), indent=2))
+            some = _periods.chosen_periods(trainings, chosen)
+            more = {} if some is None else {"periods": _periods.as_json(some)}
+            print(json.dumps({**document(trainings, notes), **more}, indent=2))
         elif chosen.html is None and chosen.prometheus is None:
-            write(report(trainings, notes, chosen.details), sys.stdout)
+            write(_with_periods(report(trainings, notes, chosen.details), trainings, chosen), sys.stdout)
         else:
             many = f"{len(trainings)} training{'s' * (len(trainings) > 1)}"
             for path in filter(None, (chosen.html, chosen.prometheus)):
@@ -79,8 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"runs that agree in these are attempts of one training (default: {','.join(DEFAULT_KEYS)}; also: "
         f"{', '.join(key for key in KEYS if key not in DEFAULT_KEYS)})",
     )
-    parser.add_argument("--since", metavar="TIME", type=_time, help="only trainings that lived after this (UTC)")
-    parser.add_argument("--until", metavar="TIME", type=_time, help="only trainings that began before this (UTC)")
+    _periods.add_options(parser)
     parser.add_argument(
         "--details",
         metavar="NUMBERS",
@@ -106,15 +110,6 @@ def _keys(text: str) -> tuple[str, ...]:
     if unknown or not keys:
         raise argparse.ArgumentTypeError(f"{', '.join(unknown) or 'nothing'}; expected some of {', '.join(KEYS)}")
     return keys
-
-
-def _time(text: str) -> int:
-    """Microseconds since the epoch of an ISO date or time, in UTC unless it says otherwise."""
-    try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected 2026-11-28 or 2026-11-28T18:30") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp() * 1_000_000)
 
 
 def _numbers(text: str) -> Collection[int]:
@@ -155,6 +150,13 @@ def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> 
     return trainings, notes
 
 
+def _with_periods(shown: Report, trainings: Sequence[Training], chosen: argparse.Namespace) -> Report:
+    some = _periods.chosen_periods(trainings, chosen)
+    if some is not None:
+        shown.sections.insert(1, _periods.section(some, chosen.per, chosen.tz))
+    return shown
+
+
 def _write(path: Path, text: str) -> None:
     try:
         save(text, path)
@@ -172,7 +174,8 @@ def _watch(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) ->
         while True:
             began = time.monotonic()
             try:
-                shown, waits = report(*_read(reader, paths, chosen), chosen.details), ""
+                trainings, notes = _read(reader, paths, chosen)
+                shown, waits = _with_periods(report(trainings, notes, chosen.details), trainings, chosen), ""
             except _Refused as error:
                 shown, waits = None, f"waiting: {f.clean(error, 1000)}"
             if screen:
