@@ -20,8 +20,9 @@ from .._journal.environment import environment, history_command, without_working
 from .._journal.interpreter import find as find_interpreter
 from .._journal.secret import hidden
 from ._format import clean
+from ._places import NoRunError, find_all, open_download
 from ._progress import progress
-from ._sources import NoRunError, Run, find_all, open_download
+from ._sources import Run
 
 # a folder's name may be anything; the names of entities and projects have no such characters
 _PROJECT = re.compile(r"([^/\\#?%:~.][^/\\#?%:]*)/([^/\\#?%:.][^/\\#?%:]*)(?:/([^/\\#?%:.][^/\\#?%:]*))?/?")
@@ -71,7 +72,8 @@ def runs(paths: Sequence[Path], notes: list[str], tag: Optional[str] = None) -> 
 def project(path: Path) -> Optional[tuple[str, ...]]:
     """Entity, project and perhaps run that ``path`` means; None: it is a folder, or can only be one."""
     said = _PROJECT.fullmatch(str(path))
-    return None if said is None or os.path.lexists(path) else tuple(one or "" for one in said.groups())
+    is_file = path.suffix == ".wandb" or os.path.lexists(path)
+    return None if said is None or is_file else tuple(one or "" for one in said.groups())
 
 
 def fetched(named: tuple[str, ...], notes: list[str], tag: Optional[str] = None, newest: bool = False) -> list[Run]:

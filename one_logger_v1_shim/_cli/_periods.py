@@ -96,7 +96,8 @@ def section(some: list[Period], per: str, zone: tzinfo) -> Section:
     head = ["day" if per == DAY else "week from", "trainings", "time", "goodput", "lost work", "between attempts",
             "GPU-hours", "kept", "lost"]  # fmt: skip
     rows = [_line(str(one.first), str(one.trainings), [one]) for one in some]
-    return Section(f"Goodput per {per} ({f.clean(name, 60)})", table=[head, *rows, _line("all", "", some)], drop=_DROP)
+    title, table = f"Goodput per {per} ({f.clean(name, 60)})", [head, *rows, _line("all", "", some)]
+    return Section(title, table=table, drop=_DROP, total=True)
 
 
 def _line(name: str, trainings: str, some: list[Period]) -> list[str]:

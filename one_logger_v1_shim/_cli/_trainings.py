@@ -74,7 +74,7 @@ def _overview(ordered: list[Training]) -> Section:
     rows = [_line(str(number), title(one), [one]) for number, one in enumerate(ordered, 1)]
     total = _line("", f"all {len(ordered)}", ordered)
     total[2] = ""
-    return Section("Trainings", table=[_HEAD_OF_ALL, *rows, total], drop=_DROP_OF_ALL)
+    return Section("Trainings", table=[_HEAD_OF_ALL, *rows, total], drop=_DROP_OF_ALL, total=True)
 
 
 def _line(number: str, name: str, some: list[Training]) -> list[str]:

@@ -14,8 +14,9 @@ from . import _format as f
 from ._attempts import told
 from ._online import add_places, default_place
 from ._online import runs as find_runs
+from ._places import NoRunError
 from ._progress import progress
-from ._sources import NoRunError, Run
+from ._sources import Run
 from ._tables import NoPyarrowError, row_of, writer
 
 _ENOUGH = 1000  # rows; who has not sent one of v1's by then is not of v1

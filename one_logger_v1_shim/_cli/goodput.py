@@ -20,9 +20,9 @@ from ._html import page, save
 from ._model import Report
 from ._online import add_places, default_place
 from ._online import runs as find_runs
+from ._places import NoRunError
 from ._progress import progress
 from ._prometheus import textfile
-from ._sources import NoRunError
 from ._text import write
 from ._trainings import page_report, report
 

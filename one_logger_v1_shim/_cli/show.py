@@ -17,9 +17,10 @@ from ._collect import Collector
 from ._left import look
 from ._model import Report, Section
 from ._online import add_places, default_place, fetched, project
+from ._places import NoRunError, find, open_run
 from ._progress import progress
 from ._report import report as make_report
-from ._sources import NoRunError, Run, find, open_run
+from ._sources import Run
 from ._timeline import timeline
 
 

@@ -215,10 +215,13 @@ class _Kept:
             size = (folder / ROWS).stat().st_size
         # a run that was deleted and made again, an older format, a file that was cut: all anew
         fits = state.get("format") == FORMAT and state.get("made") == str(run.created_at)
-        self._old = state if fits and size >= state.get("bytes", 0) else {}
-        self.rows: int = self._old.get("rows", 0)
-        self._bytes: int = self._old.get("bytes", 0)
-        self._next: int = self._old.get("next_step", 0)
+        counts: list[Any] = [state.get(name) for name in ("rows", "bytes", "next_step")]
+        fits = fits and all(isinstance(one, int) and one >= 0 for one in counts) and size >= state["bytes"]
+        self._old = state if fits else {}
+        rows, size, step = counts if fits else (0, 0, 0)
+        self.rows: int = rows
+        self._bytes: int = size
+        self._next: int = step
         self._lines = getattr(run, "historyLineCount", None)
         self._seen = [str(run.state), self._lines, str(getattr(run, "heartbeatAt", None))]
 

@@ -246,7 +246,18 @@ def test_what_reads_as_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "team" / "there").mkdir(parents=True)
     assert meant(Path("team/pretraining")) == ("team", "pretraining", "")
     assert meant(Path("team/llama 3/abcd1234")) == ("team", "llama 3", "abcd1234")
-    for folder in ("team/there", "team", "./team/x", "../team/x", "/team/x", "~/team", "team/a/b/c", "a\\b/c", "t/.."):
+    for folder in (
+        "team/there",
+        "team",
+        "./team/x",
+        "../team/x",
+        "/team/x",
+        "~/team",
+        "team/a/b/c",
+        "a\\b/c",
+        "t/..",
+        "wandb/run-a.wandb",
+    ):
         assert meant(Path(folder) if folder != "./team/x" else tmp_path / "x") is None, folder
 
 
