@@ -19,6 +19,7 @@ from .._journal.destination import WandBConfig, specification
 from .._journal.environment import environment, history_command, without_working_directory
 from .._journal.interpreter import find as find_interpreter
 from .._journal.secret import hidden
+from .._v1 import metrics as m
 from ._format import clean
 from ._places import NoRunError, find_all, open_download
 from ._progress import progress
@@ -88,7 +89,11 @@ def fetched(named: tuple[str, ...], notes: list[str], tag: Optional[str] = None,
     if where is None or interpreter is None:
         why = "there is no home folder for its rows" if where is None else "there is no interpreter for it"
         raise NoRunError(f"{said}: no folder of that name here, and W&B cannot be asked: {why}")
-    command = history_command(interpreter, str(where), *named, tag or "", "1" if newest else "")
+    asked = {
+        **dict(zip(("entity", "project", "run"), named)),
+        "cache": str(where), "newest": newest, "metrics": list(m.UNITS), "tag": [m.APP_TAG, tag],
+    }  # fmt: skip
+    command = history_command(interpreter, json.dumps(asked))
     with _private() as folder:
         answer = _answer(command, environment(_NOBODY, interpreter), folder, notes)
     if "folders" not in answer:

@@ -61,9 +61,9 @@ def settings_command(interpreter: Interpreter) -> list[str]:
     return [*_start(interpreter), "--settings", "--attached"]
 
 
-def history_command(interpreter: Interpreter, *arguments: str) -> list[str]:
-    """The command that fetches rows from W&B's server: see :mod:`.._worker.history`."""
-    return [*_start(interpreter), "--history", "--attached", *arguments]
+def history_command(interpreter: Interpreter, question: str) -> list[str]:
+    """The command that fetches rows from W&B's server. ``question``: see :mod:`.._worker.history`."""
+    return [*_start(interpreter), "--history", "--attached", question]
 
 
 def _start(interpreter: Interpreter) -> list[str]:

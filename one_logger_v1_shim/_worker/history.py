@@ -24,7 +24,6 @@ from .._journal.files import write_json
 from .._journal.history import FORMAT, ROWS, STATE, said
 from .._journal.outside import open_to_write, read_object
 from .._journal.secret import without_user
-from .._v1 import metrics as m
 from .._variables import seconds
 from . import settings
 
@@ -32,8 +31,6 @@ _TIMEOUT = 60  # seconds for one answer of the server
 _QUIET = 600.0  # seconds without a row from a server that answers: it may be a large file that comes first
 _PAGE = 1000  # rows
 _MORE = ("_step", "_runtime", "_wandb")  # what W&B adds, beside the time
-#: all of v1's rows have it, and so has the summary
-_OF_V1 = (m.APP_LAST_LOG_TIME, m.APP_FIRST_LOG_TIME, m.ONE_LOGGER_UTILS_VERSION)
 
 
 class _StopError(Exception):
@@ -41,7 +38,11 @@ class _StopError(Exception):
 
 
 def main(arguments: list[str]) -> None:
-    """``--history --attached CACHE ENTITY PROJECT RUN TAG NEWEST``; the last three may be empty.
+    """``--history --attached QUESTION``: a JSON object.
+
+    ``cache`` (a folder), ``entity``, ``project``, ``run`` (empty: all of them), ``newest`` (of them only that one),
+    ``metrics``: a run whose summary has none of these is not wanted; ``tag``: a name and a value, of which the same
+    holds where the summary has the name.
 
     Prints JSON lines: ``total`` and ``more`` (rows), ``note``, and at last ``folders`` or ``error``.
     """
@@ -49,7 +50,7 @@ def main(arguments: list[str]) -> None:
         os.umask(0o077)  # for this user alone: a history may say what is in training
         watch = _Watch(out)
         try:
-            folders = _Fetch(watch, out, *arguments[2:]).all()
+            folders = _Fetch(watch, out, json.loads(arguments[2])).all()
             _say(out, folders=folders)
         except _StopError as error:
             _say(out, error=str(error))
@@ -95,21 +96,11 @@ class _Watch(threading.Thread):
 
 
 class _Fetch:
-    def __init__(
-        self,
-        watch: _Watch,
-        out: BinaryIO,
-        cache: str,
-        entity: str,
-        project: str,
-        run: str = "",
-        tag: str = "",
-        newest: str = "",
-    ) -> None:
-        self._out, self._entity, self._project, self._run, self._tag = out, entity, project, run, tag
-        self._newest = bool(newest)
+    def __init__(self, watch: _Watch, out: BinaryIO, asked: dict[str, Any]) -> None:
+        self._out, self._asked = out, asked
+        self._path = f"{asked['entity']}/{asked['project']}"
         self._address, self._api = _connect()
-        self._folder = Path(cache, _name(self._address), _name(entity), _name(project))
+        self._folder = Path(asked["cache"], *map(_name, (self._address, asked["entity"], asked["project"])))
         self._watch = watch
         watch.folder = self._folder
         watch.seen()
@@ -125,17 +116,17 @@ class _Fetch:
         with suppress(OSError):  # a file system without locks
             fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at a time: the second one has less to fetch
         found = [one for one in self._runs() if self._is_wanted(one)]
-        if self._newest:
+        if self._asked["newest"]:
             found = found[-1:]
         kept = [_Kept(self._folder / _name(run.id), run) for run in found]
         _say(self._out, total=sum(one.missing for one in kept))
         return [str(one.folder) for one in kept if self._fetched(one)]
 
     def _runs(self) -> list[Any]:
-        path = f"{self._entity}/{self._project}"
+        path = self._path
         try:
-            if self._run:
-                return [self._api.run(f"{path}/{self._run}")]
+            if self._asked["run"]:
+                return [self._api.run(f"{path}/{self._asked['run']}")]
             try:
                 found = self._api.runs(path, order="+created_at", lazy=False)  # with their summaries
             except TypeError:  # in older releases they always come with them
@@ -153,10 +144,10 @@ class _Fetch:
         summary = dict(run.summary.items())
         if not any(not name.startswith("_") for name in summary):
             return True
-        if m.UNITS.keys().isdisjoint(summary) and not any(name in summary for name in _OF_V1):
-            return False
-        tags = summary.get(m.APP_TAG)
-        return not self._tag or not isinstance(tags, list) or self._tag in tags
+        name, tag = self._asked["tag"]
+        tags = summary.get(name)
+        fits = not tag or not isinstance(tags, list) or tag in tags
+        return fits and not summary.keys().isdisjoint(self._asked["metrics"])
 
     def _fetched(self, kept: _Kept) -> bool:
         try:
