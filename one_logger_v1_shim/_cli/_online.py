@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -108,8 +109,11 @@ def fetched(named: tuple[str, ...], notes: list[str], tag: Optional[str] = None,
 @contextmanager
 def _private() -> Iterator[Path]:
     """A folder of our own: a settings file of the working directory, which may be anybody's, does not count there."""
-    with tempfile.TemporaryDirectory(prefix="one-logger-history-") as name:
-        yield Path(name)
+    folder = Path(tempfile.mkdtemp(prefix="one-logger-history-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _answer(command: list[str], environ: dict[str, str], folder: Path, notes: list[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ how much of the file counts. So whoever ends this process ends it between two pa
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -31,6 +32,8 @@ _TIMEOUT = 60  # seconds for one answer of the server
 _QUIET = 600.0  # seconds without a row from a server that answers: it may be a large file that comes first
 _PAGE = 1000  # rows
 _MORE = ("_step", "_runtime", "_wandb")  # what W&B adds, beside the time
+
+_OF_A_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG, errno.EIO, errno.EINVAL)
 
 
 class _StopError(Exception):
@@ -153,9 +156,9 @@ class _Fetch:
         try:
             if not kept.is_whole:
                 kept.fetch(self._watch.seen, lambda rows: _say(self._out, more=rows))
-        except OSError as error:
-            raise _StopError(f"{kept.folder} cannot be written ({error.strerror or error})") from None
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in _OF_A_DISK:  # those of a network are OSErrors, too
+                raise _StopError(f"{kept.folder} cannot be written ({error.strerror})") from None
             why = _why_not()
             if why is not None:
                 raise _StopError(f"the download stopped: {why}; {said(self._folder)}") from None

@@ -107,6 +107,29 @@ def test_only_what_may_have_the_tag_is_fetched(server: HistoryServer, capsys: py
 
 
 @pytest.mark.slow
+def test_a_history_that_lies_in_a_parquet_file(server: HistoryServer, tmp_path: Path) -> None:
+    """Newer releases of wandb read it where the server has one; it may lie with somebody else."""
+    pyarrow = pytest.importorskip("pyarrow", reason="not run: pyarrow is not installed")
+    from pyarrow import parquet
+
+    run = Stored("aaaa0001", job_rows())
+    where, rows = project(server, [run]), run.history()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = pyarrow.Table.from_pydict({name: [row.get(name) for row in rows] for name in names})
+    parquet.write_table(table, tmp_path / "history.parquet")
+    store = server.files = HistoryServer()
+    try:
+        store.parquet[run.id] = (tmp_path / "history.parquet").read_bytes()
+        assert export.main([str(where), str(tmp_path / "rows.jsonl")]) == 0
+    finally:
+        store.stop()
+    found = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    assert [{name: row[name] for name in row if not name.startswith("_")} for row in found] == job_rows()
+    assert store.authorized <= {""}, "no key for another server"
+    assert bool(store.requests) is not bool(server.pages), "one way or the other"
+
+
+@pytest.mark.slow
 def test_an_interrupted_download_goes_on(
     server: HistoryServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
