@@ -61,7 +61,10 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         print(f"one_logger_v1_shim: unknown command {given[0]!r}; expected one of: {known}", file=sys.stderr)
         return 2
     command = importlib.import_module(f"._cli.{given[0]}", __package__)
-    return int(command.main(given[1:]))
+    try:
+        return int(command.main(given[1:]))
+    except KeyboardInterrupt:  # Ctrl-C: nothing of it is a fault of ours
+        return 130
 
 
 if __name__ == "__main__":

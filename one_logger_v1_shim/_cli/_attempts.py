@@ -31,9 +31,9 @@ def attempts_of(run: Run) -> tuple[list[t.Attempt], Optional[str]]:
             break
     if attempts.has_none_of_v1():
         damage = "".join(f"; {note}" for note in run.notes)
-        return [], f"{run.path}: no v1 rows, left out{damage}"
+        return [], f"{run.name}: no v1 rows, left out{damage}"
     found = attempts.found(run)
-    return found, None if found else f"{run.path}: its rows have no times, left out"
+    return found, None if found else f"{run.name}: its rows have no times, left out"
 
 
 class Attempts:
@@ -62,7 +62,7 @@ class Attempts:
         about[t.FOLDER] = str(run.path if run.journal else run.path.parent)
         attempts = [t.Attempt(rows, about, t.FINISHED) for rows in self._all]
         attempts[-1].ended, attempts[-1].exit_code = _ended(run, self._now)
-        name = run.path.name
+        name = run.path.name if run.state is None else run.name
         attempts[-1].notes.extend(note if note.startswith(name) else f"{name}: {note}" for note in run.notes)
         return [one for one in attempts if one.rows.begin is not None]
 
@@ -70,13 +70,15 @@ class Attempts:
 def told(about: dict[str, Any], name: str) -> Any:
     """What a run was told: chosen by the v1 configuration, else as W&B has it, else the default."""
     for place in (about.get("chosen"), about, about.get("default")):
-        if isinstance(place, dict) and place.get(name) not in (None, ""):
+        if isinstance(place, dict) and place.get(name) not in (None, "", []):
             return place[name]
     return None
 
 
 def _ended(run: Run, rows: AttemptRows) -> tuple[str, Optional[int]]:
-    """How the job ended: as it said itself, else as its worker noted when the job had gone."""
+    """How the job ended: as it said itself, else as its worker noted when the job had gone, or as W&B says."""
+    if run.state in ("finished", "failed"):
+        return (t.FINISHED, 0) if run.state == "finished" else (t.FAILED, None)
     if run.exit_code is not None:
         return (t.FAILED if run.exit_code else t.FINISHED), run.exit_code
     if _alive(run):
@@ -89,6 +91,8 @@ def _ended(run: Run, rows: AttemptRows) -> tuple[str, Optional[int]]:
 
 
 def _alive(run: Run) -> bool:
+    if run.state is not None:
+        return run.state in ("running", "pending")
     if run.journal:
         return job_runs(run.path, RunRecord.read(run.path)) is not None
     try:
@@ -120,7 +124,7 @@ class Reader:
                 try:
                     found, note = attempts_of(run)
                 except OSError as error:
-                    found, note = [], f"{run.path}: {error.strerror}, left out"
+                    found, note = [], f"{run.name}: {error.strerror}, left out"
                 known = self._known[run.path] = (now, found, note)
             else:
                 progress(run.size)

@@ -51,7 +51,7 @@ def _section(section: Section) -> str:
 def _table(section: Section) -> str:
     if not section.table:
         return ""
-    head, *rows = (section.on_page or section.table)[: _MOST_LINES + 1]
+    head, *rows = (section.on_page or section.table)[: None if section.total else _MOST_LINES + 1]
     names = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
     body = "".join(f"<tr>{''.join(map(_cell, head, row))}</tr>" for row in rows)
     return f'<table class="wide"><thead><tr>{names}</tr></thead><tbody>{body}</tbody></table>{_more(section)}'
@@ -77,7 +77,7 @@ def _line(line: Line) -> str:
 
 
 def _more(section: Section) -> str:
-    more = max(len(section.lines), len(section.table) - 1) - _MOST_LINES
+    more = max(len(section.lines), 0 if section.total else len(section.table) - 1) - _MOST_LINES
     return f"<p>... and {more:,} more</p>" if more > 0 else ""
 
 

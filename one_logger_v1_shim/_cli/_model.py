@@ -77,6 +77,7 @@ class Section:
     """A headline and its lines, or a table of texts whose first row is the head.
 
     Attributes:
+        total: whether the last row of the table is the sum of the others.
         drop: columns of the table that a narrow terminal leaves out, the first to go first.
         tiles, charts: what only a page shows.
         on_page: the table of a page, where that has more columns.
@@ -87,6 +88,7 @@ class Section:
     lines: list[Line] = field(default_factory=list)
     table: list[list[str]] = field(default_factory=list)
     drop: tuple[int, ...] = ()
+    total: bool = False
     tiles: list[Tile] = field(default_factory=list)
     charts: list[Drawing] = field(default_factory=list)
     on_page: list[list[str]] = field(default_factory=list)

@@ -1,34 +1,25 @@
-"""Where runs lie on disk: journals of ours, run folders of W&B, ``.wandb`` files."""
+"""A run on disk, and its rows: of a journal of ours, of W&B's ``.wandb`` files, of what was fetched from a server."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional
 
 from .._journal.calls import FINISH, FROM, is_call
 from .._journal.files import overflow, segment_number
-from .._journal.outside import MOST_LINE, is_own, json_value, open_regular, read_object
-from .._journal.records import Mark
+from .._journal.outside import MOST_LINE, is_own, json_value, open_regular
 from ._left import look
-from ._stored import files_of_run, no_progress, records
+from ._stored import no_progress, records
 
 _decode: Callable[[bytes], Any] = json.loads
 with suppress(ImportError):  # three times as fast as json; comes with wandb and v2, and may not be there
     from pydantic_core import from_json as _decode
 
 _READ = 256 * 1024
-_EXPECTED = "a journal (one-logger-*), a W&B run folder, a .wandb file or a folder of these"
-_DEPTH = 4  # folders below the one that was named
-
-
-class NoRunError(Exception):
-    """There is no run; the message says where and what was expected."""
 
 
 @dataclass
@@ -46,118 +37,30 @@ class Run:
     exit_code: Optional[int] = None
     #: rows that could not be read
     damaged: int = 0
+    #: of a run that was fetched from a server: what W&B says of it, and how many of the rows count
+    state: Optional[str] = None
+    fetched: int = 0
     #: hears of every piece that was read, in bytes
     progress: Callable[[int], None] = no_progress
 
     @property
+    def name(self) -> str:
+        """For notes."""
+        return str(self.path) if self.state is None else f"{self.about.get('project')}/{self.about.get('id')}"
+
+    @property
     def size(self) -> int:
-        """Bytes to read."""
-        paths = segments(self.path) if self.journal else self.files
-        return sum(path.stat().st_size for path in paths if path.is_file())
+        """Bytes to read; 0 where nobody can tell."""
+        with suppress(OSError):
+            paths = segments(self.path) if self.journal else self.files
+            return sum(path.stat().st_size for path in paths if path.is_file())
+        return 0
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """All rows in order, each once. A value that is ``bytes`` is JSON text: :func:`~._format.decoded`."""
+        if self.state is not None:
+            return _fetched_rows(self)
         return _journal_rows(self) if self.journal else _stored_rows(self, self.files)
-
-
-def find(path: Path) -> tuple[Path, list[Path]]:
-    """The run meant by ``path``, and other runs beside it: the newest, a journal before a run folder of W&B.
-
-    Raises:
-        NoRunError: there is none.
-    """
-    try:
-        if path.is_file():
-            if path.suffix == ".wandb":
-                return path, []
-            raise NoRunError(f"{path} is no .wandb file and no folder")
-        if _is_run(path):
-            return path, []
-        children = list(chain(_children(path), _children(path / "wandb")))
-    except OSError as error:
-        raise NoRunError(f"{path} can not be read ({error.strerror})") from error
-    journals = [child for child in children if is_journal(child)]
-    # A job's own W&B runs lie in the same folder: those are not what v1 sent.
-    found = sorted(journals or [child for child in children if _is_run(child)], key=_age)
-    if not found:
-        raise NoRunError(f"no run in {path}: expected {_EXPECTED}")
-    newest = {file.name for file in found[-1].glob("*.wandb")}
-    return found[-1], [one for one in found[:-1] if not newest.intersection(file.name for file in one.glob("*.wandb"))]
-
-
-def open_run(path: Path) -> Run:
-    """The run at ``path``, which :func:`find` gave."""
-    if path.is_dir() and is_journal(path):
-        run = Run(path, True, about=read_object(path / "run.json"))
-        run.about["mark"] = vars(Mark.read(path))
-        return run
-    if path.is_dir():
-        path = max(path.glob("*.wandb"), key=_changed)
-    return Run(path, False, files_of_run(path))
-
-
-def find_all(path: Path) -> list[Run]:
-    """All runs at ``path`` and up to four folders below it: journals, and runs of W&B that have no journal.
-
-    Raises:
-        NoRunError: there is none.
-    """
-    if path.is_file() or is_journal(path):
-        return [open_run(find(path)[0])]
-    if not path.is_dir():
-        raise NoRunError(f"{path}: no such folder")
-    journals: list[Path] = []
-    files: dict[str, list[Path]] = {}
-    for folder, below, names in os.walk(path):  # follows no symlinks, leaves out what can't be read
-        here = Path(folder)
-        stored = [here / name for name in names if name.endswith(".wandb")]
-        kept = is_journal(here)
-        if kept:
-            journals.append(here)
-        for file in stored:
-            files.setdefault(file.stem.rpartition("-")[2], []).append(file)
-        if stored or kept or len(here.relative_to(path).parts) >= _DEPTH:
-            below.clear()
-    runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
-    for run in runs:
-        files.pop(str(run.about.get("id")), None)
-    for found in files.values():
-        found.sort(key=lambda one: (_changed(one), one.name))
-        runs.append(Run(found[-1], False, found))
-    if not runs:
-        raise NoRunError(f"no run in {path} or the {_DEPTH} levels of folders below it: expected {_EXPECTED}")
-    return runs
-
-
-def _children(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        if folder.name == "wandb":
-            return []
-        raise NoRunError(f"{folder}: no such folder")
-    return [child for child in folder.iterdir() if child.is_dir() and not child.is_symlink()]
-
-
-def is_journal(folder: Path) -> bool:
-    try:
-        return (folder / "run.json").is_file() or any(folder.glob("rows-*.jsonl"))
-    except OSError:  # somebody else's
-        return False
-
-
-def _is_run(folder: Path) -> bool:
-    return folder.is_dir() and (is_journal(folder) or any(folder.glob("*.wandb")))
-
-
-def _age(folder: Path) -> tuple[float, str]:
-    files = [*folder.glob("rows-*.jsonl"), *folder.glob("*.wandb"), folder]
-    return max(map(_changed, files), default=0.0), folder.name
-
-
-def _changed(file: Path) -> float:
-    try:
-        return file.lstat().st_mtime
-    except OSError:
-        return 0.0
 
 
 def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
@@ -193,6 +96,26 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
                 run.damaged += 1
     if run.damaged:
         run.notes.append(f"{run.damaged} rows can not be read and are left out")
+
+
+def _fetched_rows(run: Run) -> Iterator[dict[str, Any]]:
+    """As many rows as were there when the run was opened: somebody may be fetching more of them."""
+    found = 0
+    for lines in _batches(run, run.files):
+        rows = _whole_batch(lines)
+        for line in lines if rows is None else rows:
+            if found == run.fetched:
+                return
+            found += 1
+            try:
+                yield json_value(line) if isinstance(line, bytes) else line
+            except (ValueError, RecursionError):
+                run.damaged += 1
+    missing = run.damaged + run.fetched - found
+    if missing:
+        run.notes.append(
+            f"{missing} rows can not be read and are left out; to fetch them again, remove {run.path.parent}"
+        )
 
 
 def segments(folder: Path) -> list[Path]:

@@ -32,6 +32,8 @@ def write_plain(report: Report, out: TextIO, width: Optional[int] = None) -> Non
         print(section.title, file=out)
         for text in _columns(narrowed(section, None if width is None else width - 2)):
             print(f"  {text}", file=out)
+        if len(section.table) > _most(section) + 1:
+            print(f"  {_more(len(section.table) - 1)}", file=out)
         label = min(40, max((len(line.label) for line in section.lines), default=0))
         for line in section.lines[:_MOST_LINES]:
             print(f"  {line.label:<{label}}  {line.value}{_plot(line, out)}", file=out)
@@ -55,8 +57,10 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
         if not section.lines and not section.table:
             continue
         table = Table.grid(padding=(0, 2))
-        for number, row in enumerate(narrowed(section, console.width - 4)[: _MOST_LINES + 1]):
+        for number, row in enumerate(narrowed(section, console.width - 4)):
             table.add_row(*(Text(cell, style="" if number else "cyan") for cell in row))
+        if len(section.table) > _most(section) + 1:
+            table.add_row(Text(_more(len(section.table) - 1), style="dim"))
         # Text and not str: a value may look like rich's markup
         for line in section.lines[:_MOST_LINES]:
             value = Text(line.value)
@@ -71,10 +75,10 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
 
 def narrowed(section: Section, width: Optional[int]) -> list[list[str]]:
     """The section's table without the columns for which there is no room, the least important first."""
-    table = section.table
+    table = section.table[: _most(section) + 1]
     left = list(range(len(table[0]))) if table else []
     for column in section.drop:
-        needed = sum(max(len(row[one]) for row in table[: _MOST_LINES + 1]) + 2 for one in left) - 2
+        needed = sum(max(len(row[one]) for row in table) + 2 for one in left) - 2
         if width is None or needed <= width:
             break
         left.remove(column)
@@ -83,10 +87,13 @@ def narrowed(section: Section, width: Optional[int]) -> list[list[str]]:
 
 def _columns(table: list[list[str]]) -> list[str]:
     """The table's rows as aligned text."""
-    shown = table[: _MOST_LINES + 1]
-    widths = [max(map(len, column)) for column in zip(*shown)]
-    texts = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in shown]
-    return texts if len(table) == len(shown) else [*texts, _more(len(table) - 1)]
+    widths = [max(map(len, column)) for column in zip(*table)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
+
+
+def _most(section: Section) -> int:
+    """Rows of the table that are shown: one that ends in a sum is shown as a whole."""
+    return len(section.table) if section.total else _MOST_LINES
 
 
 def _more(lines: int) -> str:

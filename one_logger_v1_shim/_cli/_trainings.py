@@ -74,7 +74,7 @@ def _overview(ordered: list[Training]) -> Section:
     rows = [_line(str(number), title(one), [one]) for number, one in enumerate(ordered, 1)]
     total = _line("", f"all {len(ordered)}", ordered)
     total[2] = ""
-    return Section("Trainings", table=[_HEAD_OF_ALL, *rows, total], drop=_DROP_OF_ALL)
+    return Section("Trainings", table=[_HEAD_OF_ALL, *rows, total], drop=_DROP_OF_ALL, total=True)
 
 
 def _line(number: str, name: str, some: list[Training]) -> list[str]:
@@ -230,7 +230,8 @@ def _about(counted: Counted) -> list[str]:
 
 def _attempt(number: int, counted: Counted) -> list[str]:
     attempt, rows, wall = counted.attempt, counted.attempt.rows, counted.wall
-    ended = attempt.ended + (f" ({attempt.exit_code})" if attempt.ended == FAILED else "")
+    code = attempt.exit_code
+    ended = attempt.ended + (f" ({code})" if attempt.ended == FAILED and code is not None else "")
     reached = "-" if rows.end is None else f"{f.count(rows.start or 0)} to {f.count(rows.end)}"
     share = f.percent(counted.division.parts[d.PRODUCTIVE] / wall) if wall else "-"
     lost, again = counted.division.parts[d.LOST_WORK], counted.division.iterations_lost

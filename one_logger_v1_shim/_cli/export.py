@@ -12,8 +12,11 @@ from typing import Any
 from .._v1 import metrics as m
 from . import _format as f
 from ._attempts import told
+from ._online import add_places, default_place
+from ._online import runs as find_runs
+from ._places import NoRunError
 from ._progress import progress
-from ._sources import NoRunError, Run, find_all
+from ._sources import Run
 from ._tables import NoPyarrowError, row_of, writer
 
 _ENOUGH = 1000  # rows; who has not sent one of v1's by then is not of v1
@@ -23,24 +26,18 @@ def main(arguments: Sequence[str]) -> int:
     """Write the file; returns 0, or 2 when there are no rows or it can't be written."""
     parser = argparse.ArgumentParser(
         prog="python -m one_logger_v1_shim export",
-        description="Writes the rows of all runs below DIR into one file, with the same columns for each of them.",
+        description="Writes the rows of all runs into one file, with the same columns for each of them.",
     )
-    parser.add_argument(
-        "dir",
-        nargs="*",
-        type=Path,
-        metavar="DIR",
-        help="journals, W&B run folders, .wandb files, or folders that have such below them (default: WANDB_DIR or the "
-        "working directory)",
-    )
+    add_places(parser)
     parser.add_argument("file", type=Path, metavar="FILE", help="ends in .parquet (needs pyarrow), .csv or .jsonl")
     chosen = parser.parse_args(list(arguments))
-    paths = chosen.dir or [Path(os.environ.get("WANDB_DIR") or ".")]
+    paths = chosen.places or [default_place()]
     write = writer(chosen.file.suffix)
     if write is None:
         return _refused(f"{chosen.file}: expected a name that ends in .parquet, .csv or .jsonl")
+    notes: list[str] = []
     try:
-        runs = list({run.path.resolve(): run for path in paths for run in find_all(path)}.values())
+        runs = find_runs(paths, notes)
     except NoRunError as error:
         return _refused(str(error))
     except OSError as error:
@@ -48,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     partial = chosen.file.with_name(f"{f.clean(chosen.file.name)}.{os.getpid()}.partial")
     rows = _Rows(runs)
     try:
-        with progress("reading", sum(map(_size, runs))) as advance:
+        with progress("reading", sum(run.size for run in runs)) as advance:
             for run in runs:
                 run.progress = advance
             count = write(partial, rows)
@@ -62,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     finally:
         if partial.exists():
             partial.unlink()
-    for note in rows.notes:
+    for note in [*notes, *rows.notes]:
         print(f"note: {f.clean(note, 500)}", file=sys.stderr)
     print(f"{f.clean(chosen.file, 1000)}: {count:,} rows of {rows.runs} run{'s' * (rows.runs != 1)}")
     return 0
@@ -81,8 +78,8 @@ class _Rows:
             try:
                 yield from self._of(run)
             except OSError as error:
-                self.notes.append(f"{run.path}: {error.strerror}")
-            self.notes += [f"{run.path.name}: {note}" for note in run.notes]
+                self.notes.append(f"{run.name}: {error.strerror}")
+            self.notes += [f"{run.path.name if run.state is None else run.name}: {note}" for note in run.notes]
 
     def _of(self, run: Run) -> Iterator[dict[str, Any]]:
         first: list[dict[str, Any]] = []
@@ -101,7 +98,7 @@ class _Rows:
             elif len(first) >= _ENOUGH and not run.journal:
                 break
         if not known:
-            self.notes.append(f"{run.path}: no v1 rows, left out")
+            self.notes.append(f"{run.name}: no v1 rows, left out")
 
     @staticmethod
     def _about(run: Run) -> dict[str, Any]:
@@ -109,13 +106,6 @@ class _Rows:
             "_run_id": told(run.about, "id"),
             **{f"_{name}": told(run.about, name) for name in ("project", "entity", "run_name")},
         }
-
-
-def _size(run: Run) -> int:
-    try:
-        return run.size
-    except OSError:
-        return 0
 
 
 def _refused(message: str) -> int:

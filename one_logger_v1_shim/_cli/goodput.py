@@ -8,18 +8,21 @@ import os
 import sys
 import time
 from collections.abc import Collection, Sequence
-from datetime import datetime, timezone
 from pathlib import Path
 
 from .._goodput.document import document
 from .._goodput.training import Training, add_up
 from .._goodput.trainings import DEFAULT_KEYS, KEYS, group
 from . import _format as f
+from . import _periods
 from ._attempts import Reader
 from ._html import page, save
+from ._model import Report
+from ._online import add_places, default_place
+from ._online import runs as find_runs
+from ._places import NoRunError
 from ._progress import progress
 from ._prometheus import textfile
-from ._sources import NoRunError, Run, find_all
 from ._text import write
 from ._trainings import page_report, report
 
@@ -33,21 +36,25 @@ class _Refused(Exception):
 
 def main(arguments: Sequence[str]) -> int:
     """Show all trainings; returns 0, or 2 when there is none or something can't be written."""
-    chosen = _parser().parse_args(list(arguments))
-    paths = chosen.dir or [Path(os.environ.get("WANDB_DIR") or ".")]
+    parser = _parser()
+    chosen = parser.parse_args(list(arguments))
+    _periods.take_times(parser, chosen)
+    paths = chosen.places or [default_place()]
     reader = Reader()
     try:
         if chosen.watch:
             return _watch(reader, paths, chosen)
         trainings, notes = _read(reader, paths, chosen)
         if chosen.html is not None:
-            _write(chosen.html, page(page_report(trainings, notes, chosen.details)))
+            _write(chosen.html, page(_with_periods(page_report(trainings, notes, chosen.details), trainings, chosen)))
         if chosen.prometheus is not None:
             _write(chosen.prometheus, textfile(trainings))
         if chosen.json:
-            print(json.dumps(document(trainings, notes), indent=2))
+            some = _periods.chosen_periods(trainings, chosen)
+            more = {} if some is None else {"periods": _periods.as_json(some)}
+            print(json.dumps({**document(trainings, notes), **more}, indent=2))
         elif chosen.html is None and chosen.prometheus is None:
-            write(report(trainings, notes, chosen.details), sys.stdout)
+            write(_with_periods(report(trainings, notes, chosen.details), trainings, chosen), sys.stdout)
         else:
             many = f"{len(trainings)} training{'s' * (len(trainings) > 1)}"
             for path in filter(None, (chosen.html, chosen.prometheus)):
@@ -67,14 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Of the time that a training has cost, over all its attempts, how much became progress that was "
         "kept, and what did the rest go into?",
     )
-    parser.add_argument(
-        "dir",
-        nargs="*",
-        type=Path,
-        metavar="DIR",
-        help="journals, W&B run folders, .wandb files, or folders that have such below them (default: WANDB_DIR or the "
-        "working directory)",
-    )
+    add_places(parser)
     parser.add_argument("--app-tag", metavar="TAG", help="only trainings with this tag")
     parser.add_argument(
         "--group-by",
@@ -84,8 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"runs that agree in these are attempts of one training (default: {','.join(DEFAULT_KEYS)}; also: "
         f"{', '.join(key for key in KEYS if key not in DEFAULT_KEYS)})",
     )
-    parser.add_argument("--since", metavar="TIME", type=_time, help="only trainings that lived after this (UTC)")
-    parser.add_argument("--until", metavar="TIME", type=_time, help="only trainings that began before this (UTC)")
+    _periods.add_options(parser)
     parser.add_argument(
         "--details",
         metavar="NUMBERS",
@@ -113,15 +112,6 @@ def _keys(text: str) -> tuple[str, ...]:
     return keys
 
 
-def _time(text: str) -> int:
-    """Microseconds since the epoch of an ISO date or time, in UTC unless it says otherwise."""
-    try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: expected 2026-11-28 or 2026-11-28T18:30") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp() * 1_000_000)
-
-
 def _numbers(text: str) -> Collection[int]:
     if text == "all":
         return range(1, 1_000_000_000)
@@ -132,14 +122,15 @@ def _numbers(text: str) -> Collection[int]:
 
 
 def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> tuple[list[Training], list[str]]:
+    notes: list[str] = []
     try:
-        runs = list({os.path.realpath(run.path): run for path in paths for run in find_all(path)}.values())
+        runs = find_runs(paths, notes, chosen.app_tag)
     except NoRunError as error:
         raise _Refused(str(error)) from error
     except OSError as error:
         raise _Refused(f"{error.filename} can not be read ({error.strerror})") from error
-    attempts, notes = [], []
-    with progress("reading", sum(map(_size, runs))) as advance:
+    attempts = []
+    with progress("reading", sum(run.size for run in runs)) as advance:
         for found, note in reader.read(runs, advance):
             attempts += found
             notes += [note] if note else []
@@ -159,11 +150,11 @@ def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> 
     return trainings, notes
 
 
-def _size(run: Run) -> int:
-    try:
-        return run.size
-    except OSError:
-        return 0
+def _with_periods(shown: Report, trainings: Sequence[Training], chosen: argparse.Namespace) -> Report:
+    some = _periods.chosen_periods(trainings, chosen)
+    if some is not None:
+        shown.sections.insert(1, _periods.section(some, chosen.per, chosen.tz))
+    return shown
 
 
 def _write(path: Path, text: str) -> None:
@@ -183,7 +174,8 @@ def _watch(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) ->
         while True:
             began = time.monotonic()
             try:
-                shown, waits = report(*_read(reader, paths, chosen), chosen.details), ""
+                trainings, notes = _read(reader, paths, chosen)
+                shown, waits = _with_periods(report(trainings, notes, chosen.details), trainings, chosen), ""
             except _Refused as error:
                 shown, waits = None, f"waiting: {f.clean(error, 1000)}"
             if screen:

@@ -12,13 +12,15 @@ from typing import Any
 from .._goodput.training import add_up
 from .._journal.files import recover_command
 from . import _format as f
-from ._attempts import Attempts
+from ._attempts import Attempts, told
 from ._collect import Collector
 from ._left import look
 from ._model import Report, Section
+from ._online import add_places, default_place, fetched, project
+from ._places import NoRunError, find, open_run
 from ._progress import progress
 from ._report import report as make_report
-from ._sources import NoRunError, Run, find, open_run
+from ._sources import Run
 from ._timeline import timeline
 
 
@@ -27,16 +29,10 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m one_logger_v1_shim show", description="Shows a run: phases, progress, throughput, checkpoints."
     )
-    parser.add_argument(
-        "dir",
-        nargs="?",
-        metavar="DIR",
-        help="a journal, a W&B run folder, a .wandb file, or a folder of these: then the newest run "
-        "(default: WANDB_DIR or the working directory)",
-    )
+    add_places(parser, many=False)
     parser.add_argument("--html", metavar="FILE", help="write one self-contained page with charts instead")
     chosen = parser.parse_args(list(arguments))
-    path = Path(chosen.dir or os.environ.get("WANDB_DIR") or ".")
+    path = chosen.places or default_place()
     try:
         report = read(path, with_charts=chosen.html is not None)
     except NoRunError as error:
@@ -62,8 +58,7 @@ def read(path: Path, with_charts: bool = False) -> Report:
         NoRunError: there is none.
         OSError: it can't be read.
     """
-    where, others = find(path)
-    run = open_run(where)
+    run, others = _found(path)
     collector, attempts = Collector(), Attempts()
     with progress("reading", run.size) as run.progress:
         for row in run.rows():
@@ -75,7 +70,7 @@ def read(path: Path, with_charts: bool = False) -> Report:
     about = run.about
     if others:
         run.notes.append(f"{len(others)} older runs are here, too, the latest of them {others[-1]}")
-    tags = _told(about, "tags")
+    tags = told(about, "tags")
     config = about.get("config")
     report = make_report(
         collector,
@@ -90,26 +85,30 @@ def read(path: Path, with_charts: bool = False) -> Report:
     return report
 
 
-def _told(about: dict[str, Any], name: str) -> Any:
-    """What the run was told: chosen by the v1 configuration, else as W&B has it, else the default."""
-    for place in (about.get("chosen"), about, about.get("default")):
-        if isinstance(place, dict) and place.get(name) not in (None, "", []):
-            return place[name]
-    return None
+def _found(path: Path) -> tuple[Run, list[Path]]:
+    named = project(path)
+    if named is None:
+        where, others = find(path)
+        return open_run(where), others
+    notes: list[str] = []
+    (run,) = fetched(named, notes, newest=True)
+    run.notes += notes
+    return run, []
 
 
 def _header(run: Run, collector: Collector) -> Section:
     about, mark = run.about, run.about.get("mark") or {}
     section = Section("Run")
     for label, name in (("project", "project"), ("run name", "run_name"), ("id", "id"), ("entity", "entity")):
-        value = _told(about, name)
+        value = told(about, name)
         section.add(label, None if value is None else f.value(value))
     created = f.number(about.get("created"))
     section.add("created", None if created is None else f.instant(created * 1000))
     section.add("state", _state(run, mark, collector.rows + run.damaged))
     section.add("rows", _rows(run, mark, collector.rows))
-    if mark.get("url"):
-        section.add("W&B", f.value(mark["url"]))
+    url = mark.get("url") or about.get("url")
+    if url:
+        section.add("W&B", f.value(url))
     if mark.get("dir"):
         section.add("run folder", f.value(mark["dir"]))
     if mark.get("notice"):
@@ -132,6 +131,8 @@ def _v2(about: dict[str, Any], mark: dict[str, Any]) -> str:
 
 def _state(run: Run, mark: dict[str, Any], rows: int) -> str:
     ended = "" if run.exit_code is None else f" (exit code {run.exit_code})"
+    if run.state is not None:
+        return f"{f.value(run.state)}, as W&B says"
     if not run.journal:
         return f"finished{ended}" if ended else "not finished"
     left = look(run.path, rows=rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Optional
+from typing import Any
 
 from .._v1 import metrics as m
 from . import definitions as d
@@ -34,7 +34,7 @@ def _training(training: Training) -> dict[str, Any]:
         "app_tag_run_name": newest.value(m.APP_TAG_RUN_NAME),
         "begin_ms": training.begin / 1000,
         "end_ms": training.end / 1000,
-        "parts": _parts(training.parts),
+        "parts": parts_in_ms(training.parts),
         "figures": {_key(one): training.figures[one.key] for one in d.FIGURES},
         "losses": [
             {
@@ -66,7 +66,7 @@ def _attempt(number: int, counted: Counted) -> dict[str, Any]:
         "end_ms": counted.division.end / 1000,
         "last_sign_of_life_ms": counted.last_sign / 1000,
         "wall_ms": counted.wall / 1000,
-        "parts": _parts(counted.division.parts),
+        "parts": parts_in_ms(counted.division.parts),
         "gpus": counted.gpus,
         "gap_ms": counted.gap / 1000,
         "queue_ms": None if counted.queue is None else counted.queue / 1000,
@@ -80,7 +80,8 @@ def _attempt(number: int, counted: Counted) -> dict[str, Any]:
     }
 
 
-def _parts(parts: dict[str, int]) -> dict[str, Optional[float]]:
+def parts_in_ms(parts: dict[str, int]) -> dict[str, float]:
+    """Each part under its name in the JSON form."""
     return {f"{one.key}_ms": parts[one.key] / 1000 for one in d.PARTS}
 
 

@@ -61,6 +61,11 @@ def settings_command(interpreter: Interpreter) -> list[str]:
     return [*_start(interpreter), "--settings", "--attached"]
 
 
+def history_command(interpreter: Interpreter, question: str) -> list[str]:
+    """The command that fetches rows from W&B's server. ``question``: see :mod:`.._worker.history`."""
+    return [*_start(interpreter), "--history", "--attached", question]
+
+
 def _start(interpreter: Interpreter) -> list[str]:
     # -I: no PYTHONPATH, no user site, and not the folder of start.py on sys.path
     flags = ["-I"] if interpreter.isolated else []

@@ -41,6 +41,11 @@ def main():
 
         tell()
         return
+    if arguments[:2] == ["--history", "--attached"]:  # `goodput`, `show` and `export` ask
+        from one_logger_v1_shim._worker.history import main as fetch
+
+        fetch(arguments)
+        return
     from one_logger_v1_shim._worker.main import main as work
 
     work(arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from compat_matrix.verify.reading import read_history
 from one_logger_v1_shim._cli import _tables
 from one_logger_v1_shim._cli.export import main
 from one_logger_v1_shim._v1 import metrics as m
-from tests.cli.journals import job_rows, journal
+from tests.cli.journals import T0, job_rows, journal
+from tests.support import ROOT
 
 
 def exported(base: Path, name: str, capsys: pytest.CaptureFixture[str]) -> Path:
@@ -83,3 +85,26 @@ def test_what_cannot_be_exported_is_one_line(
     assert not list(tmp_path.glob("rows.*"))
     assert main([str(tmp_path), str(tmp_path / "rows.csv")]) == 0
     assert "foreign0: no v1 rows, left out" in capsys.readouterr().err
+
+
+def test_the_documented_query_on_duckdb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    duckdb = pytest.importorskip("duckdb", reason="not run: duckdb is not installed")
+    pytest.importorskip("pyarrow", reason="not run: pyarrow is not installed")
+    (tmp_path / "exports").mkdir()
+    for number in range(4):  # two runs in each file; a week lies between the files
+        base = tmp_path / str(number // 2)
+        later = number // 2 * 7 * 86_400_000
+        rows = [{name: value + later if value == T0 else value for name, value in row.items()} for row in job_rows()]
+        journal(base, rows, run_id=f"aaaa000{number}")
+    for number in range(2):
+        exported(tmp_path / str(number), "rows.parquet", capsys).rename(tmp_path / "exports" / f"{number}.parquet")
+    (query,) = re.findall(r"```sql\n(.*?)```", (ROOT / "docs" / "goodput.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    weeks = duckdb.sql(query).fetchall()
+    # 20 iterations in 21 s on 16 GPUs, of which 16 s are in a checkpoint
+    assert [week[1:] for week in weeks] == [
+        (2, 40, pytest.approx(2 * 21 * 16 / 3600), pytest.approx(2 * 256 / 3600))
+    ] * 2
+    assert (weeks[1][0] - weeks[0][0]).days == 7

@@ -17,7 +17,7 @@ from typing import Any, Optional
 
 import pytest
 
-from one_logger_v1_shim._cli import _text
+from one_logger_v1_shim._cli import _html, _text
 from one_logger_v1_shim._cli._model import Line, Report, Section
 from one_logger_v1_shim._cli._stored import records
 from one_logger_v1_shim._cli.goodput import main
@@ -214,9 +214,18 @@ def test_prometheus(many: Path, capsys: pytest.CaptureFixture[str]) -> None:
             seen.add(line.rpartition(" ")[0])
     assert 'one_logger_goodput_ratio{project="tests",app_tag="tag-0",run_name="job",id="run00000"} 0.49' in text
     assert all(re.search(r"_(seconds|ratio|attempts|interruptions|iterations|running)$", name) for name in families)
+
+
+@pytest.mark.slow
+def test_promtool_finds_nothing(many: Path, tmp_path: Path) -> None:
+    journal(many / "evil", [{m.APP_TAG: ['a"b\\c\nd']}, *job_rows()[1:]], run_id="evil0000")
     promtool = shutil.which("promtool")
-    if promtool is not None:
-        subprocess.run([promtool, "check", "metrics"], input=text, text=True, check=True)
+    if promtool is None:
+        pytest.skip("not run: promtool (Debian: prometheus) is not installed")
+    assert main([str(many), "--prometheus", str(tmp_path / "all.prom")]) == 0
+    with (tmp_path / "all.prom").open("rb") as file:
+        checked = subprocess.run([promtool, "check", "metrics"], stdin=file, capture_output=True, check=False)
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
 
 
 # -- the terminal --------------------------------------------------------------------------------------------------
@@ -232,6 +241,19 @@ def test_a_narrow_terminal_leaves_columns_out_and_cuts_none() -> None:
     assert "2" * 30 not in out.getvalue()
     _text.write_plain(Report("t", [first, Section("S", table=table, drop=(1, 2))], []), out)
     assert "2" * 30 in out.getvalue(), "nobody's screen has no width"
+
+
+def test_a_sum_is_never_cut_off() -> None:
+    table = [["one"], *([str(number)] for number in range(3000)), ["all 3000"]]
+    for total in (True, False):
+        report = Report("t", [Section("S", table=table, total=total)], [])
+        out = io.StringIO()
+        _text.write_plain(report, out, width=80)
+        rich = io.StringIO()
+        _text.write_rich(report, rich, width=80)
+        for text in (out.getvalue(), rich.getvalue(), _html.page(report)):
+            assert ("all 3000" in text) is total
+            assert (" more" in text) is not total
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from compat_matrix.wandb_file import read
-from one_logger_v1_shim._cli import _sources
+from one_logger_v1_shim._cli import _places
 from one_logger_v1_shim._cli._stored import records
 from one_logger_v1_shim._goodput.values import decoded
 from one_logger_v1_shim._journal.wandb_file import Scanner, rows_at_end
@@ -94,6 +94,6 @@ def test_a_tail_without_rows_leads_further_back(
 def test_lines_that_only_make_rows_together(tmp_path: Path) -> None:
     """Rows are decoded many at a time; a damaged one costs no other, and none is made of two halves."""
     folder = journal(tmp_path, [{"i": 0}], raw=b'{"i": [1\n2]}\n{"i": 3}\n{"i": 4}, {"i": 5}\n{"i": 6}\n', finish=False)
-    run = _sources.open_run(folder)
+    run = _places.open_run(folder)
     assert list(run.rows()) == [{"i": 0}, {"i": 3}, {"i": 6}]
     assert run.damaged == 2
