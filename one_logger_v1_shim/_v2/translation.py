@@ -19,6 +19,7 @@ from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanNa
 from .._v1 import metrics as m
 from .._v1.job import VERSION as UTILS_VERSION
 from .._v1.phases import PHASES
+from .nemo import TRAINING, NemoSpeech
 
 Row = dict[str, Any]
 Attributes = dict[str, Any]
@@ -44,6 +45,15 @@ SPANS: dict[Any, tuple[str, str]] = {
     Name.OPTIMIZER_INIT: PHASES["optimizer_init"].times,
     Name.CHECKPOINT_LOAD: PHASES["load_checkpoint"].times,
     Name.TRAINING_LOOP: PHASES["train"].times,
+}
+
+#: NeMo Speech's own span -> v2's span of the same phase; what else NeMo tells has numbers (:mod:`.nemo`)
+NEMO_PHASES: dict[Any, Any] = {
+    "nemo_speech.model_initialization": Name.MODEL_INIT,
+    "nemo_speech.data_loader_initialization": Name.DATA_LOADER_INIT,
+    "nemo_speech.optimizer_initialization": Name.OPTIMIZER_INIT,
+    "nemo_speech.checkpoint_load": Name.CHECKPOINT_LOAD,
+    TRAINING: Name.TRAINING_LOOP,
 }
 
 Field = tuple[str, str, Callable[[Any], Any]]
@@ -156,21 +166,25 @@ class Translation:
         self._first = True
         self._succeeded = False
         self._throughput = False
+        self._nemo = NemoSpeech()
 
     def start(self, span: Span) -> list[Row]:
         """The row of a span that begins, if v1 had one."""
-        row = _take(SPAN_FIELDS.get(span.name, ()), span.attributes.to_json())
-        if span.name in SPANS:
-            row[SPANS[span.name][0]] = _ms(span.start_event.timestamp.seconds_since_epoch)
+        name = NEMO_PHASES.get(span.name, span.name)
+        row = {**_take(SPAN_FIELDS.get(name, ()), span.attributes.to_json()), **self._nemo.start(span)}
+        if name in SPANS:
+            row[SPANS[name][0]] = _ms(span.start_event.timestamp.seconds_since_epoch)
         return [row] if row else []
 
     def stop(self, span: Span) -> list[Row]:
         """The row of a span that ends, if v1 had one."""
-        if span.name not in SPANS or span.stop_event is None:
-            return []
+        name = NEMO_PHASES.get(span.name, span.name)
+        row = self._nemo.stop(span)
+        if name not in SPANS or span.stop_event is None:
+            return [row] if row else []
         start, stop = span.start_event.timestamp, span.stop_event.timestamp
-        row = {SPANS[span.name][1]: _ms(stop.seconds_since_epoch)}
-        if span.name == Name.CHECKPOINT_LOAD:
+        row[SPANS[name][1]] = _ms(stop.seconds_since_epoch)
+        if name == Name.CHECKPOINT_LOAD:
             self._load_seconds += stop.perf_counter_seconds - start.perf_counter_seconds
             row[m.LOAD_CHECKPOINT_TIME] = self._load_seconds
         return [row]
@@ -179,7 +193,8 @@ class Translation:
         """The rows of an event, and the tag for v1's ``log_app_tag`` if it names one."""
         table = EVENTS.get(event.name)
         if table is None:
-            return [], None
+            row = self._nemo.event(event)
+            return [row] if row else [], None
         attributes = event.attributes.to_json()
         row = _take(table, attributes)
         more = _MORE.get(event.name)
