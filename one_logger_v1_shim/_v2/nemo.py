@@ -1,11 +1,11 @@
 """NeMo Speech's own spans and events that carry numbers -> v1's rows. Runs where v2 does.
 
-NeMo Speech (2026) starts spans called ``nemo_speech.*`` on v2's recorder and gives v2 no training configuration, so that
-v2's own training events never come. Its phases without numbers are a table (:data:`.translation.NEMO_PHASES`).
+NeMo Speech (2026) starts spans called ``nemo_speech.*`` on v2's recorder and gives v2 no training configuration, so
+that v2's own training events never come. Its phases without numbers are a table (:data:`.translation.NEMO_PHASES`).
 
-An iteration is one optimizer step there, as its ``global_step`` counts. Its throughput windows are measured on one rank:
-``examples`` are that rank's and no number of v1's, and units such as audio seconds had no name in v1. They stay with
-v2's other exporters.
+An iteration is one optimizer step there, as its ``global_step`` counts. Its throughput windows are measured on one
+rank: ``examples`` are that rank's and no number of v1's, and units such as audio seconds had no name in v1. They stay
+with v2's other exporters.
 """
 
 from __future__ import annotations

@@ -33,6 +33,10 @@ class Playback:
         if self._forward is None:
             self._forward = self._join(self._values.get)
 
+    def leave(self) -> None:
+        """Forget the provider; the next call joins another one."""
+        self._forward = None
+
     def play(self, call: Call) -> None:
         """One call. What v2 raises is logged once and goes no further."""
         if call.name == "value":

@@ -19,7 +19,7 @@ from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanNa
 from .._v1 import metrics as m
 from .._v1.job import VERSION as UTILS_VERSION
 from .._v1.phases import PHASES
-from .nemo import TRAINING, NemoSpeech
+from .nemo import SAVE, TRAINING, VALIDATION, NemoSpeech
 
 Row = dict[str, Any]
 Attributes = dict[str, Any]
@@ -75,6 +75,12 @@ SPAN_FIELDS: dict[Any, tuple[Field, ...]] = {
     ),
 }
 SPAN_FIELDS[Name.CHECKPOINT_SAVE_ASYNC] = SPAN_FIELDS[Name.CHECKPOINT_SAVE_SYNC]
+
+#: all spans that give a row, or whose events do
+SPAN_NAMES: tuple[Any, ...] = (
+    *dict.fromkeys((*SPANS, *SPAN_FIELDS, Name.VALIDATION_LOOP)),
+    *(*NEMO_PHASES, VALIDATION, SAVE),
+)
 
 #: event -> (metric, attribute, conversion)
 EVENTS: dict[Any, tuple[Field, ...]] = {
