@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .._migrate import leaving
-from .._migrate.findings import ERROR, FILE, IMPORT, PIN, STRING, Finding, counted
+from .._migrate.findings import CALL, CONSTRUCTION, ERROR, FILE, IMPORT, PIN, STRING, SUBCLASS, Finding, counted
 from . import _format as f
 from ._html import page, save
 from ._model import Report, Section
 
 SUFFIXES = {".md": "Markdown", ".markdown": "Markdown", ".html": "HTML", ".htm": "HTML"}
 _MOST = 400  # characters of a cell
+_KINDS = {IMPORT: "imports", CONSTRUCTION: "constructions", CALL: "calls", SUBCLASS: "subclasses"}
 
 
 def write(findings: Sequence[Finding], paths: Sequence[Path], to: Path) -> None:
@@ -56,7 +57,7 @@ def _summary(findings: Sequence[Finding], by_hand: int) -> list[tuple[str, str]]
     notebooks = {one.file for one in findings if one.cell or one.file.endswith(".ipynb")}
     return [
         ("uses of v1", f"{len(findings):,} in {counted(len({one.file for one in findings}), 'file')}"),
-        *((f"{kind}s", f"{number:,}") for kind, number in sorted(of_kind.items()) if kind not in (PIN, STRING, FILE)),
+        *((label, f"{of_kind[kind]:,}") for kind, label in _KINDS.items() if of_kind[kind]),
         ("pins and installations", f"{of_kind[PIN]:,}"),
         ("guards and names in strings", f"{of_kind[STRING]:,}"),
         ("notebooks", f"{len(notebooks):,}"),
