@@ -14,7 +14,7 @@ from . import _state
 from ._job.rows import offered
 from ._log import warn_once
 from ._v1.config import is_enabled
-from ._v2.attach import configure, join
+from ._v2.attach import begin, configure, join
 from ._v2.beside import until_configured
 from .config_adapter import ConfigAdapter
 from .v1_compatible_wandb_exporter import V1CompatibleExporter
@@ -45,10 +45,12 @@ def configure_v2_adapter(v1_config: Mapping[str, Any]) -> None:
         chatter = logging.getLogger(TrainingTelemetryProvider.__module__)
         chatter.disabled, before = True, chatter.disabled
         try:
-            TrainingTelemetryProvider.instance().with_base_config(config).configure_provider()
+            provider = begin(config)
+            if provider is not None:
+                provider.configure_provider()
+                until_configured(lambda: True, lambda: None)
         finally:
             chatter.disabled = before
-        until_configured(lambda: True, lambda: None)
         return
     chosen = {"project": config.application_name}
     if v1_config.get("one_logger_run_name"):

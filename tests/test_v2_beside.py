@@ -305,6 +305,30 @@ def test_configuration_of_the_application_is_not_kept(fresh: Path) -> None:
     assert {"app_start_time", "app_finish_time", "global_batch_size"} <= names_of(journalled_rows(fresh))
 
 
+@pytest.mark.parametrize("who", ["adapter", "disabled rank", "OneLoggerUtils"])
+def test_application_that_is_not_through_with_it(who: str, fresh: Path, caplog: pytest.LogCaptureFixture) -> None:
+    heard = Heard()
+    provider = TrainingTelemetryProvider.instance().with_base_config(v2_config()).with_exporter(heard)
+    if who == "adapter":
+        configure_v2_adapter(V1)
+    elif who == "disabled rank":
+        configure_v2_adapter({"enable_for_current_rank": False})
+    else:
+        utils = OneLoggerUtils(CONFIG)
+    provider.configure_provider()
+    v2.on_app_start()
+    if who == "OneLoggerUtils":
+        utils.on_model_init_start()
+    v2.on_app_end()
+    assert ("start", "application") in (told := [one[:2] for one in heard.spans()])
+    if who == "OneLoggerUtils":
+        utils.finish()
+        assert ("start", "model_initialization") in told
+    elif who == "adapter":
+        assert {"app_start_time", "app_finish_time"} <= names_of(journalled_rows(fresh))
+    assert warnings(caplog) == []
+
+
 @pytest.mark.usefixtures("no_provider")
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_captured_by_a_test(order: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 
 from nv_one_logger.api.config import OneLoggerConfig
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
+from nv_one_logger.core.exceptions import OneLoggerError
 from nv_one_logger.core.span import StandardSpanName
 from nv_one_logger.exporter.export_config_manager import ExporterConfigManager
 from nv_one_logger.exporter.exporter import Exporter
@@ -17,7 +18,7 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 from .. import _state
 from .._log import warn_once
 from . import private, silence
-from .beside import attach, tell_training, until_configured
+from .beside import attach, tell_training, until_configured, when_configured
 
 
 def configured_exporters(config: OneLoggerConfig) -> list[Exporter]:
@@ -45,21 +46,8 @@ def configure(config: OneLoggerConfig, make_exporter: Callable[[], Exporter]) ->
     then has its own configuration, and our exporter.
     """
     exporters = configured_exporters(config)
-    named = any(map(ours, exporters))
-    if not named:
+    if not any(map(ours, exporters)):
         exporters.append(make_exporter())
-    configure_with(config, exporters)
-    recorder: Any = OneLoggerProvider.instance().recorder
-
-    def leave() -> bool:
-        if private.is_closed(recorder) or recorder.get_active_spans_by_name(StandardSpanName.APPLICATION):
-            warn_once("adapter:begun", "v2 is configured a second time, after configure_v2_adapter and on_app_start: "
-                      "call on_app_start once, after both")  # fmt: skip
-            return False
-        for exporter in exporters:
-            if ours(exporter) is None:  # the application has its own, or none
-                exporter.close()
-        return True
 
     def joined() -> None:
         for exporter in exporters:
@@ -71,6 +59,23 @@ def configure(config: OneLoggerConfig, make_exporter: Callable[[], Exporter]) ->
                 mine.finish()
             else:
                 join(config, exporter)
+
+    provider = begin(config)
+    if provider is None:
+        when_configured(joined)
+        return
+    configure_with(config, exporters, provider)
+    recorder: Any = OneLoggerProvider.instance().recorder
+
+    def leave() -> bool:
+        if private.is_closed(recorder) or recorder.get_active_spans_by_name(StandardSpanName.APPLICATION):
+            warn_once("adapter:begun", "v2 is configured a second time, after configure_v2_adapter and on_app_start: "
+                      "call on_app_start once, after both")  # fmt: skip
+            return False
+        for exporter in exporters:
+            if ours(exporter) is None:  # the application has its own, or none
+                exporter.close()
+        return True
 
     until_configured(leave, joined)
 
@@ -90,20 +95,34 @@ def join(config: OneLoggerConfig, exporter: Exporter) -> None:
         tell_training(exporter, config)
 
 
-def configure_with(config: OneLoggerConfig, exporters: list[Exporter]) -> None:
-    """Configure the provider; where one of the exporters cannot be initialised, with ours alone. May raise."""
+def begin(config: OneLoggerConfig) -> Optional[TrainingTelemetryProvider]:
+    """The provider with the base ``config``. None: the application has begun to configure it, and is not through."""
     try:
-        _configure_with(config, exporters)
+        provider: TrainingTelemetryProvider = TrainingTelemetryProvider.instance().with_base_config(config)
+    except OneLoggerError:
+        return None
+    return provider
+
+
+def configure_with(
+    config: OneLoggerConfig, exporters: list[Exporter], provider: Optional[TrainingTelemetryProvider] = None
+) -> None:
+    """Configure the provider; where one of the exporters cannot be initialised, with ours alone. May raise.
+
+    ``provider``: it has its base configuration.
+    """
+    try:
+        _configure_with(provider or TrainingTelemetryProvider.instance().with_base_config(config), exporters)
     except Exception as error:
         # An exporter that cannot be initialised leaves a half-built provider behind, under both error strategies.
         if not private.forget_provider():
             raise
         warn_once("v2:configure", f"v2's other exporters are left out, one could not be initialised: {error!r}")
-        _configure_with(config, [one for one in exporters if ours(one) is not None])
+        provider = TrainingTelemetryProvider.instance().with_base_config(config)
+        _configure_with(provider, [one for one in exporters if ours(one) is not None])
 
 
-def _configure_with(config: OneLoggerConfig, exporters: list[Exporter]) -> None:
-    provider = TrainingTelemetryProvider.instance().with_base_config(config)
+def _configure_with(provider: TrainingTelemetryProvider, exporters: list[Exporter]) -> None:
     for exporter in exporters:
         provider = provider.with_exporter(exporter)
     provider.configure_provider()

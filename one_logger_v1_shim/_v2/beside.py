@@ -98,6 +98,18 @@ def _tell(method: Callable[..., None], *arguments: Any) -> None:
         warn_once("v2:beside", f"v1 rows of this v2 program are incomplete, one could not be made: {error!r}")
 
 
+def when_configured(joined: Callable[[], None]) -> None:
+    """The application is about to configure the provider: call ``joined`` when it has."""
+    provider: Any = TrainingTelemetryProvider.instance()
+    own = provider.configure_provider
+
+    def configure_provider() -> None:
+        own()
+        joined()
+
+    provider.configure_provider = configure_provider
+
+
 def until_configured(leave: Callable[[], bool], joined: Callable[[], None]) -> None:
     """The provider of this process is the shim's: let the application configure v2 all the same.
 

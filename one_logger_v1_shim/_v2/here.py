@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
@@ -17,8 +17,8 @@ from .._conversion import V2Values
 from .._journal.calls import Call
 from .._log import warn_once
 from . import silence
-from .attach import configure_with, configured_exporters, ours
-from .beside import until_configured
+from .attach import begin, configure_with, configured_exporters, ours
+from .beside import until_configured, when_configured
 from .config import build
 from .forward import Forward
 from .playback import Playback
@@ -69,12 +69,17 @@ class Here:
             self._off = True
             warn_once("v2:attach", f"v2 hears nothing, it could not be set up ({error!r}); v1 rows are not affected")
 
-    def _join(self, read: Callable[[str], Any]) -> Forward:
+    def _join(self, read: Callable[[str], Any]) -> Optional[Forward]:
         silence.install()
         owned = not OneLoggerProvider.instance().one_logger_ready
         if owned:
             config = build(self._values, read)
-            configure_with(config, [one for one in configured_exporters(config) if ours(one) is None])
+            provider = begin(config)
+            if provider is None:
+                self._leaving = True
+                when_configured(self._joined)
+                return None
+            configure_with(config, [one for one in configured_exporters(config) if ours(one) is None], provider)
             until_configured(self._leave, self._joined)
         recorder = OneLoggerProvider.instance().recorder
         if not isinstance(recorder, TrainingRecorder):

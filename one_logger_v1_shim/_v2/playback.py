@@ -20,10 +20,10 @@ class Playback:
 
     Args:
         join: called with a function that gives the values of those v1 keys that are callables; raises if v2 cannot be
-            used.
+            used, and gives None if it cannot be yet.
     """
 
-    def __init__(self, join: Callable[[Read], Forward]) -> None:
+    def __init__(self, join: Callable[[Read], Optional[Forward]]) -> None:
         self._values: dict[str, Any] = {}
         self._join = join
         self._forward: Optional[Forward] = None
