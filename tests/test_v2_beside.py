@@ -87,7 +87,8 @@ def test_both(order: str, fresh: Path, caplog: pytest.LogCaptureFixture) -> None
     } <= names_of(rows)
     assert [row["train_iterations_end"] for row in rows if "train_iterations" in row] == [2, 4]
     assert sum("app_start_time" in row for row in rows) == 1
-    assert [row["model"] for row in rows if "model" in row][-1] == "gpt"
+    assert [row["model"] for row in rows if "model" in row] == ["gpt"]
+    assert [row["app_tag_run_name"] for row in rows if "app_tag_run_name" in row] == [V1["app_tag_run_name"]]
     (run,) = journalled_runs(fresh)
     assert run.spec.arguments(run.settled)["project"] == "chosen"
     assert warnings(caplog) == []

@@ -90,6 +90,9 @@ def join(config: OneLoggerConfig, exporter: Exporter) -> None:
         warn_once("adapter:off", "configure_v2_adapter: no v1 rows, whoever configured v2 in this process has switched "
                   "it off here, or has ended it")  # fmt: skip
         return
+    mine = ours(exporter)
+    if mine is not None:
+        mine.prefer_config()
     attach(provider.recorder, exporter)
     if provider.config.telemetry_config is None:
         tell_training(exporter, config)

@@ -162,10 +162,15 @@ def _take(table: tuple[Field, ...], attributes: Attributes) -> Row:
 
 
 class Translation:
-    """One application's spans and events, as they come, into rows."""
+    """One application's spans and events, as they come, into rows.
+
+    Attributes:
+        prefers_config: does ``config`` say who the run is, and not the configuration that v2 has?
+    """
 
     def __init__(self, config: OneLoggerConfig) -> None:
         self._config = config
+        self.prefers_config = False
         self._load_seconds = 0.0
         self._ends = 0
         self._newest = -1
@@ -210,6 +215,10 @@ class Translation:
         return ([row] if row else []), tag
 
     def _initialization(self, row: Row, attributes: Attributes) -> Row:
+        if self.prefers_config:
+            row[m.APP_TAG_RUN_NAME] = self._config.session_tag
+            row[m.IS_BASELINE_RUN] = self._config.is_baseline_run
+            row[m.SUMMARY_DATA_SCHEMA_VERSION] = self._config.summary_data_schema_version
         # v2's event has the metadata as "key:value" texts; the configuration still has the values
         return {m.ONE_LOGGER_UTILS_VERSION: UTILS_VERSION, **(self._config.custom_metadata or {}), **row}
 
