@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
+from nv_one_logger.exporter.exporter import Exporter
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 
+from . import _state
+from ._job.rows import offered
 from ._log import warn_once
 from ._v1.config import is_enabled
-from ._v2.attach import configure
+from ._v2.attach import begin, configure, join
+from ._v2.beside import until_configured
 from .config_adapter import ConfigAdapter
 from .v1_compatible_wandb_exporter import V1CompatibleExporter
 
@@ -24,21 +28,27 @@ def configure_v2_adapter(v1_config: Mapping[str, Any]) -> None:
     ``one_logger_async`` (default True) chooses the exporter, ``enable_for_current_rank`` (default False) whether this
     rank records at all. Exporters of v2's own export configuration (file, environment, entry points) work beside ours.
 
+    Where the application configures v2 as well (NeMo's callback does), before this call or after it, v2 has the
+    application's configuration and our exporter; what v2 is told of the training comes from whoever knows it.
+
     Raises:
         ValueError: a required key is missing or a value is bad.
     """
 
     config = ConfigAdapter.convert_to_v2_config(v1_config)
-    if OneLoggerProvider.instance().one_logger_ready:
-        warn_once("adapter:twice", "configure_v2_adapter: v2 is configured in this process already and left as it is")
-        return
+    ready = OneLoggerProvider.instance().one_logger_ready
     if not is_enabled(v1_config):
+        if ready:
+            return
         # No exporter, no warning that there is none, and no "Skipping execution of ..." line for each callback of each
         # of thousands of ranks.
         chatter = logging.getLogger(TrainingTelemetryProvider.__module__)
         chatter.disabled, before = True, chatter.disabled
         try:
-            TrainingTelemetryProvider.instance().with_base_config(config).configure_provider()
+            provider = begin(config)
+            if provider is not None:
+                provider.configure_provider()
+                until_configured(lambda: True, lambda: None)
         finally:
             chatter.disabled = before
         return
@@ -46,4 +56,23 @@ def configure_v2_adapter(v1_config: Mapping[str, Any]) -> None:
     if v1_config.get("one_logger_run_name"):
         chosen["run_name"] = str(v1_config["one_logger_run_name"])
     asynchronous = bool(v1_config.get("one_logger_async", True))
-    configure(config, lambda: V1CompatibleExporter(config, async_mode=asynchronous, config=chosen).exporter)
+
+    def make() -> Exporter:
+        return V1CompatibleExporter(config, async_mode=asynchronous, config=chosen).exporter
+
+    if not ready:
+        configure(config, make)
+    elif not _has_a_run():
+        join(config, make())
+
+
+def _has_a_run() -> bool:
+    """Whether this process sends v1's rows already, which then are not sent a second time. Said in one line."""
+    current = _state.process.current
+    if offered() is None and (current is None or current.finished):
+        return False
+    who = "a v1-compatible exporter" if offered() is not None else "OneLogger or OneLoggerUtils"
+    warn_once(
+        "adapter:twice", f"configure_v2_adapter: {who} sends v1's rows in this process already, and is left alone"
+    )
+    return True

@@ -80,6 +80,10 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         """Keep the run open when v2 closes its exporters: v1 code logs after ``on_app_end`` too."""
         self._held = True
 
+    def prefer_config(self) -> None:
+        """Who the run is says this exporter's configuration: v2 has another one, of the application's."""
+        self._translation.prefers_config = True
+
     def mute(self, muted: bool) -> None:
         """No translation in this thread from now on: the shim forwards a v1 callback, and sends its rows itself."""
         self._thread.muted = muted

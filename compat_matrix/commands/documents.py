@@ -67,7 +67,18 @@ def variables() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"dictionary.md": ("metrics", metrics), "variables.md": ("variables", variables)}
+def calls() -> str:
+    """What each call of v1 becomes in a program that uses v2 itself."""
+    from one_logger_v1_shim._migrate.leaving import table
+
+    return table()
+
+
+TABLES = {
+    "dictionary.md": ("metrics", metrics),
+    "leaving.md": ("calls", calls),
+    "variables.md": ("variables", variables),
+}
 
 
 def written(file: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .._migrate.findings import ERROR, NOT_JUDGED, OK, WARNING, Finding, counted
 from . import _format as f
+from ._leaving import SUFFIXES, write
 from ._libcst import has_libcst
 
 _EPILOG = """exit code:
@@ -35,7 +36,17 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="a file or a folder")
     parser.add_argument("--json", action="store_true", help="for tools: one JSON object on standard output")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="also write what going on to v2 or OpenTelemetry would take: Markdown (.md) or one page (.html)",
+    )
     given = parser.parse_args(list(arguments))
+    if given.report is not None and given.report.suffix.lower() not in SUFFIXES:
+        name = f.clean(str(given.report), _MOST)
+        print(f"one_logger_v1_shim scan: --report {name}: the file is to end in .md or .html", file=sys.stderr)
+        return 2
     missing = [path for path in given.paths if not os.path.lexists(path)]
     if missing:
         print(f"one_logger_v1_shim scan: no such file or folder: {f.clean(str(missing[0]), _MOST)}", file=sys.stderr)
@@ -47,6 +58,14 @@ def main(arguments: Sequence[str]) -> int:
     findings = scan(given.paths)
     levels = Counter(one.level for one in findings)
     code = 2 if not findings else int(bool(levels[WARNING] or levels[ERROR]))
+    if given.report is not None:
+        try:
+            write(findings, given.paths, given.report)
+        except (OSError, ValueError) as error:  # ValueError: a name with a null character
+            print(
+                f"one_logger_v1_shim scan: the report cannot be written: {f.clean(str(error), _MOST)}", file=sys.stderr
+            )
+            code = 2
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")
     try:

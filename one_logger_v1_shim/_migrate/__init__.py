@@ -9,6 +9,7 @@ swap needs the standard library alone.
     config, flow, events, configs   which keys a configuration has when v1 gets it
     judging, scanning               whether that works as it stands: ``scan``
     strings, yaml_strings, pins     names of modules in strings and in YAML; what is to be installed
+    leaving                         what a use becomes in v2 and in OpenTelemetry: ``scan --report``
     uses, rewrite, swapping         which import paths are to be swapped: ``swap``
     changes, record, whole          writing it, and the way back
 """

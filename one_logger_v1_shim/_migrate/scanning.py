@@ -134,14 +134,20 @@ class _Uses:
             self._call(call)
 
     def _add(
-        self, where: Union[cst.CSTNode, int], kind: str, what: str, verdict: Verdict, certain: bool = True
+        self,
+        where: Union[cst.CSTNode, int],
+        kind: str,
+        what: str,
+        verdict: Verdict,
+        certain: bool = True,
+        called: str = "",
     ) -> None:
         start = where if isinstance(where, int) else self.program.start(where)
         place = self.program.source.place(start)
         if not certain and verdict.level == ERROR:
             verdict = Verdict(WARNING, f"{verdict.why} (if this is v1's object, as its name says)")
         path = str(self.program.source.path)
-        finding = Finding(path, place.line, kind, verdict.level, what, verdict.why, place.cell)
+        finding = Finding(path, place.line, kind, verdict.level, what, verdict.why, place.cell, called)
         (self.findings if certain else self.guesses).append(finding)
 
     # -- imports and strings -----------------------------------------------------------------------------------
@@ -223,7 +229,7 @@ class _Uses:
             judge = judging.core_config if thing == "OneLogger" else judging.utils_config
             verdicts.append(judge(self._configs.of(node)))
         kind = CONSTRUCTION if thing.rpartition(".")[2][:1].isupper() else CALL
-        self._add(call, kind, self._short(call), worst(*verdicts))
+        self._add(call, kind, self._short(call), worst(*verdicts), called=thing)
 
     def _method(self, call: cst.Call, on: cst.BaseExpression, name: str) -> None:
         instances = self.program.instances(on)
@@ -233,7 +239,7 @@ class _Uses:
         verdicts = [self._judged(call, name, one, certain) for one in instances]
         known = [one for one in verdicts if one is not None]
         if known:
-            self._add(call, CALL, self._short(call), known[0], certain)
+            self._add(call, CALL, self._short(call), known[0], certain, name)
 
     def _judged(self, call: cst.Call, name: str, instance: Instance, certain: bool) -> Optional[Verdict]:
         if instance.thing == "OneLogger":

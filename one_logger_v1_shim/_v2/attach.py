@@ -1,6 +1,6 @@
 """Configuring v2's provider. Runs where v2 does: in the job's process, or in the worker's.
 
-v2 is configured once per process and belongs to whoever comes first.
+v2 is configured once per process. Where the application configures it, before us or after, it is the application's.
 """
 
 from __future__ import annotations
@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any, Callable, Optional
 
 from nv_one_logger.api.config import OneLoggerConfig
+from nv_one_logger.api.one_logger_provider import OneLoggerProvider
+from nv_one_logger.core.exceptions import OneLoggerError
+from nv_one_logger.core.span import StandardSpanName
 from nv_one_logger.exporter.export_config_manager import ExporterConfigManager
 from nv_one_logger.exporter.exporter import Exporter
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
@@ -15,6 +18,7 @@ from nv_one_logger.training_telemetry.api.training_telemetry_provider import Tra
 from .. import _state
 from .._log import warn_once
 from . import private, silence
+from .beside import attach, tell_training, until_configured, when_configured
 
 
 def configured_exporters(config: OneLoggerConfig) -> list[Exporter]:
@@ -38,28 +42,90 @@ def configured_exporters(config: OneLoggerConfig) -> list[Exporter]:
 def configure(config: OneLoggerConfig, make_exporter: Callable[[], Exporter]) -> None:
     """Configure the provider with the exporters of v2's own export configuration, and ours beside them.
 
-    ``make_exporter`` makes ours, if the export configuration names none.
+    ``make_exporter`` makes ours, if the export configuration names none. The application may configure v2 later on: it
+    then has its own configuration, and our exporter.
     """
     exporters = configured_exporters(config)
     if not any(map(ours, exporters)):
         exporters.append(make_exporter())
-    configure_with(config, exporters)
+
+    def joined() -> None:
+        for exporter in exporters:
+            mine = ours(exporter)
+            if mine is None:
+                continue
+            newest = _state.process.offered[-1:]
+            if newest and newest[0] is not mine.rows:  # their export configuration names one of ours
+                mine.finish()
+            else:
+                join(config, exporter)
+
+    provider = begin(config)
+    if provider is None:
+        when_configured(joined)
+        return
+    configure_with(config, exporters, provider)
+    recorder: Any = OneLoggerProvider.instance().recorder
+
+    def leave() -> bool:
+        if private.is_closed(recorder) or recorder.get_active_spans_by_name(StandardSpanName.APPLICATION):
+            warn_once("adapter:begun", "v2 is configured a second time, after configure_v2_adapter and on_app_start: "
+                      "call on_app_start once, after both")  # fmt: skip
+            return False
+        for exporter in exporters:
+            if ours(exporter) is None:  # the application has its own, or none
+                exporter.close()
+        return True
+
+    until_configured(leave, joined)
 
 
-def configure_with(config: OneLoggerConfig, exporters: list[Exporter]) -> None:
-    """Configure the provider; where one of the exporters cannot be initialised, with ours alone. May raise."""
+def join(config: OneLoggerConfig, exporter: Exporter) -> None:
+    """Let our ``exporter`` hear the provider that the application has configured.
+
+    ``config``: what the v1 configuration says; of the training, it stands in where v2 has been told nothing.
+    """
+    provider = OneLoggerProvider.instance()
+    if not provider.one_logger_enabled or private.is_closed(provider.recorder):
+        warn_once("adapter:off", "configure_v2_adapter: no v1 rows, whoever configured v2 in this process has switched "
+                  "it off here, or has ended it")  # fmt: skip
+        return
+    mine = ours(exporter)
+    if mine is not None:
+        mine.prefer_config()
+    attach(provider.recorder, exporter)
+    if provider.config.telemetry_config is None:
+        tell_training(exporter, config)
+
+
+def begin(config: OneLoggerConfig) -> Optional[TrainingTelemetryProvider]:
+    """The provider with the base ``config``. None: the application has begun to configure it, and is not through."""
     try:
-        _configure_with(config, exporters)
+        provider: TrainingTelemetryProvider = TrainingTelemetryProvider.instance().with_base_config(config)
+    except OneLoggerError:
+        return None
+    return provider
+
+
+def configure_with(
+    config: OneLoggerConfig, exporters: list[Exporter], provider: Optional[TrainingTelemetryProvider] = None
+) -> None:
+    """Configure the provider; where one of the exporters cannot be initialised, with ours alone. May raise.
+
+    ``provider``: it has its base configuration.
+    """
+    try:
+        _configure_with(provider or TrainingTelemetryProvider.instance().with_base_config(config), exporters)
     except Exception as error:
         # An exporter that cannot be initialised leaves a half-built provider behind, under both error strategies.
         if not private.forget_provider():
             raise
         warn_once("v2:configure", f"v2's other exporters are left out, one could not be initialised: {error!r}")
-        _configure_with(config, [one for one in exporters if ours(one) is not None])
+        provider = TrainingTelemetryProvider.instance().with_base_config(config)
+        _configure_with(provider, [one for one in exporters if ours(one) is not None])
 
 
-def _configure_with(config: OneLoggerConfig, exporters: list[Exporter]) -> None:
-    provider = TrainingTelemetryProvider.instance().with_base_config(config)
+def _configure_with(provider: TrainingTelemetryProvider, exporters: list[Exporter]) -> None:
     for exporter in exporters:
         provider = provider.with_exporter(exporter)
     provider.configure_provider()

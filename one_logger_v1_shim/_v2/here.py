@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
@@ -17,7 +17,8 @@ from .._conversion import V2Values
 from .._journal.calls import Call
 from .._log import warn_once
 from . import silence
-from .attach import configure_with, configured_exporters, ours
+from .attach import begin, configure_with, configured_exporters, ours
+from .beside import until_configured, when_configured
 from .config import build
 from .forward import Forward
 from .playback import Playback
@@ -32,12 +33,15 @@ class Here:
     """
 
     def __init__(self, values: V2Values, exporter: Any) -> None:
-        self._playback = Playback(lambda read: _join(values, read, exporter))
+        self._values = values
+        self._exporter = exporter
+        self._playback = Playback(self._join)
         self._queue: deque[Call] = deque()
         # An RLock: a signal handler may raise between `acquire` and `try`, and this thread is to go on the next time.
         self._busy = threading.RLock()
         self._playing = False  # by the thread that has the lock
         self._off = False
+        self._leaving = False  # the application is about to configure v2
 
     def play(self, calls: list[Call]) -> None:
         """Play ``calls``, after those that were given before. Raises no ``Exception``."""
@@ -57,7 +61,7 @@ class Here:
                 self._busy.release()
 
     def _play(self, call: Call) -> None:
-        if self._off:
+        if self._off or self._leaving:
             return
         try:
             self._playback.play(call)
@@ -65,16 +69,31 @@ class Here:
             self._off = True
             warn_once("v2:attach", f"v2 hears nothing, it could not be set up ({error!r}); v1 rows are not affected")
 
+    def _join(self, read: Callable[[str], Any]) -> Optional[Forward]:
+        silence.install()
+        owned = not OneLoggerProvider.instance().one_logger_ready
+        if owned:
+            config = build(self._values, read)
+            provider = begin(config)
+            if provider is None:
+                self._leaving = True
+                when_configured(self._joined)
+                return None
+            configure_with(config, [one for one in configured_exporters(config) if ours(one) is None], provider)
+            until_configured(self._leave, self._joined)
+        recorder = OneLoggerProvider.instance().recorder
+        if not isinstance(recorder, TrainingRecorder):
+            raise RuntimeError(f"the v2 provider has a {type(recorder).__name__}; expected a TrainingRecorder")
+        if self._exporter is not None:
+            self._exporter.hold()
+        return Forward(recorder, self._exporter, owned)
 
-def _join(values: V2Values, read: Callable[[str], Any], exporter: Any) -> Forward:
-    silence.install()
-    owned = not OneLoggerProvider.instance().one_logger_ready
-    if owned:
-        config = build(values, read)
-        configure_with(config, [one for one in configured_exporters(config) if ours(one) is None])
-    recorder = OneLoggerProvider.instance().recorder
-    if not isinstance(recorder, TrainingRecorder):
-        raise RuntimeError(f"the v2 provider has a {type(recorder).__name__}; expected a TrainingRecorder")
-    if exporter is not None:
-        exporter.hold()
-    return Forward(recorder, exporter, owned)
+    def _leave(self) -> bool:
+        """The application configures v2 after all: what we have told ours ends here."""
+        self._leaving = True
+        self._playback.leave()
+        OneLoggerProvider.instance().recorder.close()
+        return True
+
+    def _joined(self) -> None:
+        self._leaving = False

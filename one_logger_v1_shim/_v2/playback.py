@@ -20,10 +20,10 @@ class Playback:
 
     Args:
         join: called with a function that gives the values of those v1 keys that are callables; raises if v2 cannot be
-            used.
+            used, and gives None if it cannot be yet.
     """
 
-    def __init__(self, join: Callable[[Read], Forward]) -> None:
+    def __init__(self, join: Callable[[Read], Optional[Forward]]) -> None:
         self._values: dict[str, Any] = {}
         self._join = join
         self._forward: Optional[Forward] = None
@@ -32,6 +32,10 @@ class Playback:
         """Find or configure the provider, which the first call does otherwise. Raises if v2 cannot be used."""
         if self._forward is None:
             self._forward = self._join(self._values.get)
+
+    def leave(self) -> None:
+        """Forget the provider; the next call joins another one."""
+        self._forward = None
 
     def play(self, call: Call) -> None:
         """One call. What v2 raises is logged once and goes no further."""

@@ -16,6 +16,8 @@ from .._log import warn_once
 _V2 = "nv_one_logger"
 # Nobody else's code calls v2 below these: a frame of theirs means that the call is ours.
 _OURS = ("one_logger_v1_shim._v2.", "one_logger_v1_shim._adapter")
+# ... but here, where the application's own calls pass through.
+_PASSING = (__name__, "one_logger_v1_shim._v2.beside")
 _MOST_FRAMES = 200
 _NO_TROUBLE = (
     "The parent of span",  # v1 knew no nesting of phases: a validation that was cut short is no error of the job's
@@ -54,7 +56,7 @@ def _is_ours(frame: Optional[FrameType]) -> bool:
         if frame is None:
             return False
         name = str(frame.f_globals.get("__name__"))
-        if name.startswith(_OURS) and name != __name__:
+        if name.startswith(_OURS) and name not in _PASSING:
             return True
         frame = frame.f_back
     return False

@@ -19,6 +19,7 @@ from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanNa
 from .._v1 import metrics as m
 from .._v1.job import VERSION as UTILS_VERSION
 from .._v1.phases import PHASES
+from .nemo import SAVE, TRAINING, VALIDATION, NemoSpeech
 
 Row = dict[str, Any]
 Attributes = dict[str, Any]
@@ -46,6 +47,15 @@ SPANS: dict[Any, tuple[str, str]] = {
     Name.TRAINING_LOOP: PHASES["train"].times,
 }
 
+#: NeMo Speech's own span -> v2's span of the same phase; what else NeMo tells has numbers (:mod:`.nemo`)
+NEMO_PHASES: dict[Any, Any] = {
+    "nemo_speech.model_initialization": Name.MODEL_INIT,
+    "nemo_speech.data_loader_initialization": Name.DATA_LOADER_INIT,
+    "nemo_speech.optimizer_initialization": Name.OPTIMIZER_INIT,
+    "nemo_speech.checkpoint_load": Name.CHECKPOINT_LOAD,
+    TRAINING: Name.TRAINING_LOOP,
+}
+
 Field = tuple[str, str, Callable[[Any], Any]]
 
 #: attributes of a starting span, beside its time
@@ -65,6 +75,12 @@ SPAN_FIELDS: dict[Any, tuple[Field, ...]] = {
     ),
 }
 SPAN_FIELDS[Name.CHECKPOINT_SAVE_ASYNC] = SPAN_FIELDS[Name.CHECKPOINT_SAVE_SYNC]
+
+#: all spans that give a row, or whose events do
+SPAN_NAMES: tuple[Any, ...] = (
+    *dict.fromkeys((*SPANS, *SPAN_FIELDS, Name.VALIDATION_LOOP)),
+    *(*NEMO_PHASES, VALIDATION, SAVE),
+)
 
 #: event -> (metric, attribute, conversion)
 EVENTS: dict[Any, tuple[Field, ...]] = {
@@ -146,31 +162,40 @@ def _take(table: tuple[Field, ...], attributes: Attributes) -> Row:
 
 
 class Translation:
-    """One application's spans and events, as they come, into rows."""
+    """One application's spans and events, as they come, into rows.
+
+    Attributes:
+        prefers_config: does ``config`` say who the run is, and not the configuration that v2 has?
+    """
 
     def __init__(self, config: OneLoggerConfig) -> None:
         self._config = config
+        self.prefers_config = False
         self._load_seconds = 0.0
         self._ends = 0
         self._newest = -1
         self._first = True
         self._succeeded = False
         self._throughput = False
+        self._nemo = NemoSpeech()
 
     def start(self, span: Span) -> list[Row]:
         """The row of a span that begins, if v1 had one."""
-        row = _take(SPAN_FIELDS.get(span.name, ()), span.attributes.to_json())
-        if span.name in SPANS:
-            row[SPANS[span.name][0]] = _ms(span.start_event.timestamp.seconds_since_epoch)
+        name = NEMO_PHASES.get(span.name, span.name)
+        row = {**_take(SPAN_FIELDS.get(name, ()), span.attributes.to_json()), **self._nemo.start(span)}
+        if name in SPANS:
+            row[SPANS[name][0]] = _ms(span.start_event.timestamp.seconds_since_epoch)
         return [row] if row else []
 
     def stop(self, span: Span) -> list[Row]:
         """The row of a span that ends, if v1 had one."""
-        if span.name not in SPANS or span.stop_event is None:
-            return []
+        name = NEMO_PHASES.get(span.name, span.name)
+        row = self._nemo.stop(span)
+        if name not in SPANS or span.stop_event is None:
+            return [row] if row else []
         start, stop = span.start_event.timestamp, span.stop_event.timestamp
-        row = {SPANS[span.name][1]: _ms(stop.seconds_since_epoch)}
-        if span.name == Name.CHECKPOINT_LOAD:
+        row[SPANS[name][1]] = _ms(stop.seconds_since_epoch)
+        if name == Name.CHECKPOINT_LOAD:
             self._load_seconds += stop.perf_counter_seconds - start.perf_counter_seconds
             row[m.LOAD_CHECKPOINT_TIME] = self._load_seconds
         return [row]
@@ -179,7 +204,8 @@ class Translation:
         """The rows of an event, and the tag for v1's ``log_app_tag`` if it names one."""
         table = EVENTS.get(event.name)
         if table is None:
-            return [], None
+            row = self._nemo.event(event)
+            return [row] if row else [], None
         attributes = event.attributes.to_json()
         row = _take(table, attributes)
         more = _MORE.get(event.name)
@@ -189,6 +215,10 @@ class Translation:
         return ([row] if row else []), tag
 
     def _initialization(self, row: Row, attributes: Attributes) -> Row:
+        if self.prefers_config:
+            row[m.APP_TAG_RUN_NAME] = self._config.session_tag
+            row[m.IS_BASELINE_RUN] = self._config.is_baseline_run
+            row[m.SUMMARY_DATA_SCHEMA_VERSION] = self._config.summary_data_schema_version
         # v2's event has the metadata as "key:value" texts; the configuration still has the values
         return {m.ONE_LOGGER_UTILS_VERSION: UTILS_VERSION, **(self._config.custom_metadata or {}), **row}
 
