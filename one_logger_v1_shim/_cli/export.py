@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from .._journal.destination import told
 from .._v1 import metrics as m
 from . import _format as f
-from ._attempts import told
 from ._progress import progress
 from ._sources import NoRunError, Run, find_all
 from ._tables import NoPyarrowError, row_of, writer

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .._goodput.training import add_up
+from .._journal.destination import told
 from .._journal.files import recover_command
 from . import _format as f
 from ._attempts import Attempts
@@ -75,7 +76,7 @@ def read(path: Path, with_charts: bool = False) -> Report:
     about = run.about
     if others:
         run.notes.append(f"{len(others)} older runs are here, too, the latest of them {others[-1]}")
-    tags = _told(about, "tags")
+    tags = told(about, "tags")
     config = about.get("config")
     report = make_report(
         collector,
@@ -90,19 +91,11 @@ def read(path: Path, with_charts: bool = False) -> Report:
     return report
 
 
-def _told(about: dict[str, Any], name: str) -> Any:
-    """What the run was told: chosen by the v1 configuration, else as W&B has it, else the default."""
-    for place in (about.get("chosen"), about, about.get("default")):
-        if isinstance(place, dict) and place.get(name) not in (None, "", []):
-            return place[name]
-    return None
-
-
 def _header(run: Run, collector: Collector) -> Section:
     about, mark = run.about, run.about.get("mark") or {}
     section = Section("Run")
     for label, name in (("project", "project"), ("run name", "run_name"), ("id", "id"), ("entity", "entity")):
-        value = _told(about, name)
+        value = told(about, name)
         section.add(label, None if value is None else f.value(value))
     created = f.number(about.get("created"))
     section.add("created", None if created is None else f.instant(created * 1000))
