@@ -22,9 +22,10 @@ def main(arguments: list[str]) -> None:
     """Print the answer as one line of JSON, without a key or a password.
 
     ``refused``: texts; with one of them the run is offline. ``mode``, ``server``, ``entity``, ``project``,
-    ``run_name``, ``tags``: where it goes. ``key``: who has it, ``""``: nobody. ``offline``: why the run would be offline, None: it is
-    online. ``asked``: was the server asked? ``v2``: why v2 hears nothing there, ``""``: it does. ``exporters``: see
-    :func:`one_logger_v1_shim._v2.dry.exporters`. ``wandb``: why wandb cannot be asked; then the run is not there.
+    ``run_name``, ``tags``: where it goes. ``key``: who has it, ``""``: nobody. ``offline``: why the run would be
+    offline, None: it is online. ``asked``: was the server asked? ``v2``: why v2 hears nothing there, ``""``: it does.
+    ``exporters``: see :func:`one_logger_v1_shim._v2.dry.exporters`. ``wandb``: why wandb cannot be asked; then the run
+    is not there.
     """
     answer: dict[str, Any] = {}
     try:
@@ -83,11 +84,8 @@ def _destination(spec: RunSpec) -> dict[str, Any]:
         "settled": {variable: value for variable, value in said.items() if value is not None},
         "default": spec.default,
     }
-    tags = told(about, "tags") or ()
-    return {
-        **{name: told(about, name) or "" for name in ("entity", "project", "run_name")},
-        "tags": list(map(str, tags)),
-    }
+    found = {name: told(about, name) or "" for name in ("entity", "project", "run_name")}
+    return {**found, "tags": [str(one) for one in told(about, "tags") or ()]}
 
 
 def _key(found: server.Found, address: str) -> str:

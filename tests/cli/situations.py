@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from one_logger_v1_shim._journal.locks import locked
+from one_logger_v1_shim._journal.records import PLAYED
 from tests.cli.odd_server import OddServer
 from tests.delivery import jobs
 from tests.delivery.server import KEY
@@ -143,6 +144,8 @@ class Outcome:
     happened: str
     #: entity, project, run name and tags of the run, as W&B has it
     run: dict[str, Any]
+    #: does v2 hear all, and does it complain of nothing?
+    v2: bool
     log: str
 
     @property
@@ -239,7 +242,8 @@ def _outcome(
     else:
         happened = JOURNAL if complete([json.loads(line) for line in jobs.journal_lines(home)]) else NOWHERE
     said = f"{done.stderr}\n{log}\n{json.dumps(mark)}\n{server.requests[-5:]}"
-    return Outcome(asked.returncode, asked.stdout, happened, mark.get("run") or {}, said)
+    heard = mark.get("v2") == PLAYED and not mark.get("said")
+    return Outcome(asked.returncode, asked.stdout, happened, mark.get("run") or {}, heard, said)
 
 
 def real_python() -> str:

@@ -219,7 +219,7 @@ WHERE = {
     "a project that wandb refuses": Situation({"WANDB_PROJECT": "a/b"}),
     "a project that is too long": Situation({"WANDB_PROJECT": "p" * 200}),
     "a project": Situation({"WANDB_PROJECT": "mine"}),
-    "an empty project": Situation({"WANDB_PROJECT": ""}),
+    "an empty project": Situation({"WANDB_PROJECT": "", "WANDB_MODE": "offline"}, wanted=OFFLINE),
     "a project in the settings file": _file("project = theirs"),
     "a project in the folder's settings file": _file("project = ours", "wandb/settings"),
     "a project that the program names": Situation({"WANDB_PROJECT": "mine", "WANDB_NAME": "n"}, job=CHOSEN),

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.cli.situations import CORE, OFFLINE, ONLINE, Outcome, play, real_python
+from tests.cli.situations import CORE, OFFLINE, ONLINE, UTILS, Outcome, play, real_python
 from tests.cli.situations_table import FEW, SITUATIONS
 from tests.cli.warm import Warm
 from tests.delivery.server import KEY
@@ -49,6 +49,8 @@ def test_what_is_said(name: str, outcomes: dict[str, Future[Outcome]]) -> None:
     assert "secretword" not in everything, "a password"
     assert found.predicted == found.happened, everything
     assert (found.code == 1) is (found.happened != situation.wanted), everything
+    if situation.job == UTILS:
+        assert found.v2 is not any(line.startswith("warning  v2 ") for line in found.said.splitlines()), everything
     if situation.job == CORE and found.happened in (ONLINE, OFFLINE) and found.told("W&B entity"):
         told = [found.told(f"W&B {what}") for what in ("entity", "project", "run name", "tags")]
         entity, project, name, tags = (found.run[one] for one in ("entity", "project", "run_name", "tags"))

@@ -190,6 +190,9 @@ def _run(words: list[str]) -> None:
         sys.argv[:], sys.path[:0] = ["-c", *rest[1:]], [""]
         exec(rest[0], vars(main))
     else:
+        if os.path.basename(what) != "start.py":  # a job that does not use v2 itself
+            for name in [name for name in sys.modules if name.startswith(("nv_one_logger", "one_logger_v1_shim._v2"))]:
+                del sys.modules[name]
         sys.argv[:], sys.path[:0] = words, [os.path.dirname(os.path.abspath(what))]
         main.__file__ = what
         exec(compile(Path(what).read_bytes(), what, "exec"), vars(main))
