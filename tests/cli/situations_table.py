@@ -77,17 +77,12 @@ KEYS = {
     "key in quotes": _key(f'"{KEY}"'),
     "key with a blank inside": _key(f"{KEY[:20]} {KEY[20:]}"),
     "key with a blank at its end": _key(f"{KEY} "),
-    "key with a newline": _key(f"{KEY}\n"),
     "key of an own server": _key(f"local-{KEY}"),
     "key with a letter that is none of ASCII": _key(f"{KEY[:-1]}\xe9"),
-    "a long key": _key(f"wandb_v1_{KEY}{KEY}"),
-    "key that is a web token": _key("abc.def.ghi"),
-    "key of two parts": _key(f"{KEY}.{KEY}"),
     "an empty key": Situation({"WANDB_API_KEY": ""}, wanted=OFFLINE),
     "an empty key, and one in netrc": Situation({"WANDB_API_KEY": ""}, netrc(f"machine HOST:PORT {_ENTRY}")),
     "key in the settings file": Situation(key=False, prepare=settings_file("api_key = KEY")),
     "key in the folder's settings file": Situation(key=False, prepare=settings_file("api_key = KEY", "wandb/settings")),
-    "a bad key in the settings file": Situation(key=False, prepare=settings_file("api_key = short")),
     "netrc": _netrc(f"machine HOST:PORT {_ENTRY}"),
     "netrc without the port": _useless(f"machine HOST {_ENTRY}"),
     "netrc with another port": _useless(f"machine HOST:1 {_ENTRY}"),
@@ -96,19 +91,14 @@ KEYS = {
     "netrc with a default": _netrc(f"machine api.wandb.ai login user password nothing\ndefault {_ENTRY}"),
     "netrc in another order": _netrc("machine HOST:PORT password KEY login user"),
     "netrc with several machines": _netrc(f"machine a {_ENTRY}\nmachine HOST:PORT\n  login user\n  password KEY\n"),
-    "netrc with the machine twice": _netrc(f"machine HOST:PORT {_ENTRY}\nmachine HOST:PORT login user password x"),
     "netrc in quotes": _netrc('machine "HOST:PORT" login user password "KEY"'),
     "netrc for all to read": _netrc(f"machine HOST:PORT {_ENTRY}", mode=0o666),
     "netrc that is broken": _useless(f"machine HOST:PORT {_ENTRY}\nnonsense"),
     "netrc without a password": _useless("machine HOST:PORT login user"),
-    "netrc with an empty password": _useless('machine HOST:PORT login user password ""'),
     "netrc with a short key": _netrc("machine HOST:PORT login user password short"),
-    "netrc that is empty": _useless(""),
     "netrc of bytes": _useless("machine \udcff"),
-    "netrc with a macro": _netrc(f"machine HOST:PORT {_ENTRY}\nmacdef init\ncd /\n\n"),
     "netrc that is a folder": Situation(key=False, prepare=folder(".netrc"), wanted=OFFLINE),
     "netrc elsewhere": _netrc(f"machine HOST:PORT {_ENTRY}", "elsewhere", NETRC="HOME/elsewhere"),
-    "netrc elsewhere, with a tilde": _netrc(f"machine HOST:PORT {_ENTRY}", "elsewhere", NETRC="~/elsewhere"),
     "netrc elsewhere that is missing": _useless(f"machine HOST:PORT {_ENTRY}", NETRC="HOME/missing"),
     "netrc with Windows' name": _netrc(f"machine HOST:PORT {_ENTRY}", "_netrc"),
     "netrc before the settings file": Situation(
@@ -129,40 +119,33 @@ SERVERS = {
     "a server with a trailing slash": _url("SERVER/"),
     "a server that is closed": _url(closed_port()),
     "a server that is no address": _url("nowhere"),
-    "a server of another kind": _url("ftp://HOST:PORT"),
     "a server in capitals": _url("HTTP://HOST:PORT"),
     "a server with a port that is none": _url("http://HOST:port"),
-    "a server without a name": _url("http://:PORT"),
     "a server that speaks no TLS": Situation({**SHORT, "WANDB_BASE_URL": "https://HOST:PORT"}),
     "a server with a query": _url("SERVER/?team=a"),
-    "a server with a fragment": _url("SERVER#a"),
     "a server with a user and a password": _url("http://me:secretword@HOST:PORT"),
     "a server below a path": Situation(prefix="/wandb"),
     "a server that is not below its path": _url("SERVER/other", prefix="/wandb"),
     "a server that is unknown": _url("http://no-such-host.invalid"),
     "a server of pages": Situation(mode="html"),
-    "a server of nothing": Situation(mode="empty"),
     "a server of lists": Situation(mode="list"),
-    "a server of words": Situation(mode="text"),
     "a server that hangs": Situation(dict(SHORT), mode="hang"),
     "a server that hangs up": Situation(dict(SHORT), mode="drop"),
-    **{f"a server that has moved, {status}": Situation(mode=f"moved:{status}") for status in (301, 302, 307, 308)},
+    **{f"a server that has moved, {status}": Situation(mode=f"moved:{status}") for status in (302,)},
     "a server that refuses v1's entity": Situation(mode="entity:hwinf_dcm"),
     **{f"a server that answers {status}": Situation(mode=str(status))
-       for status in (204, 301, 302, 307, 308, 400, 401, 403, 404, 405, 410, 411, 413, 418, 422, 451)},
+       for status in (204, 301, 307, 400, 401, 403, 404, 410, 411, 418)},
     **{f"a server that answers {status}": Situation(dict(SHORT), mode=str(status))
-       for status in (408, 409, 429, 500, 502, 503, 504)},
+       for status in (429, 500)},
 }  # fmt: skip
 
 MODES = {
     "mode offline": _mode("offline"),
     "mode in capitals": _mode("OFFLINE"),
     "mode dryrun": _mode("dryrun"),
-    "mode run": _mode("run", "online"),
     "mode shared": _mode("shared", "online"),
     "an empty mode": _mode("", "online"),
     "mode with a blank": _mode("offline "),
-    "mode with a blank before it": _mode(" online", "online"),
     "a mode that there is not": _mode("sometimes", "online"),
     "mode disabled": _mode("disabled", NOWHERE),
     "mode disabled in capitals": _mode("Disabled", NOWHERE),
@@ -187,18 +170,12 @@ FILES = {
     "a settings file with a byte order mark": Situation(
         prepare=write(".config/wandb/settings", "\ufeff[default]\nmode = offline\n")
     ),
-    "a settings file of another section": Situation(
-        prepare=write(".config/wandb/settings", "[client]\nmode = offline\n")
-    ),
-    "a settings file that is empty": Situation(prepare=write(".config/wandb/settings", "")),
     "a settings file that is a folder": Situation(prepare=folder(".config/wandb/settings")),
     "a settings file that leads nowhere": Situation(prepare=link(".config/wandb/settings", "/no/such/file")),
     "a settings file by a link": Situation(
         prepare=all_of(write("mine", "[default]\nmode = offline\n"), link(".config/wandb/settings", "../../mine")),
         wanted=OFFLINE,
     ),
-    "a settings file with a name twice": _file("mode = online\nmode = offline"),
-    "a settings file with a name that nobody knows": _file("colour = blue"),
     "a settings file with a value that is none": _file("console = sometimes"),
     "a settings file elsewhere": Situation(
         {"WANDB_CONFIG_DIR": "HOME/mine"}, settings_file("mode = offline", "mine/settings"), wanted=OFFLINE
@@ -213,19 +190,15 @@ FILES = {
 
 WHERE = {
     "tags that wandb refuses": Situation({"WANDB_TAGS": ""}),
-    "a tag that is too long": Situation({"WANDB_TAGS": "a" * 70}),
     "tags": Situation({"WANDB_TAGS": "one,two"}),
     "tags in the settings file": _file("run_tags = one"),
     "a project that wandb refuses": Situation({"WANDB_PROJECT": "a/b"}),
-    "a project that is too long": Situation({"WANDB_PROJECT": "p" * 200}),
     "a project": Situation({"WANDB_PROJECT": "mine"}),
     "an empty project": Situation({"WANDB_PROJECT": "", "WANDB_MODE": "offline"}, wanted=OFFLINE),
     "a project in the settings file": _file("project = theirs"),
-    "a project in the folder's settings file": _file("project = ours", "wandb/settings"),
     "a project that the program names": Situation({"WANDB_PROJECT": "mine", "WANDB_NAME": "n"}, job=CHOSEN),
     "an entity": Situation({"WANDB_ENTITY": "team"}),
     "an empty entity": Situation({"WANDB_ENTITY": ""}),
-    "an entity with a blank": Situation({"WANDB_ENTITY": " team"}),
     "an entity in the settings file": _file("entity = theirs"),
     "an empty entity over the settings file": Situation({"WANDB_ENTITY": ""}, settings_file("entity = theirs")),
     "a run name": Situation({"WANDB_NAME": "night"}),
@@ -233,16 +206,12 @@ WHERE = {
     "a run id of the user's": Situation({"WANDB_RUN_ID": "a/b", "WANDB_RESUME": "must"}),
     "a service of the user's": Situation({"WANDB_SERVICE": "nonsense"}),
     "a variable that wandb refuses": Situation({"WANDB_CONSOLE": "sometimes"}),
-    "a switch that is none": Situation({"WANDB_SILENT": "perhaps"}),
 }
 
 FOLDERS = {
     "a folder that is none": Situation({"WANDB_DIR": "/dev/null"}),
-    "a folder that cannot be made": Situation({"WANDB_DIR": "/proc/nothing"}),
     "a folder that is to be made": Situation({"WANDB_DIR": "HOME/a/b"}),
     "a folder with a tilde": Situation({"WANDB_DIR": "~/a"}),
-    "a folder from here": Situation({"WANDB_DIR": "a/../b"}),
-    "an empty WANDB_DIR": Situation({"WANDB_DIR": ""}),
     "`wandb` leads nowhere": Situation(prepare=link("wandb", "/no/such/folder")),
     "`wandb` is a file": Situation(prepare=write("wandb", "")),
     "`wandb` is a link": Situation(prepare=all_of(folder("real"), link("wandb", "real"))),
@@ -256,7 +225,7 @@ FOLDERS = {
 }
 
 OURS = {
-    **{f"connect limit {text}": _limit("CONNECT", text) for text in ("-1", "soon", "nan", "")},
+    **{f"connect limit {text}": _limit("CONNECT", text) for text in ("-1", "soon")},
     "connect limit 0": _limit("CONNECT", "0"),
     **{f"init limit {text}": _limit("INIT", text) for text in ("0", "-5", "soon")},
     "init limit 0, offline": Situation({"ONE_LOGGER_V1_INIT_TIMEOUT": "0", "WANDB_MODE": "offline"}, wanted=OFFLINE),
@@ -270,11 +239,9 @@ OURS = {
     "a rank that is no number": Situation({"RANK": "first"}),
     "an interpreter that is not there": Situation({_OWN: "/no/such/python"}),
     "an interpreter that is no Python": Situation({_OWN: "/bin/true"}),
-    "an interpreter that is a folder": Situation({_OWN: "HOME"}),
     "an interpreter that is no program": _interpreter("#!/bin/sh\n", 0o600),
     "an interpreter that fails": _interpreter("#!/bin/sh\nexit 3\n"),
     "an interpreter that hangs": _interpreter("#!/bin/sh\nexec sleep 14\n"),
-    "an empty name of an interpreter": Situation({_OWN: " "}),
 }
 
 V2 = {
@@ -285,7 +252,6 @@ V2 = {
     "an exporter without a name": _exporters("exporters:\n- {config: {}}\n"),
     "an exporter that is off": _exporters("exporters:\n- {class_name: nobody.Has, enabled: false}\n"),
     "an export configuration that is none": _exporters("a: b: c"),
-    "an export configuration of nothing": _exporters(""),
     "an export configuration that is elsewhere": Situation(
         {"ONE_LOGGER_EXPORTER_CONFIG_PATH": "/no/such/file.yaml"}, job=UTILS
     ),
@@ -299,7 +265,6 @@ V2 = {
     "v2 raises": _v2("raise RuntimeError('broken')\n"),
     "v2 exits": _v2("raise SystemExit(3)\n"),
     "v2 is half there": _v2(""),
-    "v2 prints": _v2("print('hello')\n"),
 }
 
 SITUATIONS: dict[str, Situation] = {**KEYS, **SERVERS, **MODES, **FILES, **WHERE, **FOLDERS, **OURS, **V2}
