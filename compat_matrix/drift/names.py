@@ -46,6 +46,7 @@ WANDB_NAMES: dict[str, tuple[Name, str]] = {
     for name, otherwise in (
         (Name(WANDB, "wandb_setup", MODULE), "environment and documented defaults say where the run goes"),
         (Name(WANDB, "singleton"), "wandb.setup(), which may start a process"),
+        (Name(WANDB, "wbauth", MODULE), "netrc is read as wandb did before 0.22, or by our own code"),
         (Name(WANDB, "sync_dir"), "the folder above run.dir"),
         (Name(WANDB, "starting_step", PROPERTY), "what is on disk says how many rows the server has"),
         (Name(WANDB, "update_from_env_vars"), "a refused variable is found when wandb.init raises"),

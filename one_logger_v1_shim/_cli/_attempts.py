@@ -9,6 +9,7 @@ from typing import Any, Callable, Optional
 
 from .._goodput import trainings as t
 from .._goodput.rows import AttemptRows
+from .._journal.destination import told
 from .._journal.records import RunRecord
 from .._v1 import metrics as m
 from ._left import job_runs
@@ -65,14 +66,6 @@ class Attempts:
         name = run.path.name if run.state is None else run.name
         attempts[-1].notes.extend(note if note.startswith(name) else f"{name}: {note}" for note in run.notes)
         return [one for one in attempts if one.rows.begin is not None]
-
-
-def told(about: dict[str, Any], name: str) -> Any:
-    """What a run was told: chosen by the v1 configuration, else as W&B has it, else the default."""
-    for place in (about.get("chosen"), about, about.get("default")):
-        if isinstance(place, dict) and place.get(name) not in (None, "", []):
-            return place[name]
-    return None
 
 
 def _ended(run: Run, rows: AttemptRows) -> tuple[str, Optional[int]]:

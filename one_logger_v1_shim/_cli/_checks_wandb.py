@@ -12,6 +12,7 @@ from .._journal.destination import RunSpec, WandBConfig, mode, specification, wh
 from .._journal.environment import dry_command, environment
 from .._journal.files import recover_command
 from .._journal.interpreter import find as find_interpreter
+from .._journal.server import is_about_key
 from .._journal.settings_files import setting
 from ._ask_wandb import ask
 from ._findings import ERROR, OK, WARNING, Finding
@@ -28,15 +29,21 @@ def destination(offline: bool) -> Iterator[Finding]:
     The decisions are the worker's own, made in its interpreter with its environment (:mod:`.._worker.dry`).
     """
     found, trouble = _ask(offline)
-    for text in found.get("refused", []):
-        yield Finding(ERROR, "W&B setting", f"{text}; until then runs are offline")
-    if "mode" in found:
+    asked = mode(os.environ)
+    if asked == "disabled":  # as the job decides it: no worker is asked
+        found["mode"] = asked
+    for text in found.get("refused", []) if asked != "disabled" else []:
+        level = WARNING if asked == "offline" else ERROR  # that is where they are to go
+        yield Finding(level, "W&B setting", f"{text}; until then runs are offline")
+    if "server" in found:
         yield _mode(found["mode"])
         yield Finding(OK, "W&B server", f"{found['server']} ({_origin('WANDB_BASE_URL', 'base_url')})")
         yield from _names(found)
         yield from _online(found, offline)
+    elif asked == "disabled":
+        yield _mode(asked)
     elif "refused" not in found:
-        yield _mode(mode(os.environ) or "online")
+        yield _mode(asked or "online")
         why = found.get("wandb") or trouble
         yield Finding(WARNING, "W&B server", f"not known, as wandb cannot be asked ({why})")
     yield from _v2(found)
@@ -76,15 +83,16 @@ def _names(found: dict[str, Any]) -> Iterator[Finding]:
     named = v1s if default else _origin("WANDB_ENTITY", "entity")
     detail = f"{found['entity']} ({named})" if found["entity"] else "the account's own"
     yield Finding(OK, "W&B entity", detail, advice)
-    yield Finding(OK, "W&B project", f"{found['project'] or 'none'}, where the program names none")
-    yield Finding(OK, "W&B run name", found["name"] or "the program's, else one that W&B makes up")
+    project = found["project"] or "uncategorized (W&B's default)"
+    yield Finding(OK, "W&B project", f"{project}, where the program names none")
+    yield Finding(OK, "W&B run name", found["run_name"] or "the program's, else one that W&B makes up")
     yield Finding(OK, "W&B tags", ", ".join(found["tags"]) or "none")
 
 
 def _online(found: dict[str, Any], offline: bool) -> Iterator[Finding]:
     """The key, and whether the server takes it."""
     why, wants = found["offline"], found["mode"] == "online"
-    bad_key = why if why and why.startswith("the API key has") else None
+    bad_key = why if why and is_about_key(why) else None
     if found["key"] and not bad_key:
         yield Finding(OK, "W&B API key", f"found ({found['key']}), not shown")
     elif bad_key:

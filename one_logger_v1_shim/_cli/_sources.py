@@ -164,7 +164,7 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
     for path in paths:
         about: dict[str, Any] = {}
         damage: set[int] = set()
-        missing = 0
+        missing = known = 0
         try:
             for row in records(path, about, no_progress if run.journal else run.progress, damage):
                 step = _step(row.pop("_step", None))
@@ -175,6 +175,9 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
                     last = step
                 row.pop("_runtime", None)
                 row.pop("_wandb", None)
+                if len(about) > known:  # who reads the first rows only has to know whose they are
+                    known = len(about)
+                    run.about = {**about, **run.about}
                 yield row
         except (OSError, ValueError) as error:
             run.notes.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
@@ -182,8 +185,7 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
             what = f"{missing} rows are missing" if missing else "no row is missing that a later one tells of"
             places = f"in {len(damage)} places, the first" if len(damage) > 1 else ""
             run.notes.append(" ".join(f"{path.name} is damaged {places} at byte {min(damage)}: {what}".split()))
-        for key, value in about.items():
-            run.about.setdefault(key, value)
+        run.about = {**about, **run.about}
         if not run.journal:
             run.exit_code = about.get("exit_code")
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from .._journal.destination import told
 from .._v1 import metrics as m
 from . import _format as f
-from ._attempts import told
 from ._online import add_places, default_place
 from ._online import runs as find_runs
 from ._places import NoRunError

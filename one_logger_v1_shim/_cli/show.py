@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .._goodput.training import add_up
+from .._journal.destination import told
 from .._journal.files import recover_command
 from . import _format as f
-from ._attempts import Attempts, told
+from ._attempts import Attempts
 from ._collect import Collector
 from ._left import look
 from ._model import Report, Section

@@ -22,9 +22,14 @@ _ARGUMENTS = {
     "tags": ("tags", "WANDB_TAGS", "run_tags"),
 }
 
+_SERVER = "WANDB_BASE_URL"
+#: variable of the environment -> name in W&B's settings files, and of wandb's settings
+ENTRIES = {**{variable: entry for _, variable, entry in _ARGUMENTS.values()}, _SERVER: "base_url"}
+_NOTHING: tuple[Any, ...] = (None, "", [])
+
 # What decides beside the v1 configuration where a run goes and what it is called.
 DESTINATION = (
-    "WANDB_BASE_URL",
+    _SERVER,
     "WANDB_ENTITY",
     "WANDB_PROJECT",
     "WANDB_NAME",
@@ -186,11 +191,45 @@ def is_quietly_offline(environ: Mapping[str, str]) -> bool:
 
 
 def settled(environ: Mapping[str, str]) -> dict[str, str]:
-    """What the environment says about the run's destination, to be written down: no key, no password."""
-    found = {name: environ[name] for name in DESTINATION if environ.get(name)}
-    if "WANDB_BASE_URL" in found:
-        found["WANDB_BASE_URL"] = without_user(found["WANDB_BASE_URL"])
+    """What environment and W&B's settings files say about the run's destination, by the variable's name, to be written
+    down: no key, no password. A variable that is empty counts: wandb puts it before a settings file."""
+    found = {name: environ[name] for name in DESTINATION if name in environ}
+    for name, entry in ENTRIES.items():
+        said = setting(environ, entry)[0] if name not in found else None
+        if said:
+            found[name] = said
+    if found.get(_SERVER):
+        found[_SERVER] = without_user(found[_SERVER])
     return found
+
+
+def told(about: Mapping[str, Any], name: str) -> Any:
+    """Where a run goes, or has gone: its ``entity``, ``project``, ``run_name``, ``tags`` or ``id``; None: nobody says.
+
+    The only answer to that, for all who show it: as W&B has the run, once it is open; before that what the v1
+    configuration chose, what the environment and W&B's settings said, and what is documented as the default.
+
+    Args:
+        about: ``run.json`` with the ``mark`` in it, and what W&B's file of the run says.
+        name: as in :class:`RunSpec`.
+    """
+    mark, said = about.get("mark"), about.get("settled")
+    has = mark.get("run") if isinstance(mark, dict) else None
+    if isinstance(has, dict) and name in has:
+        return has[name] or None
+    for place in (about.get("chosen"), about):
+        if isinstance(place, dict) and place.get(name) not in _NOTHING:
+            return place[name]
+    variable = _ARGUMENTS[name][1] if name in _ARGUMENTS else None
+    if isinstance(said, dict) and variable in said:
+        value = said[variable]
+        return (_tags(value) if name == "tags" else value) or None
+    default = about.get("default")
+    return (default.get(name) or None) if isinstance(default, dict) else None
+
+
+def _tags(value: Any) -> list[str]:
+    return [one for one in value.split(",") if one] if isinstance(value, str) else list(value or ())
 
 
 def public(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -118,6 +118,7 @@ class Mark:
         v2: ``played``: v2 has heard all of v1's calls; ``unplayed``: some are left; else why v2 hears none of them.
             Empty where the worker has nothing to do with it.
         said: what the job is to log about single rows and about v2, each text once.
+        run: entity, project, run_name and tags as W&B has the run (:func:`.destination.told`).
     """
 
     state: str = ""
@@ -133,6 +134,7 @@ class Mark:
     id: str = ""
     v2: str = ""
     said: list[str] = field(default_factory=list)
+    run: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Mark:
@@ -141,6 +143,7 @@ class Mark:
         found = read_object(more / "mark.json") if is_own(more, folder) else {}
         mark = _read(cls, found or read_object(folder / "mark.json"))
         mark.dirs, mark.said = ([one for one in some if isinstance(one, str)] for some in (mark.dirs, mark.said))
+        mark.run = destination(mark.run)
         return mark
 
     def write(self, folder: Path) -> None:

@@ -30,7 +30,11 @@ from .._variables import seconds
 from .destination import RunSpec, why_not_online
 from .secret import without_user
 
+_INIT = "ONE_LOGGER_V1_INIT_TIMEOUT"
+_TOKEN = "WANDB_IDENTITY_TOKEN_FILE"
+_BAD = "the API key"
 _NOT_REACHED = "{} can not be reached"
+_STRANGE = "{} does not answer as W&B does ({})"
 #: W&B's own server has a second name since wandb 0.31; a key is kept under either.
 CLOUD = ("api.wandb.ai", "api.forge.coreweave.com")
 
@@ -40,25 +44,39 @@ class Found:
     """Attributes:
     mode: ``online``, ``offline`` or ``disabled``.
     base_url: the server.
-    api_key: from the environment or a settings file, if there is one. Never shown.
+    api_key: as wandb finds it for the run's server: in the environment, netrc or a settings file. Never shown.
     direct: no proxy and no HTTP header of the user's stands between us and the server.
+    complete: wandb itself has looked for a key, everywhere; else netrc is still to be read.
+    refused: why wandb takes none of the credentials that it finds, in one line.
     """
 
     mode: str
     base_url: str
     api_key: Optional[str] = field(repr=False)
     direct: bool
+    complete: bool = False
+    refused: Optional[str] = None
 
 
-def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:
-    """Why the run must be offline, or None if it can be online."""
+def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str], doubts: bool = False) -> Optional[str]:
+    """Why the run must be offline, or None if it can be online. ``doubts``: as in :func:`unreachable`."""
     if found.mode != "online":
         return why_not_online(environ)
+    if seconds(environ, _INIT) == 0:
+        return f"{_INIT}=0"
     base_url = address(spec, found)
-    key, known = credentials(spec.api_key or found.api_key, environ, base_url)
+    if found.refused:
+        return f"{_BAD} is refused by wandb ({found.refused})"
+    key, known = credentials(spec.api_key or found.api_key, environ, base_url, found.complete)
     if not known:
         return "no API key"
-    return malformed(key) or _unreachable(found, base_url, key, environ)
+    trouble = _no_token(environ) if key is None else malformed(key)
+    return trouble or _unreachable(found, base_url, key, environ, doubts)
+
+
+def is_about_key(why: str) -> bool:
+    """Whether that reason of :func:`why_offline` is an API key, or a token, that is none."""
+    return why.startswith((_BAD, _TOKEN))
 
 
 def unasked(found: Found) -> Found:
@@ -69,7 +87,7 @@ def unasked(found: Found) -> Found:
 def why_incomplete(spec: RunSpec, found: Found, environ: Mapping[str, str]) -> Optional[str]:
     """Why the server may not have all that wandb has sent it; None: nothing speaks against it."""
     base_url = address(spec, found)
-    key, _ = credentials(spec.api_key or found.api_key, environ, base_url)
+    key, _ = credentials(spec.api_key or found.api_key, environ, base_url, found.complete)
     return _unreachable(found, base_url, key, environ)
 
 
@@ -78,23 +96,32 @@ def address(spec: RunSpec, found: Found) -> str:
     return (spec.host or found.base_url).rstrip("/")
 
 
-def _unreachable(found: Found, base_url: str, key: Optional[str], environ: Mapping[str, str]) -> Optional[str]:
+def _unreachable(
+    found: Found, base_url: str, key: Optional[str], environ: Mapping[str, str], doubts: bool = False
+) -> Optional[str]:
     if not found.direct:
         return None
-    return unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"))
+    return unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"), doubts)
 
 
-def credentials(key: Optional[str], environ: Mapping[str, str], base_url: str) -> tuple[Optional[str], bool]:
+def credentials(
+    key: Optional[str], environ: Mapping[str, str], base_url: str, complete: bool = False
+) -> tuple[Optional[str], bool]:
     """The API key if it can be told, and whether W&B may have credentials at all. Never logged.
 
     Args:
         key: from the v1 configuration or W&B's settings; the environment and the user's netrc file come after it.
+        environ: of the worker.
+        base_url: of the server.
+        complete: wandb has told the key, if there is one; nothing is looked for here.
     """
     key = key or environ.get("WANDB_API_KEY")
     if key:
         return key, True
-    if environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+    if environ.get(_TOKEN):
         return None, True
+    if complete:
+        return None, False
     key = netrc_key(environ, base_url)
     # Under which name wandb looks into the file is not the same in all versions: it may find what we do not.
     return key, key is not None or any(map(os.path.isfile, _netrc_files(environ)))
@@ -105,9 +132,21 @@ def malformed(key: Optional[str]) -> Optional[str]:
     if not key or key.count(".") == 2:  # a JSON web token
         return None
     if not re.fullmatch(r"[A-Za-z0-9_-]*", key):
-        return "the API key has a character that wandb does not take (a quote, a blank)"
+        return f"{_BAD} has a character that wandb does not take (a quote, a blank)"
     size = len(key.split("-", 1)[-1])
-    return f"the API key has {size} characters, wandb expects 40 or more" if size < 40 else None
+    return f"{_BAD} has {size} characters, wandb expects 40 or more" if size < 40 else None
+
+
+def _no_token(environ: Mapping[str, str]) -> Optional[str]:
+    """Why there is no token where the user says one is; wandb reads it when the run is made."""
+    path = environ.get(_TOKEN)
+    if not path:
+        return None
+    try:
+        with open(path, "rb") as file:
+            return None if file.read(4096).strip() else f"{_TOKEN} names an empty file"
+    except (OSError, ValueError) as error:
+        return f"{_TOKEN} names a file that can not be read ({getattr(error, 'strerror', None) or error})"
 
 
 def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:
@@ -132,8 +171,15 @@ def _netrc_files(environ: Mapping[str, str]) -> list[str]:
     return [os.path.expanduser(path) for path in (environ.get("NETRC"), "~/.netrc", "~/_netrc") if path]
 
 
-def unreachable(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
-    """Ask the server who we are; why it won't do, or None. Takes ``timeout`` seconds at most."""
+class _Doubt(str):
+    """Why a server is probably none of W&B's. ``wandb.init``, which is bounded, is the question."""
+
+
+def unreachable(base_url: str, key: Optional[str], timeout: float, doubts: bool = False) -> Optional[str]:
+    """Ask the server who we are; why it won't do, or None. Takes ``timeout`` seconds at most.
+
+    ``doubts``: also what is not certain, and may pass: an answer that is none of W&B's, 429 and the like.
+    """
     answers: list[Optional[str]] = []
     open_ones: list[str] = []
     # In threads: neither the look-up of a name nor an answer that trickles in is bounded by a socket's time-out.
@@ -144,7 +190,7 @@ def unreachable(base_url: str, key: Optional[str], timeout: float) -> Optional[s
     answer = answers[0] if answers else f"{_NOT_REACHED.format(without_user(base_url))} (no answer in {timeout:g} s)"
     if open_ones and answer is not None and answer.startswith(_NOT_REACHED.format(without_user(base_url))):
         return None
-    return answer
+    return None if isinstance(answer, _Doubt) and not doubts else answer
 
 
 def _dial_others(base_url: str, timeout: float, open_ones: list[str]) -> None:
@@ -167,7 +213,7 @@ def _dial(host: str, port: int, timeout: float, open_ones: list[str]) -> None:
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *_: Any) -> None:
-        """Follow nothing: the key is meant for this server."""
+        """Follow nothing: the key is meant for this server, and wandb follows nothing either."""
 
 
 def _ask(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
@@ -179,25 +225,29 @@ def _ask(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
             headers["Authorization"] = "Basic " + base64.b64encode(f"api:{key}".encode()).decode()
         request = urllib.request.Request(f"{base_url}/graphql", data=query, headers=headers)
         with urllib.request.build_opener(_NoRedirect).open(request, timeout=timeout) as answer:
-            answer.read(65536)
-        return None
+            return None if _is_graphql(answer) else _Doubt(_STRANGE.format(shown, f"HTTP {answer.status}"))
     except urllib.error.HTTPError as error:
-        error.close()
-        if error.code in (401, 403):
-            if not key:
-                return None
-            return f"{shown} refuses the API key (HTTP {error.code})"
-        if error.code == 404 or error.code >= 500:
-            return f"{shown} is no W&B server or is out of order (HTTP {error.code})"
-        return None
-    except ssl.SSLError:
-        return None  # W&B has certificate settings of its own: let it try
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, ssl.SSLError):
-            return None
-        return f"{_NOT_REACHED.format(shown)} ({_reason(error.reason)})"
+        with error:
+            if error.code in (401, 403):
+                return f"{shown} refuses the API key (HTTP {error.code})" if key else None
+            if error.code == 404 or error.code >= 500:
+                return f"{shown} is no W&B server or is out of order (HTTP {error.code})"
+            return None if _is_graphql(error) else _Doubt(_STRANGE.format(shown, f"HTTP {error.code}"))
     except Exception as error:
-        return f"{_NOT_REACHED.format(shown)} ({_reason(error)})"
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return None  # W&B has certificate settings of its own: let it try
+        if isinstance(reason, ssl.SSLError):
+            return _Doubt(_STRANGE.format(shown, reason.reason or "TLS"))
+        return f"{_NOT_REACHED.format(shown)} ({_reason(reason)})"
+
+
+def _is_graphql(answer: Any) -> bool:
+    try:
+        said = json.loads(answer.read(65536))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and not said.keys().isdisjoint(("data", "errors"))
 
 
 def _reason(error: object) -> str:

@@ -19,12 +19,26 @@ _MOST_ALIASES = 20  # of a YAML file
 def exporters() -> list[tuple[str, str]]:
     """The class of each exporter of v2's export configuration, and: ``""``, ``off``, or why it cannot be used.
 
-    Raises whatever v2 raises for a configuration that it cannot read.
+    What v2 only logs about the configuration, and goes on without it, stands there, too. Raises whatever v2 raises for
+    one that it cannot read.
     """
-    logging.getLogger("nv_one_logger").setLevel(logging.CRITICAL + 1)
+    logger, said = logging.getLogger("nv_one_logger"), _Said()
+    logger.handlers[:], logger.propagate = [said], False
     _look_for_aliases()
     manager: Any = ExporterConfigManager()  # type: ignore[no-untyped-call]
-    return [(str(one.class_name), _trouble(one)) for one in manager.generate_export_config()]
+    found = [(str(one.class_name), _trouble(one)) for one in manager.generate_export_config()]
+    return [*found, *(("v2's export configuration", text) for text in said.texts)]
+
+
+class _Said(logging.Handler):
+    """What v2 warns of while it reads its configuration."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts += record.getMessage().strip().splitlines()[:1]
 
 
 def _look_for_aliases() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .._journal import server
-from .._journal.destination import FOREIGN, RunSpec, WandBConfig, specification
+from .._journal.destination import ENTRIES, FOREIGN, RunSpec, WandBConfig, specification, told
 from .._journal.secret import without_user
 from .._journal.settings_files import setting
 from . import settings, wandb_api
@@ -21,10 +21,11 @@ from . import settings, wandb_api
 def main(arguments: list[str]) -> None:
     """Print the answer as one line of JSON, without a key or a password.
 
-    ``refused``: texts; with one of them the run is offline. ``mode``, ``server``, ``entity``, ``project``, ``name``,
-    ``tags``: where it goes. ``key``: who has it, ``""``: nobody. ``offline``: why the run would be offline, None: it is
-    online. ``asked``: was the server asked? ``v2``: why v2 hears nothing there, ``""``: it does. ``exporters``: see
-    :func:`one_logger_v1_shim._v2.dry.exporters`. ``wandb``: why wandb cannot be asked; then the run is not there.
+    ``refused``: texts; with one of them the run is offline. ``mode``, ``server``, ``entity``, ``project``,
+    ``run_name``, ``tags``: where it goes. ``key``: who has it, ``""``: nobody. ``offline``: why the run would be
+    offline, None: it is online. ``asked``: was the server asked? ``v2``: why v2 hears nothing there, ``""``: it does.
+    ``exporters``: see :func:`one_logger_v1_shim._v2.dry.exporters`. ``wandb``: why wandb cannot be asked; then the run
+    is not there.
     """
     answer: dict[str, Any] = {}
     try:
@@ -54,7 +55,7 @@ def decision(spec: RunSpec, ask: bool) -> dict[str, Any]:
     spec = spec.without(*values)
     refused.extend(values.values())
     try:
-        found = settings.read(os.environ)
+        found = settings.read(os.environ, spec.host)
     except Exception as error:
         refused.append(settings.mend(os.environ, error, Path(os.devnull).parent))
         return {"refused": refused, "offline": "; ".join(refused), "asked": False}
@@ -70,28 +71,31 @@ def decision(spec: RunSpec, ask: bool) -> dict[str, Any]:
     offline: Optional[str] = "; ".join(refused) or wandb_api.cannot_be_told(spec)
     if offline is None:
         answer["asked"] = ask and found.direct and found.mode == "online" and bool(answer["key"])
-        offline = server.why_offline(spec, found if ask else server.unasked(found), os.environ)
+        offline = server.why_offline(spec, found if ask else server.unasked(found), os.environ, doubts=True)
     return {**answer, "offline": offline or None}
 
 
 def _destination(spec: RunSpec) -> dict[str, Any]:
     """Where wandb puts a run: what it is told, else what its own settings say."""
-    own, told = settings.of_this_process(), spec.arguments(os.environ)
-    tags = told.get("tags") or getattr(own, "run_tags", None) or ()
-    return {
-        "entity": told.get("entity") or getattr(own, "entity", None) or "",
-        "project": told.get("project") or getattr(own, "project", None) or "",
-        "name": told.get("name") or getattr(own, "run_name", None) or "",
-        "tags": [str(one) for one in tags],
+    own = settings.of_this_process()
+    said = {variable: getattr(own, field, None) for variable, field in ENTRIES.items()}
+    about = {
+        "chosen": spec.chosen,
+        "settled": {variable: value for variable, value in said.items() if value is not None},
+        "default": spec.default,
     }
+    found = {name: told(about, name) or "" for name in ("entity", "project", "run_name")}
+    return {**found, "tags": [str(one) for one in told(about, "tags") or ()]}
 
 
 def _key(found: server.Found, address: str) -> str:
     """Who has the API key, in words."""
     if os.environ.get("WANDB_API_KEY"):
         return "WANDB_API_KEY"
-    if found.api_key:
-        return str(setting(os.environ, "api_key")[1] or "W&B's settings")
     if os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return "WANDB_IDENTITY_TOKEN_FILE"
-    return "netrc" if server.credentials(None, os.environ, address)[1] else ""
+    value, path = setting(os.environ, "api_key")
+    if found.api_key and found.api_key == value:
+        return str(path)
+    kept = server.credentials(found.api_key, os.environ, address, found.complete)[1]
+    return "netrc" if kept or found.refused else ""

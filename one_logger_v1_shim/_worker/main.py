@@ -105,6 +105,7 @@ class Worker:
             id=self.run.id if self.run.id != self.record.id else "",
             v2=self.mark.v2,
             said=self.mark.said,
+            run=self.run.destination(),
         )
         if self.run.skip:
             say(f"going on after {self.run.skip} rows")

@@ -29,6 +29,8 @@ from .successor import Successor
 # What a server says of an entity: permission denied, entity ... not found, returned error 403. All else may pass.
 _MAY_NOT = re.compile(r"permission denied|forbidden|not found|no such|(returned error|error|http) 40[34]\b", re.I)
 
+_LEAST = 30.0  # seconds; wandb on a slow network file system
+
 
 class Opening:
     """Opens ``run``. Where that fails, ``successor`` tries what comes next, in a new process.
@@ -55,7 +57,7 @@ class Opening:
 
     def open(self, offline_because: Optional[str], mark: Mark) -> None:
         """Open the run: online if W&B can, else offline. ``mark``: what an earlier worker has written."""
-        with _otherwise(3 * wandb_api.init_limit(), self._stuck):  # older ones start a process for that
+        with _otherwise(_patience(), self._stuck):  # older ones start a process for that
             reason = self._ask_settings()
         reason = "; ".join(filter(None, (offline_because, reason))) or None
         if reason is None and self.settings is not None:
@@ -82,7 +84,7 @@ class Opening:
         run.spec = run.spec.without(*values)
         refused.extend(values.values())
         try:
-            self.settings = settings.read(os.environ)
+            self.settings = settings.read(os.environ, run.spec.host)
         except Exception as error:
             say(f"wandb's settings: {error!r}")
             refused.append(settings.mend(os.environ, error, self._empty))
@@ -113,7 +115,7 @@ class Opening:
     def _open_offline(self, reason: str) -> None:
         run = self._run
         # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
-        with _otherwise(3 * wandb_api.init_limit(), self._stuck):
+        with _otherwise(_patience(), self._stuck):
             try:
                 run.open(offline=True)
             except Exception as error:
@@ -135,6 +137,11 @@ class Opening:
             f"the account may not write to {self._record.default.get('entity')}, v1's default entity; the run goes to "
             f"its own: {self._run.url}; set WANDB_ENTITY to choose one"
         )
+
+
+def _patience() -> float:
+    """Seconds for what asks no server: a limit for the server that is short must not keep the rows from W&B's files."""
+    return max(_LEAST, 3 * wandb_api.init_limit())
 
 
 @contextmanager

@@ -141,6 +141,10 @@ class Run:
             refused = wandb_api.log(self._run, row, **({"step": step, "commit": True} if self.skip else {}))
         return changed, [text for text in (too_long, refused) if text]
 
+    def destination(self) -> dict[str, Any]:
+        """Where the run is, as W&B has it: by the names of :class:`RunSpec`."""
+        return wandb_api.destination(self._run)
+
     def alive(self) -> bool:
         """Whether wandb's own process is there."""
         return all(map(is_running, self._processes))

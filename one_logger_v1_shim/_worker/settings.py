@@ -10,9 +10,10 @@ import json
 import os
 import urllib.request
 from collections.abc import Mapping, MutableMapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from .._journal.destination import DEFAULT_HOST, DESTINATION, MODES, RunSpec
 from .._journal.destination import mode as asked_mode
@@ -46,11 +47,12 @@ _NEVER_LEFT_OUT = (
 _OTHER_WANDB = (AttributeError, ImportError, NameError, TypeError)
 
 
-def read(environ: Mapping[str, str]) -> Found:
+def read(environ: Mapping[str, str], host: Optional[str] = None) -> Found:
     """wandb's settings of this process. Raises whatever wandb raises for a setting that it refuses.
 
     Args:
         environ: this process's environment; wandb reads it by itself.
+        host: the run's server, if the v1 configuration names one.
     """
     try:
         said = of_this_process()
@@ -60,12 +62,39 @@ def read(environ: Mapping[str, str]) -> Found:
     if getattr(said, "disabled", None):  # up to wandb 0.18 `wandb offline` wrote this one, too
         mode = "offline" if mode != "disabled" else mode
     detours = any(getattr(said, name, None) for name in _DETOURS)
-    return Found(
+    base_url = str(said.base_url).rstrip("/")
+    found = Found(
         mode=MODES.get(mode, mode),
-        base_url=str(said.base_url).rstrip("/"),
+        base_url=base_url,
         api_key=getattr(said, "api_key", None) or None,
         direct=not detours and not _is_behind_proxy(),
     )
+    if found.mode != "online":
+        return found
+    try:
+        key = _key(said, host or base_url)
+    except _OTHER_WANDB:
+        return found
+    except Exception as error:
+        return replace(found, complete=True, refused=reason(error))
+    return replace(found, api_key=key, complete=True)
+
+
+def _key(said: Any, address: str) -> Optional[str]:
+    """The API key that ``wandb.init`` would use for the server at ``address``: wandb's rules have changed with its
+    versions, so its own code looks for it. Raises whatever it raises for a key that it refuses."""
+    try:
+        from wandb.sdk.lib import wbauth
+    except ImportError:  # before wandb 0.22
+        from requests.utils import get_netrc_auth
+
+        return getattr(said, "api_key", None) or (get_netrc_auth(address) or ("", ""))[1] or None
+    options: dict[str, Any] = {"source": "one_logger_v1_shim", "prompt": False, "update_session": False}
+    if options.keys() <= signature(wbauth.authenticate_session).parameters.keys():
+        auth: Any = wbauth.authenticate_session(host=address, **options)
+        return getattr(auth, "api_key", None)
+    own = getattr(said, "api_key", None) if str(said.base_url).rstrip("/") == address.rstrip("/") else None
+    return os.environ.get("WANDB_API_KEY") or wbauth.read_netrc_auth(host=address) or own
 
 
 def of_this_process() -> Any:

@@ -18,7 +18,7 @@ from typing import Any, Optional
 from .._journal.destination import RunSpec
 from .._journal.files import quoted
 from .._journal.interpreter import is_interpreter
-from .._journal.secret import without_user
+from .._journal.secret import hidden, without_user
 from .._journal.wandb_file import sync_options
 from .._variables import seconds
 from .settings import resumes
@@ -147,6 +147,13 @@ def run_folder(run: Any) -> str:
     """The folder of a run that ``wandb sync`` takes."""
     found = getattr(getattr(run, "settings", None), "sync_dir", None)
     return os.path.abspath(str(found or os.path.dirname(str(getattr(run, "dir", "")))))
+
+
+def destination(run: Any) -> dict[str, Any]:
+    """Entity, project, name and tags of a run, by the names of :class:`RunSpec`."""
+    found = {name: getattr(run, one, None) for name, one in (("entity",) * 2, ("project",) * 2, ("run_name", "name"))}
+    tags = getattr(run, "tags", None) or ()
+    return {**{name: hidden(str(one or "")) for name, one in found.items()}, "tags": [str(one) for one in tags]}
 
 
 def notice(spec: RunSpec, reason: str, folders: Sequence[str]) -> str:

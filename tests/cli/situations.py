@@ -1,134 +1,250 @@
-"""Situations in which ``doctor`` is held against what a job then does: environment, files, and where the rows went."""
+"""A situation: environment, files, server; what ``doctor`` says there, and where the rows of a small job then are.
+
+The table of them is in :mod:`.situations_table`.
+"""
 
 from __future__ import annotations
 
-import socket
+import json
+import os
+import re
+import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Any, Callable, Optional
 
+from one_logger_v1_shim._journal.locks import locked
+from one_logger_v1_shim._journal.records import PLAYED
+from tests.cli.odd_server import OddServer
 from tests.delivery import jobs
-from tests.delivery.server import KEY, Server
-from tests.support import run_command
+from tests.delivery.server import KEY
+from tests.support import clean_environment
 
-#: of a job's own W&B run
+#: where the rows of a job are in the end
 ONLINE, OFFLINE, NOWHERE, JOURNAL = "online", "offline", "nowhere", "in the journal"
 
-_JOB = """
-logger = OneLogger()
-for number in range(3):
-    logger.log_metrics({"i": number})
-logger.finish()
-"""
+#: how the small jobs begin
+CORE = "from one_logger_v1_shim import OneLogger\nlogger = OneLogger()\n"
+CHOSEN = "from one_logger_v1_shim import OneLogger\nlogger = OneLogger({'project': 'chosen', 'name': 'mine'})\n"
+#: with v2
+UTILS = (
+    "from one_logger_v1_shim.utils import OneLoggerUtils\n"
+    "utils = OneLoggerUtils({'enable_for_current_rank': True, 'one_logger_project': 'e2e-tracking',\n"
+    "    'one_logger_run_name': 'x',\n"
+    "    'app_tag': 'a', 'app_tag_run_name': 'r', 'world_size': 1, 'global_batch_size': 1,\n"
+    "    'batch_size': 1, 'log_every_n_train_iterations': 1, 'one_logger_async': True,\n"
+    "    'is_train_iterations_enabled': True, 'is_validation_iterations_enabled': True})\n"
+    "logger = utils.one_logger\n"
+)
+_REST = "for number in range(3):\n    logger.log_metrics({'i': number})\nlogger.finish()\n"
+
+Prepare = Callable[[Path, OddServer], None]
+
+LIMITS = {
+    "ONE_LOGGER_V1_CONNECT_TIMEOUT": "3",
+    "ONE_LOGGER_V1_INIT_TIMEOUT": "15",
+    "ONE_LOGGER_V1_FINISH_TIMEOUT": "60",
+    "ONE_LOGGER_V1_DRAIN_TIMEOUT": "20",
+}
+#: for a server that does not answer
+SHORT = {**LIMITS, "ONE_LOGGER_V1_CONNECT_TIMEOUT": "1", "ONE_LOGGER_V1_INIT_TIMEOUT": "4"}
 
 
 @dataclass(frozen=True)
 class Situation:
-    """``prepare`` gets the home folder, which is the working folder too, and the server."""
+    """One row of the table.
 
-    environ: dict[str, str] = field(default_factory=dict)
-    prepare: Optional[Callable[[Path, Server], None]] = None
+    Attributes:
+        environ: ``SERVER``, ``HOST``, ``PORT``, ``HOME`` and ``KEY`` in the values stand for those; None: not set.
+        prepare: gets the home folder, which is the working folder, too, and the server.
+        key: is ``WANDB_API_KEY`` set? server: is ``WANDB_BASE_URL``?
+        mode, prefix: of the :class:`OddServer`.
+        wanted: where the rows are to go: what the user has asked for.
+        job: how the job begins.
+        python: what runs it: ``warm``, ``without v2`` (nothing of v2 is loaded yet) or ``real``.
+        folder: in which both run, below the home folder; umask: of both.
+    """
+
+    environ: dict[str, Optional[str]] = field(default_factory=dict)
+    prepare: Optional[Prepare] = None
     key: bool = True
     server: bool = True
+    mode: str = "ok"
+    prefix: str = ""
+    wanted: str = ONLINE
+    job: str = CORE
+    python: str = "warm"
+    folder: str = "."
+    umask: int = 0o022
 
 
-def settings_file(text: str, name: str = ".config/wandb/settings") -> Callable[[Path, Server], None]:
-    def prepare(home: Path, server: Server) -> None:
+def write(name: str, text: str, mode: int = 0o600) -> Prepare:
+    """A file; the words of :class:`Situation` stand in ``text`` for what they name."""
+
+    def prepare(home: Path, server: OddServer) -> None:
         path = home / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.replace("SERVER", server.url).encode("utf-8", "surrogateescape"))
+        path.write_bytes(_filled(text, home, server).encode("utf-8", "surrogateescape"))
+        path.chmod(mode)
 
     return prepare
 
 
-def netrc(text: str) -> Callable[[Path, Server], None]:
-    def prepare(home: Path, server: Server) -> None:
-        host = server.url.partition("//")[2]
-        (home / ".netrc").write_text(text.replace("HOST", host.partition(":")[0]).replace("KEY", KEY))
-        (home / ".netrc").chmod(0o600)
+def settings_file(text: str, name: str = ".config/wandb/settings") -> Prepare:
+    return write(name, f"[default]\n{text}\n")
+
+
+def netrc(text: str, name: str = ".netrc", mode: int = 0o600) -> Prepare:
+    return write(name, f"{text}\n", mode)
+
+
+def exporters(text: str) -> Prepare:
+    return write("one_logger_exporters_config.yaml", text)
+
+
+def all_of(*prepared: Prepare) -> Prepare:
+    def prepare(home: Path, server: OddServer) -> None:
+        for one in prepared:
+            one(home, server)
 
     return prepare
 
 
-def exporters(text: str) -> Callable[[Path, Server], None]:
-    def prepare(home: Path, server: Server) -> None:
-        (home / "one_logger_exporters_config.yaml").write_text(text)
+def link(name: str, target: str) -> Prepare:
+    def prepare(home: Path, server: OddServer) -> None:
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).symlink_to(target)
 
     return prepare
 
 
-def _closed_port() -> str:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+def folder(name: str, mode: int = 0o755) -> Prepare:
+    def prepare(home: Path, server: OddServer) -> None:
+        (home / name).mkdir(parents=True)
+        (home / name).chmod(mode)
+
+    return prepare
 
 
-SITUATIONS: dict[str, Situation] = {
-    "all is well": Situation(),
-    "no key": Situation(key=False),
-    "key in netrc's default": Situation(key=False, prepare=netrc("default login user password KEY\n")),
-    "a short key": Situation({"WANDB_API_KEY": "short"}),
-    "key with quotes": Situation({"WANDB_API_KEY": f'"{KEY}"'}),
-    "key with a blank inside": Situation({"WANDB_API_KEY": f"{KEY[:20]} {KEY[20:]}"}),
-    "key in the settings file": Situation(key=False, prepare=settings_file(f"[default]\napi_key = {KEY}\n")),
-    "server in the settings file": Situation(server=False, prepare=settings_file("[default]\nbase_url = SERVER\n")),
-    "mode offline": Situation({"WANDB_MODE": "offline"}),
-    "mode in capitals": Situation({"WANDB_MODE": "OFFLINE"}),
-    "mode dryrun": Situation({"WANDB_MODE": "dryrun"}),
-    "an empty mode": Situation({"WANDB_MODE": ""}),
-    "mode with a blank": Situation({"WANDB_MODE": "offline "}),
-    "a mode that there is not": Situation({"WANDB_MODE": "sometimes"}),
-    "mode offline in the settings file": Situation(prepare=settings_file("[default]\nmode = offline\n")),
-    "mode offline in the folder's settings file": Situation(
-        prepare=settings_file("[default]\nmode = offline\n", "wandb/settings")
-    ),
-    "mode disabled": Situation({"WANDB_MODE": "disabled"}),
-    "disabled in the settings file": Situation(prepare=settings_file("[default]\nmode = disabled\n")),
-    "a settings file with a percent sign": Situation(prepare=settings_file("[default]\nnotes = 50%\n")),
-    "a settings file of bytes": Situation(prepare=settings_file("[default]\nnotes = \udcff\n")),
-    "a settings file without a section": Situation(prepare=settings_file("mode = offline\n")),
-    "the folder's settings file of bytes": Situation(prepare=settings_file("\udcff\n", "wandb/settings")),
-    "the folder's settings file with a percent sign": Situation(
-        prepare=settings_file("[default]\nnotes = 50%\n", "wandb/settings")
-    ),
-    "a server with a trailing blank": Situation({"WANDB_BASE_URL": "http://127.0.0.1:9 "}, server=False),
-    "a server that is closed": Situation({"WANDB_BASE_URL": _closed_port()}, server=False),
-    "a server that is no address": Situation({"WANDB_BASE_URL": "nowhere"}, server=False),
-    "tags that wandb refuses": Situation({"WANDB_TAGS": ""}),
-    "a project that wandb refuses": Situation({"WANDB_PROJECT": "a/b"}),
-    "a project": Situation({"WANDB_PROJECT": "mine"}),
-    "an empty entity": Situation({"WANDB_ENTITY": ""}),
-    "a folder that is none": Situation({"WANDB_DIR": "/dev/null"}),
-    "an interpreter that is not there": Situation({"ONE_LOGGER_V1_PYTHON": "/no/such/python"}),
-    "an interpreter that is no Python": Situation({"ONE_LOGGER_V1_PYTHON": "/bin/true"}),
-    "variables of earlier versions": Situation({"ONE_LOGGER_V1_DELIVERY": "inline", "ONE_LOGGER_V1_FORWARD": "job"}),
-    "an exporter that is not there": Situation(prepare=exporters("exporters:\n- {class_name: nobody.Has}\n")),
-    "an export configuration that is none": Situation(prepare=exporters("a: b: c")),
-}
+def _filled(text: str, home: Path, server: OddServer) -> str:
+    host, _, port = server.url.partition("//")[2].partition(":")
+    for word, value in {"SERVER": server.url, "HOST": host, "PORT": port, "HOME": str(home), "KEY": KEY}.items():
+        text = re.sub(rf"\b{word}\b", lambda _, value=value: value, text)
+    return text
 
 
-def environment(situation: Situation, server: Server) -> dict[str, Optional[str]]:
-    own = {"WANDB_API_KEY": KEY} if situation.key else {}
-    where = {"WANDB_BASE_URL": server.url} if situation.server else {}
-    return {"WANDB_MODE": None, "WANDB_SILENT": None, **own, **where, **situation.environ}
+@dataclass
+class Outcome:
+    """What was said, and what happened."""
+
+    code: int
+    said: str
+    happened: str
+    #: entity, project, run name and tags of the run, as W&B has it
+    run: dict[str, Any]
+    #: does v2 hear all, and does it complain of nothing?
+    v2: bool
+    log: str
+
+    @property
+    def predicted(self) -> str:
+        """Where the rows of a job will be, by what ``doctor`` prints."""
+        if re.search(r"^warning +W&B mode: disabled|^error +(ONE_LOGGER_V1_WORKER|rows):", self.said, re.MULTILINE):
+            return NOWHERE
+        if re.search(r"^error +(worker|wandb|disk):", self.said, re.MULTILINE):
+            return JOURNAL
+        offline = r"runs are offline|W&B mode: offline|^error +W&B (reachable|setting|API key)"
+        return OFFLINE if re.search(offline, self.said, re.MULTILINE) else ONLINE
+
+    def told(self, what: str) -> str:
+        found = re.search(rf"^\w+ +{re.escape(what)}: (.*)$", self.said, re.MULTILINE)
+        return found[1] if found else ""
 
 
-def what_happens(home: Path, environ: dict[str, Optional[str]], server: Server) -> str:
-    """Where the rows of a small job are in the end."""
-    result = jobs.run(_JOB, home, environ)
-    assert result.code == 0, result.err
-    if len(server.rows) == 3:
-        return ONLINE
-    if result.values() == [0, 1, 2]:
-        return OFFLINE
-    return JOURNAL if jobs.journal_values(home) == [0, 1, 2] else NOWHERE
+def play(situation: Situation, home: Path, pythons: dict[str, str]) -> Outcome:
+    """Ask ``doctor``, and run a job after it."""
+    server = OddServer(situation.mode, situation.prefix)
+    try:
+        (home / "tmp").mkdir(parents=True)
+        if situation.prepare is not None:
+            situation.prepare(home, server)
+        where = home / situation.folder
+        where.mkdir(exist_ok=True)
+        (home / "job.py").write_text(situation.job + _REST)
+        environ = _environment(situation, home, server)
+        python = pythons[situation.python]
+        asked = _run([python, "-m", "one_logger_v1_shim", "doctor"], where, environ, situation)
+        assert "Traceback" not in asked.stderr, asked.stderr
+        done = _run([python, str(home / "job.py")], where, environ, situation)
+        assert done.returncode == 0, done.stderr
+        _await_worker(home)
+        return _outcome(asked, done, home, server)
+    finally:
+        server.stop()
 
 
-def what_is_said(home: Path, environ: dict[str, Optional[str]]) -> tuple[int, str]:
-    """Exit code and output of ``doctor``."""
-    told = {name: value for name, value in environ.items() if value is not None}
-    command = [sys.executable, "-m", "one_logger_v1_shim", "doctor"]
-    done = run_command(command, home, env=told, check=False)
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, done.stdout
+def _environment(situation: Situation, home: Path, server: OddServer) -> dict[str, str]:
+    given: dict[str, Optional[str]] = {**LIMITS, "TMPDIR": str(home / "tmp")}
+    if situation.key:
+        given["WANDB_API_KEY"] = KEY
+    if situation.server:
+        given["WANDB_BASE_URL"] = server.url + situation.prefix
+    given.update(situation.environ)
+    return clean_environment(
+        home, {name: _filled(value, home, server) for name, value in given.items() if value is not None}
+    )
+
+
+def _run(
+    command: list[str], where: Path, environ: dict[str, str], situation: Situation
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=where,
+        env=environ,
+        umask=situation.umask,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=150,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def _await_worker(home: Path) -> None:
+    """Until nobody delivers the job's journals any more, and wandb's processes have gone."""
+    quiet, end = 0, time.monotonic() + 90
+    while quiet < 3 and time.monotonic() < end:
+        quiet = 0 if any(map(locked, jobs.journals(home))) else quiet + 1
+        time.sleep(0.1)
+    pids = [pid for pid, _ in jobs.mark(home).get("processes", [])]
+    jobs.until(lambda: not any(map(jobs.alive, pids)), f"wandb's processes {pids} are gone")
+
+
+def _outcome(
+    asked: subprocess.CompletedProcess[str],
+    done: subprocess.CompletedProcess[str],
+    home: Path,
+    server: OddServer,
+) -> Outcome:
+    def complete(rows: list[dict[str, Any]]) -> bool:
+        return [row["i"] for row in rows if "i" in row] == [0, 1, 2]
+
+    log = "".join(path.read_text(errors="replace") for path in home.rglob("worker.log"))
+    mark: dict[str, Any] = jobs.mark(home)
+    if any(complete([rows[step] for step in sorted(rows)]) for rows in server.runs.values()):
+        happened = ONLINE
+    elif any(complete(run.rows) for run in jobs.stored(home)):
+        happened = OFFLINE
+    else:
+        happened = JOURNAL if complete([json.loads(line) for line in jobs.journal_lines(home)]) else NOWHERE
+    said = f"{done.stderr}\n{log}\n{json.dumps(mark)}\n{server.requests[-5:]}"
+    heard = mark.get("v2") == PLAYED and not mark.get("said")
+    return Outcome(asked.returncode, asked.stdout, happened, mark.get("run") or {}, heard, said)
+
+
+def real_python() -> str:
+    return os.path.abspath(sys.executable)

@@ -1,60 +1,60 @@
-"""What ``doctor`` says is what a job then does: where its rows are in the end, and the exit code."""
+"""What ``doctor`` says is what a job then does: where its rows are in the end, whose run it is, and the exit code.
+
+The situations that this run of the tests has chosen are played at the same time: nearly all of them wait.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from tests.cli.situations import (
-    JOURNAL,
-    NOWHERE,
-    OFFLINE,
-    ONLINE,
-    SITUATIONS,
-    environment,
-    what_happens,
-    what_is_said,
-)
-from tests.delivery.server import KEY, Server
+from tests.cli.situations import CORE, OFFLINE, ONLINE, UTILS, Outcome, play, real_python
+from tests.cli.situations_table import FEW, SITUATIONS
+from tests.cli.warm import Warm
+from tests.delivery.server import KEY
 
-pytestmark = pytest.mark.ci
-
-#: where the rows are to go, in situations where somebody has said so; everywhere else to the server
-WANTED = {name: OFFLINE for name in SITUATIONS if "offline" in name or "dryrun" in name}
-WANTED |= {name: NOWHERE for name in SITUATIONS if "disabled" in name}
-#: no key: runs are offline, which is no error of the machine's
-WANTED |= {"no key": OFFLINE}
+_AT_A_TIME = 6
+_MARKS = {True: pytest.mark.slow, False: pytest.mark.ci}
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    one = Server()
-    yield one
-    one.stop()
+@pytest.fixture(scope="module")
+def outcomes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Outcome]]]:
+    items = [item for item in request.session.items if item.name.startswith("test_what_is_said[")]
+    chosen = [item.callspec.params["name"] for item in items if isinstance(item, pytest.Function)]
+    homes = tmp_path_factory.mktemp("s")
+    with Warm() as warm, Warm(v2=False) as without_v2, ThreadPoolExecutor(_AT_A_TIME) as pool:
+        pythons = {"warm": warm, "without v2": without_v2, "real": real_python()}
+        yield {
+            name: pool.submit(play, SITUATIONS[name], homes / str(number), pythons)
+            for number, name in enumerate(chosen)
+        }
+        pool.shutdown(cancel_futures=True)
 
 
-def predicted(said: str) -> str:
-    """Where the rows of a job will be, by what ``doctor`` prints."""
-    if re.search(r"^error +(worker|wandb):", said, re.MULTILINE):
-        return JOURNAL
-    if re.search(r"W&B mode: disabled", said):
-        return NOWHERE
-    offline = r"runs are offline|W&B mode: offline|^error +W&B (reachable|setting|API key)"
-    return OFFLINE if re.search(offline, said, re.MULTILINE) else ONLINE
+def test_there_are_many() -> None:
+    assert len(SITUATIONS) >= 150
+    assert set(FEW) <= SITUATIONS.keys()
 
 
-@pytest.mark.parametrize("name", SITUATIONS)
-def test_what_is_said_is_what_happens(name: str, server: Server, tmp_path: Path) -> None:
-    situation = SITUATIONS[name]
-    if situation.prepare is not None:
-        situation.prepare(tmp_path, server)
-    (tmp_path / "tmp").mkdir()
-    environ = {**environment(situation, server), "TMPDIR": str(tmp_path / "tmp")}
-    code, said = what_is_said(tmp_path, environ)
-    assert KEY not in said
-    happened = what_happens(tmp_path, environ, server)
-    assert predicted(said) == happened, said
-    assert (code == 1) is (happened != WANTED.get(name, ONLINE)), said
+@pytest.mark.parametrize("name", [pytest.param(name, marks=_MARKS[name in FEW]) for name in SITUATIONS])
+def test_what_is_said(name: str, outcomes: dict[str, Future[Outcome]]) -> None:
+    """... is what happens."""
+    situation, found = SITUATIONS[name], outcomes[name].result()
+    everything = f"{found.said}\n{found.log}"
+    assert KEY not in found.said
+    assert "secretword" not in everything, "a password"
+    assert found.predicted == found.happened, everything
+    assert (found.code == 1) is (found.happened != situation.wanted), everything
+    if situation.job == UTILS:
+        assert found.v2 is not any(line.startswith("warning  v2 ") for line in found.said.splitlines()), everything
+    if situation.job == CORE and found.happened in (ONLINE, OFFLINE) and found.told("W&B entity"):
+        told = [found.told(f"W&B {what}") for what in ("entity", "project", "run name", "tags")]
+        entity, project, name, tags = (found.run[one] for one in ("entity", "project", "run_name", "tags"))
+        assert told[0].startswith(entity or "the account's own") or "the account's own" in told[0], everything
+        assert told[1].startswith(project), everything
+        assert told[2] == name or told[2].startswith("the program's, else"), everything
+        assert told[3] == (", ".join(tags) or "none"), everything
