@@ -1,4 +1,4 @@
-"""A collector on loopback: what it is sent is decoded with OpenTelemetry's own protobuf messages, over HTTP and gRPC."""
+"""A collector on loopback, over HTTP and gRPC: what comes is decoded with OpenTelemetry's own protobuf messages."""
 
 from __future__ import annotations
 

@@ -95,9 +95,9 @@ class Sender:
             else:
                 requests = (self._metrics(some) for some in _parts(points, _MOST_POINTS, lambda one: 1))
             for request in requests:
-                self._heard.said = ""
+                self._heard.fresh = True
                 if getattr(exporter.export(request), "name", "") != "SUCCESS":
-                    raise NotSentError(f"{signal.endpoint}: {self._heard.said.rstrip('.') or 'not taken'}")
+                    raise NotSentError(f"{signal.endpoint}: {self._heard.said or 'not taken'}")
 
     def close(self) -> None:
         """Give connections back."""
@@ -157,6 +157,7 @@ class _Heard(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self.said = ""
+        self.fresh = True  # what is said next is the reason; OpenTelemetry says the same thing only now and then
         self._thread = threading.get_ident()
 
     def listen(self) -> None:
@@ -168,9 +169,11 @@ class _Heard(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if record.thread != self._thread:
             return True
-        if record.name.startswith("opentelemetry"):
+        if self.fresh and record.name.startswith("opentelemetry") and record.levelno >= logging.WARNING:
+            self.fresh = False
             error = record.exc_info[1] if record.exc_info else None
-            self.said = ": ".join([" ".join(record.getMessage().split())[:300], *([repr(error)] if error else [])])
+            text = " ".join(record.getMessage().partition(", retrying")[0].split()).rstrip(".")
+            self.said = ": ".join([text[:300], *([repr(error)] if error else [])])
         return False
 
 

@@ -296,6 +296,7 @@ class Worker:
             self.otlp.join(_LIMIT)
         self.mark.otlp = self.otlp.state
         if self.otlp.state == SENT:
+            self.otlp.said.clear()
             self._forget_otlp()
         return self.otlp.state == UNSENT
 

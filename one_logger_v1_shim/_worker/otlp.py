@@ -60,7 +60,7 @@ class Otlp(threading.Thread):
         self._gone = threading.Event()
         self._sent = Sent.read(folder)
         self._before = (self._sent.segment, self._sent.line)
-        self._here = self._before
+        self._here = (0, 0)
         self._follower = Follower(folder)
         self._read_rows = 0
         self._last: Reading = (record.created, 0.0)
@@ -214,7 +214,7 @@ class Otlp(threading.Thread):
         self._asked = 0.0
         trace.ended, self._waiting = [], []
         self.rows = self._read_rows
-        self._sent.segment, self._sent.line = self._here
+        self._sent.segment, self._sent.line = max(self._here, self._before)
         self._sent.write(self._folder)
 
 
