@@ -286,10 +286,11 @@ class Worker:
             return False
         self.otlp.settle()
         if self.otlp.is_alive():
-            self._tell(
-                f"{OTLP}: a collector has not taken all spans and metrics yet; to send what it has not taken "
-                f"in {_LIMIT:g} s: {recover_command(self.folder)}"
-            )
+            if not self.otlp.said:
+                self._tell(
+                    f"{OTLP}: a collector has not taken all spans and metrics yet; to send what it has not taken "
+                    f"in {_LIMIT:g} s: {recover_command(self.folder)}"
+                )
             self._write_mark(force=True)
             if self._job is not None:
                 self._job.part()

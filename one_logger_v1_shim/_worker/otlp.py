@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
 from .._journal.calls import FINISH, FROM, Call, Reading, calls, is_call, is_row, number
+from .._journal.files import recover_command
 from .._journal.follow import Follower
 from .._journal.outside import json_value
 from .._journal.records import SENT, UNSENT, Mark, RunRecord, Sent
@@ -208,7 +209,8 @@ class Otlp(threading.Thread):
                 text = hidden(f"{OTLP}: {error}", alike=True)
                 say(text)
                 if not self.said:
-                    self.said.append(f"{text}; what is not sent waits in the journal; {NOT_AFFECTED}")
+                    self.said.append(f"{text}; what is not sent waits in the journal, {NOT_AFFECTED}; after the job: "
+                                     f"{recover_command(self._folder)}")  # fmt: skip
             time.sleep(patience)
             patience = min(2 * patience, _PATIENCE)
         self._asked = 0.0
