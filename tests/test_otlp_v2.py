@@ -109,6 +109,12 @@ def test_names_times_and_nesting_are_v2s(
         assert mine[2:] == pytest.approx(other[2:], abs=1), mine[0]  # v2's whole ms are cut, and not rounded
 
 
+def test_the_picture_in_docs_is_of_what_a_collector_gets(receiver: Collector, fresh: Path) -> None:
+    from tests.otlp_picture import PICTURE, drawn, spans_of
+
+    assert drawn(spans_of("quickstart", fresh)) == PICTURE.read_text()
+
+
 # -- the exporter that v2's export configuration names -----------------------------------------------------------
 
 
