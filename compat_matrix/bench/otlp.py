@@ -69,12 +69,12 @@ def otlp(base: Path, size: Any) -> list[Row]:
                 found.append(lane.do("turn", n=size.pairs))
                 lane.do("settle")
         before = {lane: lane.do("processes")["worker"] for lane in times}
-        done = {lane: lane.do("advance", n=size.v2_rows) for lane in times}
+        done = {lane: lane.do("advance", n=size.rows) for lane in times}
         for lane in times:
             lane.do("settle")
         after = {lane: lane.do("processes")["worker"] for lane in times}
     ratio = statistics.median(one / other for one, other in zip(times[sent], times[plain]))
-    cost = {lane: (after[lane]["cpu_s"] - before[lane]["cpu_s"]) / size.v2_rows * 1e6 for lane in times}
+    cost = {lane: (after[lane]["cpu_s"] - before[lane]["cpu_s"]) / size.rows * 1e6 for lane in times}
     more = cost[sent] - cost[plain]
     mib = after[sent]["mib"] - after[plain]["mib"]
     median = {lane: statistics.median(found) for lane, found in times.items()}
