@@ -45,7 +45,7 @@ print(json.dumps({"python": platform.python_version(), **{name: metadata.version
 # environment (NVIDIA's images set PIP_CONSTRAINT, with the pins of the image's own packages).
 _AWAY = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "_CONDA_", "__PYVENV_LAUNCHER__", "LD_", "DYLD_")
 # What an installer, and the code of packages that are being built, has nothing to do with.
-_SECRET = ("WANDB", "ONE_LOGGER_")
+_SECRET = ("WANDB", "ONE_LOGGER_", "OTEL_")
 _NOT_FOR_THE_INSTALLER = (
     *("PIP_CONSTRAINT", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_USER"),
     *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),

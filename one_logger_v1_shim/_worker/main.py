@@ -345,6 +345,7 @@ class Worker:
 
         Returns with the journal gone if it is not to be kept and all is told.
         """
+        self.taken = self.mark.rows
         listeners = [one for one in (self.player, self.otlp) if one is not None]
         self._start_listeners()
         while any(one.is_alive() for one in listeners) and self._job is not None and not self._job.wait(_POLL)[1]:

@@ -95,6 +95,22 @@ def test_a_collector_in_trouble_is_one_line_and_waits_in_the_journal(name: str, 
     assert "collector" in line or str(one.port) in line
 
 
+def test_recover_after_a_run_that_w_and_b_has(outcome: Outcome) -> None:
+    """Only spans and metrics are left: W&B is not asked again."""
+    home = outcome("refuses")[0].home
+    before, folders = jobs.mark(home), [run.path for run in jobs.stored(home)]
+    with collector() as one:
+        environ = {name: value or "" for name, value in otlp(one).items()}
+        code, said = recover(home, WANDB_MODE="offline", **environ)
+        assert code == 0, said
+        assert [span.name for span in one.received.spans] == ["training_loop", "application"]
+        assert [span.status.code for span in one.received.spans] == [0, 0]
+    after = jobs.mark(home)
+    assert [run.path for run in jobs.stored(home)] == folders
+    assert (after["otlp"], after["rows"], after["state"]) == ("sent", before["rows"], before["state"])
+    assert not [text for text in after["said"] if "OTLP" in text]
+
+
 def test_the_end_of_the_job_does_not_wait_for_a_collector(outcome: Outcome) -> None:
     """The worker gives it 20 s more, and the job none of them."""
     _, finish = json.loads(outcome("hangs")[0].out)
