@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from opentelemetry import context
+from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.metrics import Counter
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -111,8 +112,9 @@ class Sender:
             context=self._context(trace, span.id),
             parent=parent,
             resource=self._resource,
-            attributes=span.attributes,
-            events=[Event(one.name, one.attributes, timestamp=one.time) for one in span.events],
+            attributes=BoundedAttributes(attributes=span.attributes),
+            # a dict does for newer exporters only
+            events=[Event(one.name, BoundedAttributes(attributes=one.attributes), one.time) for one in span.events],
             kind=SpanKind.INTERNAL,
             status=Status(StatusCode.ERROR, span.error) if span.error else Status(StatusCode.UNSET),
             start_time=span.start,
