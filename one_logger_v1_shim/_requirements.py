@@ -44,6 +44,7 @@ def release(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
+_EXPORTER = "opentelemetry.exporter.otlp.proto"
 _PROVIDER = "nv_one_logger.training_telemetry.api.training_telemetry_provider"
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -54,4 +55,11 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     Requirement("nv-one-logger-training-telemetry", _PROVIDER, "2.3.1", "3", worker=True),
     # nv-one-logger-core imports yaml and does not declare it
     Requirement("PyYAML", "yaml", "6", None, worker=True),
+)
+
+#: the extra `otel`: what the worker needs for OTLP. Newer versions of wandb bring the first two.
+OTEL: tuple[Requirement, ...] = (
+    Requirement("opentelemetry-sdk", "opentelemetry.sdk.trace", "1.20", "2", worker=True),
+    Requirement("opentelemetry-exporter-otlp-proto-http", f"{_EXPORTER}.http.trace_exporter", "1.20", "2", worker=True),
+    Requirement("opentelemetry-exporter-otlp-proto-grpc", f"{_EXPORTER}.grpc.trace_exporter", "1.20", "2", worker=True),
 )

@@ -6,12 +6,13 @@ Imported by the job's process and by the worker's: the standard library only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 SECONDS, SWITCH, PATH = "seconds", "switch", "path"
 
 #: values of a switch that mean "off", in any case; all other values mean "on"
 OFF = ("", "0", "false", "f", "no", "n", "off")
+_ON = ("1", "true", "t", "yes", "y", "on")
 
 
 _LONGEST = 1e7  # seconds
@@ -42,6 +43,12 @@ VARIABLES: dict[str, Variable] = {
             "",
             "The interpreter of the worker, which has wandb and v2. Default: the environment that `isolate` "
             "made in its default place, else the job's own interpreter.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_OTLP",
+            SWITCH,
+            "0",
+            "The worker sends spans and metrics to an OpenTelemetry collector, too: [OpenTelemetry](opentelemetry.md).",
         ),
         Variable(
             "ONE_LOGGER_V1_JOURNAL",
@@ -105,6 +112,12 @@ def is_seconds(value: str) -> bool:
         return float(value) >= 0
     except ValueError:
         return False
+
+
+def boolean(environ: Mapping[str, str], name: str) -> Optional[bool]:
+    """Whether the switch ``name`` is on; None: it says neither."""
+    value = environ.get(name, VARIABLES[name].default).strip().lower()
+    return True if value in _ON else False if value in OFF else None
 
 
 def switch(environ: Mapping[str, str], name: str) -> bool:

@@ -105,7 +105,7 @@ def _rooms(*names: str) -> tuple[str, ...]:
 
 
 _V2 = ("nv_one_logger", *_rooms("_v2"))
-_FACES = _rooms("utils", "core", "rankpulse", "_adapter", "v1_compatible_wandb_exporter")
+_FACES = _rooms("utils", "core", "rankpulse", "_adapter", "v1_compatible_wandb_exporter", "otlp_exporter")
 _COMMANDS = _rooms("_cli", "_goodput", "_migrate")
 
 #: room -> what none of its modules may import, by whatever way. CROSSINGS are left out of the way.
@@ -115,6 +115,7 @@ RULES = {
     "_job": ("wandb", *_V2, *_rooms("_worker", "_testing"), *_FACES, *_COMMANDS),
     "_worker": (*_V2, *_rooms("_job", "_v1", "_testing"), *_FACES, *_COMMANDS),
     "_v2": ("wandb", *_rooms("_job", "_worker"), *_FACES, *_COMMANDS),
+    "_otlp": ("wandb", *_V2, *_rooms("_job", "_worker", "_testing"), *_FACES, *_COMMANDS),
     "utils": ("wandb", *_V2, *_rooms("_worker", "_testing"), *_COMMANDS),
     "_testing": ("wandb", *_V2, *_rooms("_worker"), *_FACES, *_COMMANDS),
     "_goodput": ("wandb", *_V2, *_rooms("_job", "_worker", "_testing"), *_FACES),
@@ -127,6 +128,7 @@ CROSSINGS = {
     (f"{_SHIM}._job.telemetry", f"{_SHIM}._v2.here"): "the application itself has imported v2",
     (f"{_SHIM}._worker.player", f"{_SHIM}._v2.replay"): "v2 lives with the worker",
     (f"{_SHIM}._worker.dry", f"{_SHIM}._v2.dry"): "the same, for doctor",
+    (f"{_SHIM}._worker.otlp", f"{_SHIM}._otlp"): "OpenTelemetry is asked for; its names of v1's metrics are v1's",
     (f"{_SHIM}._testing.block", f"{_SHIM}._v2.recording"): "a test wants v2's spans",
     (f"{_SHIM}._migrate.judging", f"{_SHIM}.utils"): "calls are held against the signatures, which are the product",
     (f"{_SHIM}._migrate.judging", f"{_SHIM}.core"): "the same",
@@ -167,7 +169,7 @@ def test_every_room_has_a_rule() -> None:
     assert rooms - {"_namespace", "_startup", "_v1_packages"} == set(RULES)
 
 
-@pytest.mark.parametrize("room", ["_v1", "_v2", "_job", "_journal", "_worker"])
+@pytest.mark.parametrize("room", ["_v1", "_v2", "_job", "_journal", "_otlp", "_worker"])
 def test_every_module_says_in_which_process_it_runs(room: str) -> None:
     for path in sorted((SOURCE / room).glob("*.py")):
         said = ast.get_docstring(ast.parse(path.read_text())) or ""
@@ -189,6 +191,12 @@ def test_wandb_is_imported_in_one_room_only() -> None:
     for path in sorted(SOURCE.rglob("*.py")):
         if "_worker" not in path.parts:
             assert not any(name.split(".")[0] == "wandb" for name in _imports(path)), path
+
+
+def test_opentelemetry_is_imported_in_one_module_only() -> None:
+    for path in sorted(SOURCE.rglob("*.py")):
+        if path.relative_to(SOURCE).as_posix() != "_otlp/sender.py":
+            assert not any(name.split(".")[0] == "opentelemetry" for name in _imports(path)), path
 
 
 def test_private_names_of_v2_stand_in_one_module() -> None:

@@ -191,7 +191,11 @@ class Journalled(Lane):
 
     def processes(self) -> dict[str, dict[str, float]]:
         """MiB and seconds of CPU time of the job, its worker, and wandb's own processes."""
-        kinds = {"job": [os.getpid()], "worker": self.workers(), "wandb": [one[0] for one in self.state()["processes"]]}
+        kinds = {
+            "job": [os.getpid()],
+            "worker": self.workers(),
+            "wandb": [one[0] for one in self.state().get("processes", [])],
+        }
         return {kind: asdict(use(pids)) for kind, pids in kinds.items()}
 
     def close(self) -> None:

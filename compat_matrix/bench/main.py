@@ -20,6 +20,7 @@ from typing import Any, Callable, Optional
 
 from . import starts, startup
 from . import table as table_of
+from .otlp import otlp
 from .process import BenchError, HangingServer, Lane, together
 from .table import Row, us
 
@@ -222,6 +223,7 @@ PARTS: dict[str, Callable[[Path, Any], list[Row]]] = {
     "import": starts.imports,
     "construction": starts.construction,
     "finish": starts.finish,
+    "otlp": otlp,
 }
 
 

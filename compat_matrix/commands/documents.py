@@ -16,16 +16,19 @@ _MOST = 40  # characters of an example
 
 
 def metrics() -> str:
-    """Name, unit, callbacks, v2's source and an example of each metric."""
+    """Name, unit, callbacks, v2's source, OpenTelemetry's kind and unit, and an example of each metric."""
+    from one_logger_v1_shim._otlp.names import instrument
     from one_logger_v1_shim._v1 import metrics as m
 
     sources, examples = _sources(), dict(_examples())
-    lines = ["| metric | unit | sent by | v2 | example |", "|---|---|---|---|---|"]
+    lines = ["| metric | unit | sent by | v2 | OpenTelemetry | example |", "|---|---|---|---|---|---|"]
     for name, unit in m.UNITS.items():
         sent = ", ".join(f"`{one}`" if " " not in one else one for one in m.SENT[name])
         example = examples.get(name)
         shown = "" if example is None else f"`{json.dumps(example, ensure_ascii=False)[:_MOST]}`"
-        lines.append(f"| `{name}` | {unit} | {sent} | {sources.get(name, '')} | {shown} |")
+        known = instrument(name)
+        otel = f"{known.kind}, `{known.unit}`" if known is not None else "attribute"
+        lines.append(f"| `{name}` | {unit} | {sent} | {sources.get(name, '')} | {otel} | {shown} |")
     return "\n".join(lines)
 
 

@@ -12,6 +12,7 @@ from typing import Optional
 
 from .._journal.words import INSIDE
 from .._noedit import PACKAGES
+from .._otlp.settings import VARIABLE as OTLP
 from .._variables import GONE, SECONDS, SWITCH, VARIABLES, is_seconds, switch
 from ._findings import ERROR, OK, WARNING, Finding
 
@@ -86,7 +87,7 @@ def _found(name: str) -> Optional[ModuleSpec]:
 def variables() -> Iterator[Finding]:
     """What the variables of this package that are set mean; one that means nothing is most likely misspelt."""
     for name, value in sorted(os.environ.items()):
-        if not name.startswith(_OURS):
+        if not name.startswith(_OURS) or name == OTLP:  # it has a line of its own
             continue
         if name == INSIDE:
             detail = f"{value!r}: this process counts as a worker, and no run is opened in it"

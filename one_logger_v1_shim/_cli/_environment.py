@@ -13,20 +13,22 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .._journal.interpreter import MARKER, is_interpreter
 from .._journal.outside import is_own, open_to_write, writers
-from .._requirements import REQUIREMENTS
+from .._requirements import OTEL, REQUIREMENTS, Requirement
 from .._version import VERSION
 from ._format import clean
 from ._installing import Installing
 
 #: stands in the folder while the environment is being made, locked by who makes it
 BEGUN = "one-logger-isolated.begun"
+
+_WORKERS = tuple(one for one in REQUIREMENTS if one.worker)
 
 _OLDEST = (3, 9)
 _CHECK_LIMIT = 120.0  # seconds; the first import of a fresh environment, on a slow file system
@@ -43,7 +45,7 @@ print(json.dumps({"python": platform.python_version(), **{name: metadata.version
 # environment (NVIDIA's images set PIP_CONSTRAINT, with the pins of the image's own packages).
 _AWAY = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "_CONDA_", "__PYVENV_LAUNCHER__", "LD_", "DYLD_")
 # What an installer, and the code of packages that are being built, has nothing to do with.
-_SECRET = ("WANDB", "ONE_LOGGER_")
+_SECRET = ("WANDB", "ONE_LOGGER_", "OTEL_")
 _NOT_FOR_THE_INSTALLER = (
     *("PIP_CONSTRAINT", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_USER"),
     *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
@@ -88,15 +90,23 @@ def look(folder: Path) -> dict[str, str]:
         FailedError: it does not: it was moved, or its base interpreter is gone.
     """
     try:
-        return _check(folder / "bin" / "python")
+        return _check(folder / "bin" / "python", _WORKERS)
     except FailedError as error:
         raise FailedError(
             f"{folder} was made here and does not work any more ({error}); remove it, then again"
         ) from None
 
 
-def make(folder: Path) -> Made:
-    """Make the environment; the mark, without which it does not count, comes last.
+def has_otel(folder: Path) -> bool:
+    """Whether OpenTelemetry's exporters can be imported there."""
+    try:
+        return bool(_check(folder / "bin" / "python", OTEL))
+    except FailedError:
+        return False
+
+
+def make(folder: Path, otel: bool = False) -> Made:
+    """Make the environment; the mark, without which it does not count, comes last. ``otel``: with OTLP's exporters.
 
     Raises:
         NotOursError: the folder holds something that ``isolate`` has not begun.
@@ -120,7 +130,7 @@ def make(folder: Path) -> Made:
     with _begun(folder):
         try:
             _clear(folder)
-            found = _fill(folder)
+            found = _fill(folder, (*_WORKERS, *OTEL) if otel else _WORKERS)
             _mark(folder, found)
         except BaseException as error:  # Ctrl-C, too
             _clear(folder)
@@ -163,9 +173,9 @@ def _clear(folder: Path) -> None:
             one.unlink()
 
 
-def _fill(folder: Path) -> dict[str, str]:
+def _fill(folder: Path, needed: Sequence[Requirement]) -> dict[str, str]:
     """A virtual environment and its packages; returns the versions."""
-    wanted = [one.specifier for one in REQUIREMENTS if one.worker]
+    wanted = [one.specifier for one in needed]
     uv = shutil.which("uv")
     python = str(folder / "bin" / "python")
     print(f"making {folder} with {'uv' if uv else 'venv and pip'}", flush=True)
@@ -180,7 +190,7 @@ def _fill(folder: Path) -> dict[str, str]:
     else:
         pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *wanted]
         _run(pip, Path.cwd(), "a package can not be had")
-    return _check(folder / "bin" / "python")
+    return _check(folder / "bin" / "python", needed)
 
 
 def _mark(folder: Path, installed: dict[str, str]) -> None:
@@ -239,9 +249,9 @@ def _reason(lines: list[str]) -> str:
     return lines[-1][:300]
 
 
-def _check(python: Path) -> dict[str, str]:
+def _check(python: Path, needed: Sequence[Requirement]) -> dict[str, str]:
     """The versions that the environment has, asked as the worker would run there."""
-    modules = {one.name: one.module for one in REQUIREMENTS if one.worker}
+    modules = {one.name: one.module for one in needed}
     try:
         done = subprocess.run(
             [str(python), "-I", "-c", _CHECK, json.dumps(modules)],

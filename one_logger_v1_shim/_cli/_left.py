@@ -18,7 +18,7 @@ from .._journal.follow import Follower
 from .._journal.locks import locked
 from .._journal.outside import is_own, writers
 from .._journal.process_table import is_running
-from .._journal.records import UNPLAYED, Mark, RunRecord, is_run_id, read_played, run_id
+from .._journal.records import UNPLAYED, UNSENT, Mark, RunRecord, is_run_id, read_played, run_id
 from .._journal.wandb_file import FOLDERS, Scanner, is_offline, rows_at_end, run_files
 from ._belongs import belonging
 from ._format import clean
@@ -38,6 +38,8 @@ class Left:
     calls: int = 0
     played: int = 0
     v2: str = ""
+    #: a collector has not taken all spans and metrics
+    unsent: bool = False
     state: str = ""
     #: W&B's files of the run, and all that have its id: the rows in a file say whose it is
     files: list[Path] = field(default_factory=list)
@@ -49,7 +51,7 @@ class Left:
     @property
     def finished(self) -> bool:
         """Whether there is nothing to do."""
-        return self.state == "finished" and self.stored >= self.rows and not self.unplayed
+        return self.state == "finished" and self.stored >= self.rows and not self.unplayed and not self.unsent
 
     @property
     def unplayed(self) -> int:
@@ -108,7 +110,7 @@ def look(folder: Path, rows: Optional[int] = None) -> Left:
     """
     folder = Path(os.path.abspath(folder))
     record, mark = RunRecord.read(folder), Mark.read(folder)
-    left = Left(folder, state=mark.state, v2=mark.v2)
+    left = Left(folder, state=mark.state, v2=mark.v2, unsent=mark.otlp == UNSENT)
     known = run_id(record)
     if known is None:
         left.damaged = "its run.json is damaged: no run id"

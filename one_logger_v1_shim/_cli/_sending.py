@@ -29,6 +29,8 @@ from .._journal.records import UNPLAYED, Mark, RunRecord
 from .._journal.settings_files import setting
 from .._journal.wandb_file import sync_options
 from .._journal.words import Exit
+from .._otlp.settings import VARIABLE as VARIABLE_OTLP
+from .._otlp.settings import wanted
 from .._variables import seconds
 from ._ask_wandb import ask
 from ._belongs import is_harmless
@@ -78,6 +80,10 @@ def _send(
     if refused:
         yield refused
         return
+    if left.unsent:
+        yield from _otlp(left, interpreter, environ, private, progress)
+        if left.finished or left.stored < left.rows or left.state == "failed":
+            return
     if left.on_disk_only and not left.unplayed and mode(environ) != "offline":
         yield from _sync(left, interpreter, environ, private)
         return
@@ -93,15 +99,37 @@ def _send(
     yield from _work(left, interpreter, environ, private, progress)
 
 
-def _work(
+def _otlp(
     left: Left,
     interpreter: Interpreter,
     environ: dict[str, str],
     private: Path,
     progress: Optional[Callable[[int], None]],
 ) -> Iterator[str]:
+    """Send spans and metrics to where this user's environment says; W&B is not asked if it has all rows on disk."""
+    try:
+        on = wanted(environ)
+    except ValueError as error:
+        yield shown(error)
+        on = False
+    if not on:
+        yield f"a collector has not taken all spans and metrics; to send them, set {VARIABLE_OTLP}=1 and its address"
+    elif left.stored < left.rows:
+        yield from _work(left, interpreter, environ, private, progress)
+    else:
+        yield from _work(left, interpreter, environ, private, progress, "--without-wandb")
+
+
+def _work(
+    left: Left,
+    interpreter: Interpreter,
+    environ: dict[str, str],
+    private: Path,
+    progress: Optional[Callable[[int], None]],
+    *more: str,
+) -> Iterator[str]:
     """Let a worker go through the journal."""
-    options = ["--attached", "--recover", left.run_id, "--directory", str(private)]
+    options = ["--attached", "--recover", left.run_id, "--directory", str(private), *more]
     for path in left.known:
         options += ["--known" if path in left.files else "--foreign", str(path)]
     log = open_to_write(left.folder / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -127,7 +155,7 @@ def _work(
     if code == Exit.DONE and not left.folder.exists():  # nothing of it was to be kept
         after.state, after.stored = "finished", left.rows
     left.state, left.stored, left.files = after.state, after.stored, after.files
-    left.played, left.v2 = after.played, after.v2
+    left.played, left.v2, left.unsent = after.played, after.v2, after.unsent
     yield from (shown(text, 1000) for text in mark.said)
     if code not in (Exit.DONE, Exit.GIVEN_UP):
         left.state = "failed"

@@ -40,6 +40,7 @@ def findings(offline: bool) -> Iterator[Finding]:
     from . import _checks_environment as environment
     from . import _checks_packages as packages
     from . import _checks_wandb as wandb
+    from ._checks_otlp import otlp
 
     checks = [
         packages.versions,
@@ -48,6 +49,7 @@ def findings(offline: bool) -> Iterator[Finding]:
         environment.providers,
         environment.variables,
         lambda: wandb.destination(offline),
+        otlp,
         wandb.disk,
         wandb.leftovers,
     ]

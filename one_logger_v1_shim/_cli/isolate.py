@@ -23,6 +23,7 @@ def main(arguments: Sequence[str]) -> int:
         "but this package (pip install --no-deps).",
     )
     parser.add_argument("dir", nargs="?", type=Path, metavar="DIR", help="default: below the user's data folder")
+    parser.add_argument("--otel", action="store_true", help="with OpenTelemetry's exporters (ONE_LOGGER_V1_OTLP)")
     given = parser.parse_args(list(arguments))
     place: Optional[Path] = given.dir if given.dir is not None else default_place(os.environ)
     if place is None:
@@ -31,9 +32,11 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if environment.is_whole(folder):
             found = environment.look(folder)
+            if given.otel and not environment.has_otel(folder):
+                return _said(f"{folder} is there without OpenTelemetry's exporters; remove it, then again", 1)
             print(f"{clean(folder, 1000)} is there and whole: {_listed(found)}")
         else:
-            made = environment.make(folder)
+            made = environment.make(folder, given.otel)
             print(f"done in {made.seconds:.0f} s: {_listed(made.installed)}")
     except environment.NotOursError as error:
         return _said(str(error), 2)

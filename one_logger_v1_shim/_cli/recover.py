@@ -63,7 +63,7 @@ def _one(left: Left, dry: bool) -> int:
     except Exception as error:  # of this journal; the others are sent
         left.state = "failed"
         print(f"  not sent: {shown(repr(error), 1000)}", flush=True)
-    return 0 if left.state == "finished" else 1
+    return 0 if left.state == "finished" and not left.unsent else 1
 
 
 def _sent(left: Left) -> Iterator[str]:

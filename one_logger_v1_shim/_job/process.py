@@ -22,7 +22,7 @@ from .._journal.environment import start_command
 from .._journal.interpreter import Interpreter
 from .._journal.outside import open_to_write
 from .._journal.process_table import is_running, started
-from .._journal.words import ENDED, MESSAGE, ROWS, UP, Exit, read_message
+from .._journal.words import ENDED, MESSAGE, PARTS, ROWS, UP, Exit, read_message
 
 try:  # eventlet and gevent replace the one in `socket` by one that waits in their own way
     import _socket
@@ -54,6 +54,7 @@ class WorkerProcess:
         self.pid: Optional[int] = None
         self._began: Optional[str] = None
         self._code: Optional[int] = None
+        self._parted = False  # it goes on, and nothing of that is our affair
         self._closed = False  # by the other side
         self._heard = b""
         self._inode: Optional[int] = None
@@ -121,7 +122,7 @@ class WorkerProcess:
     def _leave_the_table(self) -> None:
         """Until it is no process any more: it sends its exit code just before it ends."""
         end = monotonic() + 1.0
-        while self.pid is not None and is_running(self.pid, self._began) and monotonic() < end:
+        while not self._parted and self.pid is not None and is_running(self.pid, self._began) and monotonic() < end:
             time.sleep(0.002)
 
     def poke(self) -> bool:
@@ -164,6 +165,8 @@ class WorkerProcess:
                 self.acknowledged = max(self.acknowledged, number)
             elif letter == ENDED:
                 self._code = number
+            elif letter == PARTS:
+                self._code, self._parted = number, True
         return bool(data)
 
     def _ours(self) -> Any:

@@ -98,6 +98,11 @@ class Follower:
         """Never remove the file that is read now: it has a row that W&B has not as it was."""
         self._held.add(self._number)
 
+    @property
+    def segment(self) -> int:
+        """The number of the file that the last lines are from."""
+        return self._number
+
     def waiting(self) -> bool:
         """Whether there are files that can be removed once W&B has their rows."""
         return bool(self._ends)

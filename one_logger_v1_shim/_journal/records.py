@@ -1,4 +1,7 @@
-"""The small files of a journal: ``run.json`` (the job's), ``mark.json``, ``played`` (the worker's). Both processes."""
+"""The small files of a journal: ``run.json`` (the job's), ``mark.json``, ``played``, ``sent`` (the worker's).
+
+Both processes.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ _MOST = 2**53  # of a number
 _OWN_ID = re.compile(r"[a-z0-9]{8}")
 _ANY_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
-_Record = TypeVar("_Record", bound="Union[RunRecord, Mark]")
+_Record = TypeVar("_Record", bound="Union[RunRecord, Mark, Sent]")
 
 
 @dataclass
@@ -98,6 +101,8 @@ class RunRecord:
 
 #: :attr:`Mark.v2` in the end
 PLAYED, UNPLAYED = "played", "unplayed"
+#: :attr:`Mark.otlp` in the end
+SENT, UNSENT = "sent", "unsent"
 
 
 @dataclass
@@ -117,7 +122,9 @@ class Mark:
         id: the run's id, if W&B gave it another one than ``run.json`` says.
         v2: ``played``: v2 has heard all of v1's calls; ``unplayed``: some are left; else why v2 hears none of them.
             Empty where the worker has nothing to do with it.
-        said: what the job is to log about single rows and about v2, each text once.
+        otlp: ``sent``: a collector has taken all spans and metrics; ``unsent``: it has not; else why it gets none.
+            Empty where OTLP is off.
+        said: what the job is to log about single rows, v2 and OTLP, each text once.
         run: entity, project, run_name and tags as W&B has the run (:func:`.destination.told`).
     """
 
@@ -133,6 +140,7 @@ class Mark:
     exit_code: Optional[int] = None
     id: str = ""
     v2: str = ""
+    otlp: str = ""
     said: list[str] = field(default_factory=list)
     run: dict[str, Any] = field(default_factory=dict)
 
@@ -150,7 +158,14 @@ class Mark:
         """Replace the mark of the journal in ``folder``. Raises ``OSError`` when no disk takes it."""
         more = overflow(folder)
         content = dict(vars(self))
-        for name in ("url", "event", "notice", "said", "v2"):  # wandb's words may have a key or a password in them
+        for name in (
+            "url",
+            "event",
+            "notice",
+            "said",
+            "v2",
+            "otlp",
+        ):  # wandb's words may have a key or a password in them
             content[name] = _hidden(content[name])
         try:
             write_json(folder / "mark.json", content)
@@ -184,6 +199,32 @@ def write_played(folder: Path, lines: int) -> None:
             os.pwrite(descriptor, lines.to_bytes(8, "big"), 0)
         finally:
             os.close(descriptor)
+
+
+@dataclass
+class Sent:
+    """``sent``: what OpenTelemetry's collector has taken of a journal. Written by the worker, after each request.
+
+    Attributes:
+        segment, line: the number of the file (``rows-<segment>.jsonl``) and how many of its lines were taken.
+        resource: whose they are; the same in each worker of a run, and in `recover`, where the environment is another.
+    """
+
+    segment: int = 0
+    line: int = 0
+    resource: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, folder: Path) -> Sent:
+        """Of the journal in ``folder``; nothing was taken where there is none, or it is damaged."""
+        found = _read(cls, read_object(folder / "sent"))
+        found.resource = {name: one for name, one in found.resource.items() if isinstance(one, (str, int))}
+        return found
+
+    def write(self, folder: Path) -> None:
+        """A disk that does not take it: the same is sent once more if need be."""
+        with suppress(OSError):
+            write_json(folder / "sent", vars(self))
 
 
 def run_id(record: RunRecord, mark: Optional[Mark] = None) -> Optional[str]:

@@ -33,6 +33,8 @@ UP = b"p"
 ROWS = b"r"
 #: the worker's exit code; the process ends right after it
 ENDED = b"x"
+#: the exit code of a worker that W&B keeps no longer; it goes on for a while, and nobody is to wait for that
+PARTS = b"d"
 
 
 def run_mark(run_id: str, folder: str) -> str:

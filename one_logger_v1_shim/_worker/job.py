@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Optional
 
 from .._journal.process_table import has_gone
-from .._journal.words import ENDED, ROWS, UP, message
+from .._journal.words import ENDED, PARTS, ROWS, UP, Exit, message
 
 
 class JobEnd:
@@ -42,6 +42,10 @@ class JobEnd:
     def goodbye(self, code: int) -> None:
         """Say the exit code; the process ends right after it."""
         self._say(ENDED, code)
+
+    def part(self) -> None:
+        """Say that there is nothing more to wait for; the process goes on."""
+        self._say(PARTS, Exit.DONE)
 
     def _say(self, letter: bytes, number: int) -> None:
         with suppress(OSError):

@@ -23,7 +23,7 @@ from .._journal.follow import Follower
 from .._journal.locks import lock
 from .._journal.outside import is_own, make_folder, remove_journal
 from .._journal.process_table import started
-from .._journal.records import UNPLAYED, Mark, RunRecord
+from .._journal.records import SENT, UNPLAYED, UNSENT, Mark, RunRecord
 from .._journal.server import Found
 from .._journal.words import ELSEWHERE, HOST, Exit
 from .._version import VERSION
@@ -31,6 +31,8 @@ from . import wandb_api
 from .children import Log, block_signals, children, end_children, say, tidy_up
 from .job import JobEnd
 from .opening import Opening, first_line
+from .otlp import OTLP
+from .otlp import make as make_otlp
 from .player import Player
 from .run import Recovery, Run
 from .successor import Successor
@@ -45,8 +47,8 @@ _MOST_TRIES = 3  # with a wandb process that lives for less than _SHORT seconds
 _SHORT = 60.0
 _MOST_SAID = 20  # texts about rows in a mark
 _APP_END = b'>["app_end",'
-_V2_LIMIT = 20.0  # seconds that v2 may take after the last row is with W&B
-_V2_SEGMENTS = 16  # files (16 MiB each) that are kept for a v2 that has to be told from the beginning
+_LIMIT = 20.0  # seconds that v2 may take after the last row is with W&B, and a collector after that
+_SEGMENTS = 16  # files (16 MiB each) that are kept for who has to be told from the beginning
 
 
 class Worker:
@@ -82,6 +84,9 @@ class Worker:
         self.run = Run(spec.without("entity") if own_entity else spec, folder, self.record, self.mark, recovery)
         wanted = self.record.v2 == "worker" and self.mark.v2 in ("", UNPLAYED)
         self.player = Player(folder, self.record) if wanted else None
+        self.otlp = make_otlp(folder, self.record, self.mark)
+        if self.otlp is not None:
+            self._forget_otlp()
         self._successor = Successor(folder, self.run, job, self.player, own_entity, recovery)
 
     # -- opening -----------------------------------------------------------------------------------------------
@@ -104,14 +109,19 @@ class Worker:
             notice=opening.notice(folders),
             id=self.run.id if self.run.id != self.record.id else "",
             v2=self.mark.v2,
+            otlp=self.mark.otlp,
             said=self.mark.said,
             run=self.run.destination(),
         )
         if self.run.skip:
             say(f"going on after {self.run.skip} rows")
         self._write_mark(force=True)
-        if self.player is not None:
-            self.player.start()
+        self._start_listeners()
+
+    def _start_listeners(self) -> None:
+        for one in (self.player, self.otlp):
+            if one is not None:
+                one.start()
 
     def _stuck(self) -> NoReturn:
         """``wandb.init`` does not return, and nothing else can be tried in this process."""
@@ -165,11 +175,8 @@ class Worker:
             asked, gone = self._job.wait(_POLL if idle < 50 else _POLL_IDLE) if self._job is not None else (False, True)
 
     def _remove_files(self) -> None:
-        stored = self.run.rows_on_disk()
-        if self.player is not None and self.player.state == UNPLAYED:
-            self.follower.remove(min(stored, self.player.rows), keep=_V2_SEGMENTS)
-        else:
-            self.follower.remove(stored)
+        told = [one.rows for one in (self.player, self.otlp) if one is not None and one.state in (UNPLAYED, UNSENT)]
+        self.follower.remove(min(self.run.rows_on_disk(), *told), keep=_SEGMENTS if told else 0)
 
     def take(self, line: bytes) -> None:
         """Give one row to W&B. A row that is not valid JSON is logged and skipped: nothing else can be done with it."""
@@ -227,8 +234,7 @@ class Worker:
 
     def close(self, exit_code: int) -> None:
         """Finish the run and look whether W&B has everything; the answer is in the mark."""
-        if self.player is not None:
-            self.player.job_has_gone()
+        self._job_has_gone()
         self.mark.state = "finishing"
         self._write_mark(force=True)
         missing = self.run.finish(exit_code, self.taken, wandb_api.drain_limit(), self._settings)
@@ -242,26 +248,59 @@ class Worker:
         if missing:
             say(missing)
             self.mark.notice = f"{missing}; send it with: {self._how_to_send()}"
-        unplayed = self._await_v2()
+        unplayed, unsent = self._await_v2(), self._await_otlp()
         self._write_mark(force=True)
-        if not self.record.keep and not missing and not unplayed and not self._keep:
+        if not self.record.keep and not missing and not unplayed and not unsent and not self._keep:
             self.remove_journal()
+
+    def _job_has_gone(self) -> None:
+        for one in (self.player, self.otlp):
+            if one is not None:
+                one.job_has_gone()
+
+    def _forget_otlp(self) -> None:
+        """What was said of trouble that is over."""
+        self.mark.said = [text for text in self.mark.said if not text.startswith(OTLP)]
 
     def _await_v2(self) -> bool:
         """Wait, bounded, until v2 has heard all calls. True: it has not."""
         player = self.player
         if player is None:
             return False
-        player.join(_V2_LIMIT)
+        player.join(_LIMIT)
         self.mark.v2 = player.state
         if player.state != UNPLAYED:
             return False
         player.stop()
         self.mark.v2 = UNPLAYED
-        text = f"v2 has not heard all calls within {_V2_LIMIT:g} s; to play the rest: {recover_command(self.folder)}"
+        text = f"v2 has not heard all calls within {_LIMIT:g} s; to play the rest: {recover_command(self.folder)}"
         say(text)
         self.mark.notice = f"{self.mark.notice}; {text}" if self.mark.notice else text
         return True
+
+    def _await_otlp(self) -> bool:
+        """Wait, bounded, until a collector has everything: without the job, which waits for W&B only. True: it has not.
+
+        Whoever is quick has been so while W&B's run was finished.
+        """
+        if self.otlp is None:
+            return False
+        self.otlp.settle()
+        if self.otlp.is_alive():
+            if not self.otlp.said:
+                self._tell(
+                    f"{OTLP}: a collector has not taken all spans and metrics yet; to send what it has not taken "
+                    f"in {_LIMIT:g} s: {recover_command(self.folder)}"
+                )
+            self._write_mark(force=True)
+            if self._job is not None:
+                self._job.part()
+            self.otlp.join(_LIMIT)
+        self.mark.otlp = self.otlp.state
+        if self.otlp.state == SENT:
+            self.otlp.said.clear()
+            self._forget_otlp()
+        return self.otlp.state == UNSENT
 
     def remove_journal(self) -> None:
         """Remove the journal of a run that is finished. What else is in its folder, W&B's run for example, stays."""
@@ -281,7 +320,10 @@ class Worker:
         self.mark.rows = max(self.taken, self.run.skip)
         if self.player is not None:
             self.mark.v2 = self.player.state
-            for text in self.player.said:
+        if self.otlp is not None:
+            self.mark.otlp = self.otlp.state
+        for one in (self.player, self.otlp):
+            for text in one.said if one is not None else ():
                 self._pass_on(text)
         try:
             self.mark.write(self.folder)
@@ -300,15 +342,20 @@ class Worker:
             self.mark.write(self.folder)
 
     def play_only(self) -> None:
-        """``WANDB_MODE=disabled``: nobody wants the rows; v2 hears v1's calls all the same."""
-        player = self.player
-        if player is None:
-            return
-        player.start()
-        while player.is_alive() and self._job is not None and not self._job.wait(_POLL)[1]:
+        """Nobody wants the rows (``WANDB_MODE=disabled``), or W&B has them: v2 and a collector hear of them.
+
+        Returns with the journal gone if it is not to be kept and all is told.
+        """
+        self.taken = self.mark.rows
+        listeners = [one for one in (self.player, self.otlp) if one is not None]
+        self._start_listeners()
+        while any(one.is_alive() for one in listeners) and self._job is not None and not self._job.wait(_POLL)[1]:
             pass
-        player.job_has_gone()
-        if not self._await_v2():
+        self._job_has_gone()
+        left = [self._await_v2(), self._await_otlp()]
+        if self.record.mode != "disabled":
+            self._write_mark(force=True)
+        elif listeners and not any(left):
             self.remove_journal()
 
     def leave(self, code: int) -> NoReturn:
@@ -329,7 +376,7 @@ def _foreign_shim() -> Optional[str]:
     return found if found != VERSION else None
 
 
-def _work(worker: Worker, because: Optional[str]) -> None:
+def _work(worker: Worker, because: Optional[str], without_wandb: bool) -> None:
     """Own the run until it is finished."""
     if not worker.record.readable:
         worker.give_up(f"the journal has format {worker.record.format}, which version {VERSION} can not read")
@@ -339,7 +386,7 @@ def _work(worker: Worker, because: Optional[str]) -> None:
         worker.give_up(f"{sys.executable} has one-logger-v1-shim {other} and the job has {VERSION}; install that there "
                        "or make an environment", "python -m one_logger_v1_shim isolate")  # fmt: skip
         worker.leave(Exit.GIVEN_UP)
-    if worker.record.mode == "disabled":
+    if without_wandb or worker.record.mode == "disabled":
         worker.play_only()
         return
     if not wandb_api.git_answers():
@@ -363,6 +410,7 @@ def main(arguments: list[str]) -> NoReturn:
     parser.add_argument("--foreign", action="append", type=Path, default=[], help="one of another run with that id")
     parser.add_argument("--offline", metavar="REASON", help="do not ask the server")
     parser.add_argument("--overflow", action="store_true", help="W&B's folder goes to the temp directory")
+    parser.add_argument("--without-wandb", action="store_true", help="it has all rows")
     parser.add_argument("--own-entity", action="store_true", help="the account may not write to v1's default entity")
     parser.add_argument("--tries", type=int, default=0, help="workers before this one that lived for a short time")
     parser.add_argument("--directory", help="where v2's exporters are to work")
@@ -404,7 +452,7 @@ def main(arguments: list[str]) -> NoReturn:
                     make_folder(overflow(given.folder))
                 if is_own(overflow(given.folder)):
                     worker.run.home = overflow(given.folder)
-            _work(worker, given.offline)
+            _work(worker, given.offline, given.without_wandb)
             code = Exit.DONE
     except BaseException as error:
         say(f"the worker ends: {error!r}")

@@ -13,7 +13,7 @@ import pytest
 
 from compat_matrix.bench.process import isolated_mode
 from one_logger_v1_shim._journal.records import RunRecord
-from one_logger_v1_shim._worker.main import _V2_SEGMENTS
+from one_logger_v1_shim._worker.main import _SEGMENTS
 from tests.delivery import jobs
 from tests.support import ROOT
 
@@ -268,7 +268,7 @@ def test_segments_are_removed_when_wandb_has_their_rows(outcome: Callable[[str],
     assert result.values() == list(range(2001))
     left = [path.name for path in sorted(result.home.rglob("rows-*.jsonl"))]
     assert left[0] != "rows-000001.jsonl"
-    assert len(left) <= _V2_SEGMENTS + 2, "for a v2 that has to be told again, and the one at work"
+    assert len(left) <= _SEGMENTS + 2, "for a v2 that has to be told again, and the one at work"
     values = jobs.journal_values(result.home)
     assert values == list(range(values[0], 2001))  # what is left is whole
 

@@ -20,6 +20,7 @@ PARTS = {
     "import": 2,
     "construction": 2,
     "finish": 2,
+    "otlp": 2,
 }
 
 
