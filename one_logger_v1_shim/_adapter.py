@@ -30,7 +30,10 @@ def configure_v2_adapter(v1_config: Mapping[str, Any]) -> None:
 
     config = ConfigAdapter.convert_to_v2_config(v1_config)
     if OneLoggerProvider.instance().one_logger_ready:
-        warn_once("adapter:twice", "configure_v2_adapter: v2 is configured in this process already and left as it is")
+        if is_enabled(v1_config):
+            warn_once(
+                "adapter:twice", "configure_v2_adapter: v2 is configured in this process already and left as it is"
+            )
         return
     if not is_enabled(v1_config):
         # No exporter, no warning that there is none, and no "Skipping execution of ..." line for each callback of each

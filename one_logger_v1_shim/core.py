@@ -11,6 +11,7 @@ from ._handlers import raised_by_handler
 from ._log import logger, warn_once
 from ._v1.bookkeeping import TAG, Emit
 from ._v1.core_config import CoreConfig
+from ._off import switched_off
 
 if TYPE_CHECKING:
     from ._conversion import V2Values
@@ -38,7 +39,7 @@ class OneLogger:
     _telemetry: Optional[Telemetry]
 
     def __init__(self, config: Optional[Mapping[str, Any]] = None) -> None:
-        settings = CoreConfig.read(config)
+        settings = CoreConfig.of_disabled(config) if switched_off() else CoreConfig.read(config)
         self._begin(settings)
         if not settings.enabled:
             return

@@ -12,6 +12,9 @@ from typing import Optional
 
 from .._journal.words import INSIDE
 from .._noedit import PACKAGES
+from .._off import OFF_SWITCH
+from .._v1.wires import DEFAULT, expected, named
+from .._v1.wires import VARIABLE as WIRE
 from .._variables import GONE, SECONDS, SWITCH, VARIABLES, is_seconds, switch
 from ._findings import ERROR, OK, WARNING, Finding
 
@@ -97,8 +100,14 @@ def variables() -> Iterator[Finding]:
             yield Finding(WARNING, name, f"has no effect any more: {GONE[name]}", f"unset {name}")
         elif known is None:
             yield Finding(WARNING, name, "this package has no such variable", f"unset {name}")
+        elif name == OFF_SWITCH and switch(os.environ, name):
+            detail = f"on ({value!r}): every rank is a disabled rank, nothing is logged"
+            yield Finding(ERROR, name, detail, f"unset {name} for a job that is to log")
         elif known.kind == SWITCH:
             yield Finding(OK, name, f"{'on' if switch(os.environ, name) else 'off'} ({value!r})")
+        elif name == WIRE and named(os.environ) is None:
+            detail = f"{value!r} is no version of v1; expected {expected()}; {DEFAULT} is used"
+            yield Finding(WARNING, name, detail, f"correct or unset {name}")
         elif known.kind == SECONDS and not is_seconds(value):
             detail = f"{value!r} is no number of seconds; {known.default} is used"
             yield Finding(WARNING, name, detail, f"correct or unset {name}")

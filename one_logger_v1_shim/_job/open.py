@@ -11,6 +11,7 @@ from .._journal.destination import RunSpec, mode
 from .._journal.interpreter import VARIABLE, find, is_frozen
 from .._journal.words import INSIDE
 from .._log import warn_once
+from .._off import switched_off
 from .._variables import GONE
 from .wandb_here import environment_as_wandb_has_it
 
@@ -63,6 +64,8 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional
         v2: where v2 hears v1's calls: ``job``, ``worker`` or ``none``.
         v2_values: v2's configuration for the worker, if it hears them there.
     """
+    if switched_off():  # an exporter of v2's: v1's own classes have made none
+        return Dropping()
     taker = _state.process.taker
     if taker is not None:  # a test: nothing in the environment counts
         return taker.open_sink(spec, asynchronous)

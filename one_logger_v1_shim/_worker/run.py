@@ -108,6 +108,8 @@ class Run:
         """``wandb.init``, after the rows that W&B has on disk; raises whatever wandb raises."""
         # what a file calls its program is none whose text W&B may upload
         more: dict[str, Any] = {"program": self._record.program if self.recovery is None else None}
+        if self._record.category:
+            more["config"] = {"job_category": self._record.category}
         again = bool(self._files())
         if again:
             more["resume"] = "allow"

@@ -52,7 +52,7 @@ SYNC, ASYNC = here()
 def test_every_recorded_job(tree: None) -> None:
     """Async, as most consumers have it; the matrix has the sync ones."""
     jobs = [golden(path, whole=True) for path in sorted(GOLDENS.glob("*.json"))]
-    assert len(jobs) == 44
+    assert len(jobs) == 49
     report = run(ASYNC, jobs)
     assert report.count(NOT_RUN) == 0
     assert sum(result.rows for result in report.results) > 500
