@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ._handlers import raised_by_handler
 from ._log import logger, warn_once
+from ._off import switched_off
 from ._v1.bookkeeping import TAG, Emit
 from ._v1.core_config import CoreConfig
-from ._off import switched_off
 
 if TYPE_CHECKING:
     from ._conversion import V2Values

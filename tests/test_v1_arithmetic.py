@@ -9,9 +9,7 @@ import pytest
 from tests.support import WIRE, Clock, CoreSpy, decoded, golden, golden_names, same, utils_on
 
 UTILS_JOBS = [
-    name
-    for name in golden_names(every_wire=True)
-    if golden(name).get("target", "OneLoggerUtils") == "OneLoggerUtils"
+    name for name in golden_names(every_wire=True) if golden(name).get("target", "OneLoggerUtils") == "OneLoggerUtils"
 ]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
 from .._log import warn, warn_once
+from .._off import switched_off
 from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import DEFAULTS, V1Config, bad_value
 from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, Job
@@ -20,7 +21,6 @@ from .._v1.schema import (
 )
 from .._v1.timer import NamedTimer
 from .._v1.wires import DEFAULT, OLDEST, STEPS, chosen, named
-from .._off import switched_off
 from ._callbacks import Callbacks, count, nothing, on_enabled_rank, too_many, whole
 from ._steps import Steps
 

@@ -316,7 +316,8 @@ class OneLoggerUtils(Checkpoints):
         tokens = {name: so_far.pop(name) for name in list(so_far) if name == "train_tokens"}
         return {
             "train_batch": self._batches, **so_far, "train_batch_time_total": timer.total,
-            "train_batch_time_msecs_avg": timer.average * 1000, "train_batch_time_msecs_min": timer.min * 1000, **tokens,
+            "train_batch_time_msecs_avg": timer.average * 1000, "train_batch_time_msecs_min": timer.min * 1000,
+            **tokens,
         }  # fmt: skip
 
     def _step_progress(self):
