@@ -10,6 +10,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Optional
 
+from .._journal.system import described, without
 from .._journal.words import INSIDE
 from .._noedit import PACKAGES
 from .._off import OFF_SWITCH
@@ -21,6 +22,19 @@ from ._findings import ERROR, OK, WARNING, Finding
 _OURS = "ONE_LOGGER_V1_"
 _V1_NAMES = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS")
+
+
+def system() -> Iterator[Finding]:
+    """The operating system and the machine, and what is missing there."""
+    lacking = without()
+    if lacking:
+        detail = f"{described()}: no {' and no '.join(lacking)}, so no W&B process is started; rows go to the journal"
+        yield Finding(ERROR, "platform", detail, "python -m one_logger_v1_shim recover, after the job")
+    elif not os.path.isdir("/proc/self"):
+        detail = f"{described()}: no /proc, so the end of wandb's own process is noticed when the run ends"
+        yield Finding(WARNING, "platform", detail)
+    else:
+        yield Finding(OK, "platform", described())
 
 
 def rank() -> Iterator[Finding]:

@@ -42,6 +42,7 @@ def findings(offline: bool) -> Iterator[Finding]:
     from . import _checks_wandb as wandb
 
     checks = [
+        environment.system,
         packages.versions,
         packages.worker,
         environment.rank,

@@ -9,6 +9,7 @@ from typing import Any, Optional, Protocol
 from .. import _state
 from .._journal.destination import RunSpec, mode
 from .._journal.interpreter import VARIABLE, find, is_frozen
+from .._journal.system import described, without
 from .._journal.words import INSIDE
 from .._log import warn_once
 from .._off import switched_off
@@ -95,7 +96,12 @@ def _open(spec: RunSpec, asynchronous: bool, v2: str, v2_values: Optional[dict[s
     from .worker_sink import WorkerSink
 
     interpreter = find(os.environ)
-    if interpreter is None:
+    lacking = without()
+    if lacking:
+        interpreter = None
+        warn_once("delivery:platform", f"no W&B process is started on {described()}, which has no "
+                  f"{' and no '.join(lacking)}; rows are kept in the journal until `recover` sends them")  # fmt: skip
+    elif interpreter is None:
         what = "a frozen program" if is_frozen() else f"no Python interpreter ({sys.executable or 'without a name'})"
         warn_once("delivery:interpreter", f"this process is {what}, no W&B process is started from it; "
                   f"set {VARIABLE} to a Python that has wandb")  # fmt: skip

@@ -180,7 +180,7 @@ def write_played(folder: Path, lines: int) -> None:
     with suppress(OSError):
         descriptor = open_to_write(folder / "played", os.O_WRONLY | os.O_CREAT)
         try:
-            os.pwrite(descriptor, lines.to_bytes(8, "big"), 0)
+            os.write(descriptor, lines.to_bytes(8, "big"))
         finally:
             os.close(descriptor)
 

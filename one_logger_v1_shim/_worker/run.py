@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import threading
 import time
 from contextlib import suppress
@@ -23,6 +22,7 @@ from .._journal.process_table import is_running, variable
 from .._journal.records import Mark, RunRecord, is_run_id, run_id
 from .._journal.secret import hidden
 from .._journal.server import Found
+from .._journal.system import KILL
 from .._journal.wandb_file import FOLDERS, Scanner, is_offline, run_files
 from .._journal.words import RUN, run_mark
 from . import wandb_api
@@ -102,7 +102,7 @@ class Run:
             if is_running(pid, began) and run_mark(self._record.id, str(self._folder)) == variable(pid, RUN):
                 say(f"ending wandb's process {pid} of an earlier worker")
                 with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(pid, KILL)
 
     def open(self, offline: bool) -> None:
         """``wandb.init``, after the rows that W&B has on disk; raises whatever wandb raises."""
