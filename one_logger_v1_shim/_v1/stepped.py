@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._log import warn_once
 from . import metrics as m
 from .training import Training
 
@@ -23,7 +24,10 @@ class SteppedTraining(Training):
 
     def batch_end(self, now: float) -> bool:
         """Count one batch. True when its row is due: every ``log_every_n`` of this job's batches."""
-        self._stop_batch(now)
+        if self._timer.is_active(self.batch_timer):
+            self._timer.stop(self.batch_timer, now)
+        else:
+            warn_once("unstarted:on_train_batch_end", "on_train_batch_end was called without its start")
         self._consume()
         self._batches += 1
         return bool(self._every) and self._batches % self._every == 0
@@ -45,7 +49,7 @@ class SteppedTraining(Training):
 
     def step_end(self, now: float) -> bool:
         """Count one iteration, whose timer has been stopped. True when its row is due."""
-        return self._is_due(now)
+        return self._iteration_end(now)
 
     def step_row(self) -> dict[str, Any]:
         """The iterations of this job, their time, and the throughput by what the batches have used so far."""

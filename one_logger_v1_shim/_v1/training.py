@@ -79,22 +79,19 @@ class Training:
 
     def batch_end(self, now: float) -> bool:
         """Count one iteration. True when a row is due: every ``log_every_n`` of the *global* number of iterations."""
-        self._stop_batch(now)
-        self._consume()
-        if self._throughput_enabled:
-            self._measure_throughput()
-        return self._is_due(now)
-
-    def batch_row(self) -> dict[str, Any]:
-        """The row that is due at the end of a batch."""
-        return self.row()
-
-    def _stop_batch(self, now: float) -> None:
         if self._timer[self.batch_timer].active:
             self._timer.stop(self.batch_timer, now)
         else:
             # Progress is still progress; only its duration is unknown.
             warn_once("unstarted:on_train_batch_end", "on_train_batch_end was called without its start")
+        self._consume()
+        if self._throughput_enabled:
+            self._measure_throughput()
+        return self._iteration_end(now)
+
+    def batch_row(self) -> dict[str, Any]:
+        """The row that is due at the end of a batch."""
+        return self.row()
 
     def _consume(self) -> None:
         """What a batch has used: samples, tokens and floating point operations."""
@@ -113,7 +110,7 @@ class Training:
         # v1's maximum is one of cumulative averages, not of single iterations
         self._throughput_max = max(self._throughput_max, self._throughput)
 
-    def _is_due(self, now: float) -> bool:
+    def _iteration_end(self, now: float) -> bool:
         """Count one iteration, and say whether its row is due."""
         self._iterations += 1
         self._last_finish_ms = now * 1000
