@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from one_logger_v1_shim._v1.wires import DEFAULT, STEPS, VARIABLE, WIRES, chosen
+from one_logger_v1_shim._v1.wires import DEFAULT, STEP_CALLBACKS, STEPS, VARIABLE, WIRES, chosen
 from one_logger_v1_shim.utils import OneLoggerUtils
-from one_logger_v1_shim.utils.core import STEP_CALLBACKS
 from tests.support import CONFIG, CoreSpy, run_python, utils_on
 from tests.v1_job import V1Job
 

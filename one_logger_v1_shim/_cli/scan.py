@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
                         "paths": [str(path) for path in given.paths],
                         "exit_code": code,
                         "counts": {OK: levels[OK], WARNING: levels[WARNING], ERROR: levels[ERROR], **levels},
-                        "wire": wire_of(findings).as_json(),
+                        **wire_of(findings).as_json(),
                         "findings": [one.as_json() for one in findings],
                     },
                     indent=2,

@@ -14,10 +14,10 @@ from .._v1.core_config import CoreConfig
 from .._v1.job import Job
 from .._v1.schema import CHECKPOINT_CALLBACK_ARGS, MINIMAL_SCHEMA_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS
 from .._v1.timer import NamedTimer
-from .._v1.wires import DEFAULT, STEPS, VARIABLE, named
+from .._v1.wires import DEFAULT, STEP_CALLBACKS, STEPS, VARIABLE, named
 from ..core import OneLogger
 from ..utils._hooks import JobCallback
-from ..utils.core import STEP_CALLBACKS, OneLoggerUtils
+from ..utils.core import OneLoggerUtils
 from .config import UNKNOWN, Config, literal
 from .findings import ERROR, NOT_JUDGED, OK, WARNING, Verdict, worst
 from .names import CORE_KEYS, PARAMETERS

@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Optional
 
-from .._v1.wires import DEFAULT, STEPS, VARIABLE, WIRES
-from ..utils.core import STEP_CALLBACKS
+from .._v1.wires import DEFAULT, STEP_CALLBACKS, STEPS, VARIABLE, WIRES
 from .findings import CALL, COPY, Finding
 
 _STEP = re.compile(rf"(\.|['\"])({'|'.join(STEP_CALLBACKS)})\b")
@@ -23,9 +22,10 @@ class Wire:
     because: Optional[Finding] = None
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        found = self.because
-        return {"version": self.version, "because": None if found is None else found.as_json()}
+        """``wire`` and in it the fields by name; nothing where no use tells the version."""
+        if self.because is None:
+            return {}
+        return {"wire": {"version": self.version, "because": self.because.as_json()}}
 
     def sentence(self) -> str:
         """What it means for who runs the tree; empty where no use tells the version."""

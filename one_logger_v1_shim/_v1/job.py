@@ -292,8 +292,9 @@ class Job:
         self._timer.start("save_checkpoint", now)
         check("on_save_checkpoint_start", kwargs)
         train = self.training.row()
-        save = (ROW, self._checkpoints.start(kwargs["global_step"], train))
-        return [save] if self.wire == OLDEST else [self.tag(), (ROW, train), save]
+        if self.wire == OLDEST:
+            return [(ROW, self._checkpoints.start(kwargs["global_step"], train))]
+        return [self.tag(), (ROW, train), (ROW, self._checkpoints.start(kwargs["global_step"], train))]
 
     def on_save_checkpoint_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
         self.check_checkpoints()

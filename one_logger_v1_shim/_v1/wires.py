@@ -20,6 +20,9 @@ WIRES = (OLDEST, DEFAULT, STEPS)
 
 VARIABLE = "ONE_LOGGER_V1_WIRE"
 
+#: callbacks of :data:`STEPS` only
+STEP_CALLBACKS = ("on_train_step_start", "on_train_step_end")
+
 
 def named(environ: Mapping[str, str]) -> Optional[str]:
     """The wire that the environment names: the default if it names none; None: what it names is no wire."""

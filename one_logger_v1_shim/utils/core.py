@@ -20,7 +20,7 @@ from .._v1.schema import (
     check,
 )
 from .._v1.timer import NamedTimer
-from .._v1.wires import DEFAULT, OLDEST, STEPS, chosen, named
+from .._v1.wires import DEFAULT, OLDEST, STEP_CALLBACKS, STEPS, chosen, named
 from ._callbacks import Callbacks, count, nothing, on_enabled_rank, too_many, whole
 from ._steps import Steps
 
@@ -37,9 +37,6 @@ __all__ = [
 
 #: v1's constant; an object sends the rows of the version that the environment names when it is made
 VERSION = named(os.environ) or DEFAULT
-
-#: of v1 1.0.3 only
-STEP_CALLBACKS = ("on_train_step_start", "on_train_step_end")
 
 
 class OneLoggerUtils(Callbacks):
