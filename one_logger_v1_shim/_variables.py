@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, Optional
 
-SECONDS, SWITCH, PATH = "seconds", "switch", "path"
+SECONDS, SWITCH, PATH, VERSION = "seconds", "switch", "path", "version"
 
 #: values of a switch that mean "off", in any case; all other values mean "on"
 OFF = ("", "0", "false", "f", "no", "n", "off")
@@ -36,6 +36,19 @@ VARIABLES: dict[str, Variable] = {
             "0",
             "No-edit mode: `import one_logger` and `import one_logger_utils` give the shim, where nothing "
             "else provides them.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_DISABLED",
+            SWITCH,
+            "0",
+            "Off: every rank is a disabled rank, whatever the configuration says. No file, no process, no line; "
+            "`import one_logger` works as before.",
+        ),
+        Variable(
+            "ONE_LOGGER_V1_WIRE",
+            VERSION,
+            "1.0.2",
+            "Whose rows `OneLoggerUtils` sends: those of v1 `1.0.0`, `1.0.2` or `1.0.3`.",
         ),
         Variable(
             "ONE_LOGGER_V1_PYTHON",

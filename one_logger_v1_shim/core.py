@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ._handlers import raised_by_handler
 from ._log import logger, warn_once
+from ._off import switched_off
 from ._v1.bookkeeping import TAG, Emit
 from ._v1.core_config import CoreConfig
 
@@ -38,7 +39,7 @@ class OneLogger:
     _telemetry: Optional[Telemetry]
 
     def __init__(self, config: Optional[Mapping[str, Any]] = None) -> None:
-        settings = CoreConfig.read(config)
+        settings = CoreConfig.of_disabled(config) if switched_off() else CoreConfig.read(config)
         self._begin(settings)
         if not settings.enabled:
             return

@@ -61,9 +61,10 @@ def capture() -> Iterator[Capture]:
     """``with capture() as captured:``: what loggers that are made inside of the block log is in ``captured.rows``.
 
     The block is a process that is new, to OneLogger and to v2: nothing is configured, no tag is known, each warning is
-    logged again, and no environment variable of W&B or of this package counts. Its end is the end of that process: what
-    the program has not finished is finished. Then everything is as it was. Rows that come later are dropped, with one
-    warning. Loggers that were made outside go on as before, but tell v2 nothing meanwhile. All threads of the process
+    logged again, and no environment variable of W&B or of this package counts, except ``ONE_LOGGER_V1_DISABLED`` (there
+    are no rows) and ``ONE_LOGGER_V1_WIRE`` (whose rows they are). Its end is the end of that process: what the program
+    has not finished is finished. Then everything is as it was. Rows that come later are dropped, with one warning.
+    Loggers that were made outside go on as before, but tell v2 nothing meanwhile. All threads of the process
     log into the block; forked children log into their own copy of it, and started processes nothing at all.
 
     Blocks nest: the inner one has its rows for itself.

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.support import Clock, CoreSpy, decoded, golden, golden_names, same, utils_on
+from tests.support import WIRE, Clock, CoreSpy, decoded, golden, golden_names, same, utils_on
 
-UTILS_JOBS = [name for name in golden_names() if golden(name).get("target", "OneLoggerUtils") == "OneLoggerUtils"]
+UTILS_JOBS = [
+    name for name in golden_names(every_wire=True) if golden(name).get("target", "OneLoggerUtils") == "OneLoggerUtils"
+]
 
 
 def _expected(emits: list[list[Any]]) -> list[tuple[Any, ...]]:
@@ -18,6 +20,8 @@ def _expected(emits: list[list[Any]]) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("name", UTILS_JOBS)
 def test_recorded_job(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     job = golden(name)
+    if WIRE in job.get("environment", {}):
+        monkeypatch.setenv(WIRE, job["environment"][WIRE])
     clock = Clock(monkeypatch, job["t0"])
     spy = CoreSpy()
     utils: Any = None

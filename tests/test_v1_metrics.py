@@ -76,6 +76,10 @@ train_iterations_time_msecs_avg ms
 train_iterations_time_msecs_min ms
 first_logged_train_iterations_finish_time epoch
 last_logged_train_iterations_finish_time epoch
+train_batch count
+train_batch_time_total s
+train_batch_time_msecs_avg ms
+train_batch_time_msecs_min ms
 train_tflop_start tflop
 train_tflop_end tflop
 train_tflop tflop

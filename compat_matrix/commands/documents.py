@@ -16,20 +16,42 @@ _MOST = 40  # characters of an example
 
 
 def metrics() -> str:
-    """Name, unit, callbacks, v2's source, OpenTelemetry's kind and unit, and an example of each metric."""
+    """Name, unit, callbacks, versions of v1, v2's source, OpenTelemetry's kind and unit, an example of each metric."""
     from one_logger_v1_shim._otlp.names import instrument
     from one_logger_v1_shim._v1 import metrics as m
 
     sources, examples = _sources(), dict(_examples())
-    lines = ["| metric | unit | sent by | v2 | OpenTelemetry | example |", "|---|---|---|---|---|---|"]
+    lines = ["| metric | unit | sent by | v1 | v2 | OpenTelemetry | example |", "|---|---|---|---|---|---|---|"]
     for name, unit in m.UNITS.items():
-        sent = ", ".join(f"`{one}`" if " " not in one else one for one in m.SENT[name])
         example = examples.get(name)
         shown = "" if example is None else f"`{json.dumps(example, ensure_ascii=False)[:_MOST]}`"
         known = instrument(name)
         otel = f"{known.kind}, `{known.unit}`" if known is not None else "attribute"
-        lines.append(f"| `{name}` | {unit} | {sent} | {sources.get(name, '')} | {otel} | {shown} |")
+        about = f"{_listed(m.SENT[name])} | {_versions(name)} | {sources.get(name, '')} | {otel}"
+        lines.append(f"| `{name}` | {unit} | {about} | {shown} |")
     return "\n".join(lines)
+
+
+def _listed(calls: Sequence[str]) -> str:
+    return ", ".join(f"`{one}`" if " " not in one else one for one in calls)
+
+
+def _versions(name: str) -> str:
+    """Which versions of v1 have a metric, and what is otherwise in one of them."""
+    from one_logger_v1_shim._v1 import metrics as m
+    from one_logger_v1_shim._v1.wires import WIRES
+
+    if name in m.ONLY:
+        return m.ONLY[name]
+    others = []
+    for wire in WIRES:
+        told = [m.unit(name, wire)] if m.unit(name, wire) != m.UNITS[name] else []
+        calls, usual = m.sent(name, wire), m.SENT[name]
+        more, less = [one for one in calls if one not in usual], [one for one in usual if one not in calls]
+        told += [f"by {_listed(more)}"] if more else []
+        told += [f"not by {_listed(less)}"] if less else []
+        others += [f"{wire}: {', '.join(told)}"] if told else []
+    return "; ".join(["all", *others])
 
 
 def _sources() -> dict[str, str]:

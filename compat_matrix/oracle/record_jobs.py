@@ -7,17 +7,20 @@ its first row has of SLURM. Runs in a process of its own with this folder and ``
 
 import functools
 import json
+import os
 import sys
 
 from clock import VirtualClock
 from one_logger import core
 from one_logger_utils import OneLoggerUtils
+from one_logger_utils.core import VERSION
 from recorded import attempt, decode, made_call
 
 
 def record(job, clock):
     """The calls of one job, one after the other."""
     core.CORES.clear()
+    os.environ["ONE_LOGGER_V1_WIRE"] = job.get("environment", {}).get("ONE_LOGGER_V1_WIRE", VERSION)
     clock.now = job["t0"]
     cls = core.OneLogger if job.get("target") == "OneLogger" else OneLoggerUtils
     config = {key: decode(value) for key, value in job["config"].items()}

@@ -148,13 +148,15 @@ def _recorded() -> Iterator[Finding]:
     """Every call of every recorded job that v1 did not refuse."""
     core = importlib.import_module("one_logger_v1_shim").OneLogger
     utils = importlib.import_module("one_logger_v1_shim.utils").OneLoggerUtils
+    steps = importlib.import_module("one_logger_v1_shim.utils._steps").Steps  # of 1.0.3 only
     for path in sorted(GOLDENS.glob("*.json")):
         job = json.loads(path.read_text(encoding="utf-8"))
         cls = core if job.get("target") == "OneLogger" else utils
         trouble = _bound(cls, [job["config"]], {})
         for step in job["steps"]:
             positional = [None, *step.get("args", [])]
-            trouble = trouble or _bound(getattr(cls, step["call"]), positional, step.get("kwargs", {}))
+            target = getattr(cls, step["call"], None) or getattr(steps, step["call"])
+            trouble = trouble or _bound(target, positional, step.get("kwargs", {}))
         yield Finding(f"goldens/{path.stem}", f"{len(job['steps'])} calls", trouble)
 
 

@@ -10,15 +10,32 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from typing import Optional
 
+from .._journal.system import described, without
 from .._journal.words import INSIDE
 from .._noedit import PACKAGES
+from .._off import OFF_SWITCH
 from .._otlp.settings import VARIABLE as OTLP
+from .._v1.wires import DEFAULT, expected, named
+from .._v1.wires import VARIABLE as WIRE
 from .._variables import GONE, SECONDS, SWITCH, VARIABLES, is_seconds, switch
 from ._findings import ERROR, OK, WARNING, Finding
 
 _OURS = "ONE_LOGGER_V1_"
 _V1_NAMES = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _RANK = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "SLURM_JOB_ID", "SLURM_PROCID", "SLURM_NTASKS")
+
+
+def system() -> Iterator[Finding]:
+    """The operating system and the machine, and what is missing there."""
+    lacking = without()
+    if lacking:
+        detail = f"{described()}: no {' and no '.join(lacking)}, so no W&B process is started; rows go to the journal"
+        yield Finding(ERROR, "platform", detail, "python -m one_logger_v1_shim recover, after the job")
+    elif not os.path.isdir("/proc/self"):
+        detail = f"{described()}: no /proc, so the end of wandb's own process is noticed when the run ends"
+        yield Finding(WARNING, "platform", detail)
+    else:
+        yield Finding(OK, "platform", described())
 
 
 def rank() -> Iterator[Finding]:
@@ -98,8 +115,14 @@ def variables() -> Iterator[Finding]:
             yield Finding(WARNING, name, f"has no effect any more: {GONE[name]}", f"unset {name}")
         elif known is None:
             yield Finding(WARNING, name, "this package has no such variable", f"unset {name}")
+        elif name == OFF_SWITCH and switch(os.environ, name):
+            detail = f"on ({value!r}): every rank is a disabled rank, nothing is logged"
+            yield Finding(ERROR, name, detail, f"unset {name} for a job that is to log")
         elif known.kind == SWITCH:
             yield Finding(OK, name, f"{'on' if switch(os.environ, name) else 'off'} ({value!r})")
+        elif name == WIRE and named(os.environ) is None:
+            detail = f"{value!r} is no version of v1; expected {expected()}; {DEFAULT} is used"
+            yield Finding(WARNING, name, detail, f"correct or unset {name}")
         elif known.kind == SECONDS and not is_seconds(value):
             detail = f"{value!r} is no number of seconds; {known.default} is used"
             yield Finding(WARNING, name, detail, f"correct or unset {name}")

@@ -5,7 +5,6 @@ Our own package is not installed there: the worker runs the job's version of it.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -154,11 +153,13 @@ def _begun(folder: Path) -> Iterator[None]:
     """The mark that the folder is ours and not whole; its lock ends with this process."""
     with os.fdopen(open_to_write(folder / BEGUN, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a") as file:
         try:
+            import fcntl
+
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise NotOursError(f"another `isolate` is at work in {folder}") from None
-        except OSError:
-            pass  # a file system without locks
+        except (ImportError, OSError):
+            pass  # a system, or a file system, without locks
         yield
 
 

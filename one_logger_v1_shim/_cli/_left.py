@@ -19,6 +19,7 @@ from .._journal.locks import locked
 from .._journal.outside import is_own, writers
 from .._journal.process_table import is_running
 from .._journal.records import UNPLAYED, UNSENT, Mark, RunRecord, is_run_id, read_played, run_id
+from .._journal.system import is_mine, user_number
 from .._journal.wandb_file import FOLDERS, Scanner, is_offline, rows_at_end, run_files
 from ._belongs import belonging
 from ._format import clean
@@ -70,7 +71,7 @@ def find(where: Optional[Path]) -> list[Path]:
     Without ``where``: below the working directory, ``WANDB_DIR`` and the temp directory.
     """
     # an administrator recovers what users have left, where he names it
-    own = is_own if where is None or os.getuid() else _is_somebodys
+    own = is_own if where is None or user_number() != 0 else _is_somebodys
     if where is not None:
         if own(where) and os.path.isfile(where / "run.json"):
             return [where]
@@ -147,7 +148,7 @@ def somebodys(folder: Path) -> Optional[str]:
         import pwd
 
         owner = os.lstat(folder).st_uid
-        return None if owner == os.getuid() else pwd.getpwuid(owner).pw_name
+        return None if is_mine(owner) else pwd.getpwuid(owner).pw_name
     except (ImportError, OSError):
         return None
     except KeyError:

@@ -7,6 +7,7 @@ from typing import Any, Callable, Optional
 
 from .._v1 import metrics as m
 from .._v1.phases import PHASES
+from .._v1.wires import DEFAULT
 from . import _format as f
 from ._collect import BETWEEN, STAMP, Collector
 from ._model import Chart, Report, Section
@@ -80,7 +81,7 @@ class _Sections:
         for name in names:
             self._told.add(name)
             if name in self.last and not (name in (m.JOB_START_TIME, m.LIMIT_RUN) and not self.last[name]):
-                section.add(name, shown(name, self.last[name]))
+                section.add(name, shown(name, self.last[name], str(self.last.get(m.ONE_LOGGER_UTILS_VERSION))))
         return section
 
     def _configuration(self, config: dict[str, Any]) -> Section:
@@ -246,11 +247,11 @@ class _Sections:
         return Chart(title, unit, {name: self.curve(name) for name in names})
 
 
-def shown(name: str, value: Any) -> str:
-    """A value as text, by the unit of its metric; nothing that is named like a secret."""
+def shown(name: str, value: Any, wire: str = DEFAULT) -> str:
+    """A value as text, by the unit of its metric in the version ``wire``; nothing that is named like a secret."""
     if any(word in name.lower() for word in _SECRET):
         return "(not shown)"
-    return f.by_unit(value, m.UNITS.get(name))
+    return f.by_unit(value, m.unit(name, wire) if name in m.UNITS else None)
 
 
 def _of(

@@ -43,6 +43,7 @@ def findings(offline: bool) -> Iterator[Finding]:
     from ._checks_otlp import otlp
 
     checks = [
+        environment.system,
         packages.versions,
         packages.worker,
         environment.rank,

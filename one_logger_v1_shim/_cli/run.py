@@ -93,8 +93,9 @@ def _replace(path: str, command: list[str], environ: dict[str, str]) -> NoReturn
     """exec and not runpy: signals, exit code, multiprocessing and atexit are the program's own."""
     sys.stdout.flush()
     sys.stderr.flush()
-    for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores these two, and its heirs would
-        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    ignored = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
+    for one in ignored:  # Python ignores these two, and its heirs would
+        signal.signal(one, signal.SIG_DFL)
     try:
         try:
             os.execve(path, command, environ)
@@ -103,7 +104,8 @@ def _replace(path: str, command: list[str], environ: dict[str, str]) -> NoReturn
                 raise
             os.execve("/bin/sh", ["sh", path, *command[1:]], environ)  # a script without `#!`, as a shell does
     except OSError as error:
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        for one in ignored:
+            signal.signal(one, signal.SIG_IGN)
         missing = " (or the interpreter in its first line)" if error.errno == errno.ENOENT else ""
         raise _Refused(f"{path}{missing}: {error.strerror}", 126) from None
 

@@ -54,6 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     if not has_libcst("scan"):
         return 2
     from .._migrate.scanning import scan
+    from .._migrate.wire import wire_of
 
     findings = scan(given.paths)
     levels = Counter(one.level for one in findings)
@@ -77,20 +78,21 @@ def main(arguments: Sequence[str]) -> int:
                         "paths": [str(path) for path in given.paths],
                         "exit_code": code,
                         "counts": {OK: levels[OK], WARNING: levels[WARNING], ERROR: levels[ERROR], **levels},
+                        **wire_of(findings).as_json(),
                         "findings": [one.as_json() for one in findings],
                     },
                     indent=2,
                 )
             )
         else:
-            _table(findings)
+            _table(findings, wire_of(findings).sentence())
         sys.stdout.flush()
     except BrokenPipeError:  # `| head`: the exit code is still worth having
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return code
 
 
-def _table(findings: Sequence[Finding]) -> None:
+def _table(findings: Sequence[Finding], wire: str) -> None:
     if not findings:
         print("no use of OneLogger v1 found")
         return
@@ -100,6 +102,8 @@ def _table(findings: Sequence[Finding]) -> None:
     for place, one in zip(places, findings):
         why = f" -> {f.clean(one.why, _MOST)}" if one.why else ""
         print(f"{one.level:<{wide}}  {place:<{width}}  {one.kind:12}  {f.clean(one.what)}{why}")
+    if wire:
+        print(f.clean(wire, _MOST))
     levels = Counter(one.level for one in findings)
     files = len({one.file for one in findings})
     said = ", ".join(f"{levels[level]} {level}" for level in (OK, NOT_JUDGED, WARNING, ERROR) if levels[level])

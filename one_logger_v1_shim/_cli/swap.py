@@ -107,7 +107,8 @@ def _do(changes: Iterable[Change], given: argparse.Namespace, done: str) -> int:
 @contextlib.contextmanager
 def _ended_as_by_ctrl_c() -> Iterator[None]:
     """A signal that ends the process lets it tidy up first."""
-    signals = [signal.SIGTERM, signal.SIGHUP] if threading.current_thread() is threading.main_thread() else []
+    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = [(one, signal.signal(one, signal.default_int_handler)) for one in signals]
     try:
         yield

@@ -9,8 +9,10 @@ from typing import Any, Optional, Protocol
 from .. import _state
 from .._journal.destination import RunSpec, mode
 from .._journal.interpreter import VARIABLE, find, is_frozen
+from .._journal.system import described, without
 from .._journal.words import INSIDE
 from .._log import warn_once
+from .._off import switched_off
 from .._variables import GONE
 from .wandb_here import environment_as_wandb_has_it
 
@@ -63,6 +65,8 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional
         v2: where v2 hears v1's calls: ``job``, ``worker`` or ``none``.
         v2_values: v2's configuration for the worker, if it hears them there.
     """
+    if switched_off():  # an exporter of v2's: v1's own classes have made none
+        return Dropping()
     taker = _state.process.taker
     if taker is not None:  # a test: nothing in the environment counts
         return taker.open_sink(spec, asynchronous)
@@ -92,7 +96,12 @@ def _open(spec: RunSpec, asynchronous: bool, v2: str, v2_values: Optional[dict[s
     from .worker_sink import WorkerSink
 
     interpreter = find(os.environ)
-    if interpreter is None:
+    lacking = without()
+    if lacking:
+        interpreter = None
+        warn_once("delivery:platform", f"no W&B process is started on {described()}, which has no "
+                  f"{' and no '.join(lacking)}; rows are kept in the journal until `recover` sends them")  # fmt: skip
+    elif interpreter is None:
         what = "a frozen program" if is_frozen() else f"no Python interpreter ({sys.executable or 'without a name'})"
         warn_once("delivery:interpreter", f"this process is {what}, no W&B process is started from it; "
                   f"set {VARIABLE} to a Python that has wandb")  # fmt: skip

@@ -62,7 +62,8 @@ class WorkerProcess:
         # right after it was made.
         self._peer, theirs = _socket.socketpair()
         if sys.platform == "darwin":  # pragma: no cover
-            self._peer.setsockopt(_socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
+            with suppress(OSError):
+                self._peer.setsockopt(_socket.SOL_SOCKET, _SO_NOSIGPIPE, 1)
         log = -1
         try:
             self._inode = os.fstat(self._peer.fileno()).st_ino

@@ -12,6 +12,7 @@ from .._journal.destination import RunSpec, mode, public, settled
 from .._journal.files import new_run_id
 from .._journal.process_table import started
 from .._journal.records import FORMAT, RunRecord
+from .._journal.words import CATEGORY
 from .._version import VERSION
 
 
@@ -47,6 +48,7 @@ def new_record(
         v2=v2,
         v2_values=v2_values,
         exporters=_exporters(),
+        category=environ.get(CATEGORY, "").strip(),
     )
 
 

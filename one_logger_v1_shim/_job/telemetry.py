@@ -133,11 +133,12 @@ class Telemetry:
         else:
             self._write([*self._changed_values(), Call("row", (now, time.perf_counter()), (encoded,))])
 
-    def batch_start(self, now: float) -> None:
-        """``on_train_batch_start``."""
+    def batch_start(self, now: float, counter: Optional[float] = None) -> None:
+        """``on_train_batch_start``. ``counter``: ``time.perf_counter()`` at ``now``, if that is over."""
         if self._dead:
             return
-        counter = time.perf_counter()
+        if counter is None:
+            counter = time.perf_counter()
         self._waiting.append((START, pack(now, counter)))
         if self.here is not None:
             self._flush()
@@ -146,10 +147,10 @@ class Telemetry:
             self._flush()
 
     def batch_end(self, now: float, emits: list[Emit]) -> None:
-        """``on_train_batch_end``, with v1's tag, and the row that is due now and then."""
+        """The end of an iteration, with v1's tag, if it sent one, and the row that is due now and then."""
         if self._dead:
             return
-        if emits[0][1] is self._last_tag:  # the usual case, on the path of every iteration
+        if emits and emits[0][1] is self._last_tag:  # the usual case, on the path of every iteration
             emits = emits[1:]
         if self._told or self.here is not None or (emits and (len(emits) > 1 or emits[0][0] != ROW)):
             self.call("batch_end", now, (), emits)

@@ -77,7 +77,10 @@ def above_standard(descriptor: int) -> int:
     """``descriptor``, or another one for it: C code prints to 1 and 2, also where those streams are closed."""
     if descriptor > 2:
         return descriptor
-    import fcntl
+    try:
+        import fcntl
+    except ImportError:
+        return descriptor
 
     higher = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 3)
     os.close(descriptor)

@@ -65,7 +65,8 @@ class Follower:
             return []
         size = _CHUNK
         while True:
-            data = os.pread(self._descriptor, size, self._at)
+            os.lseek(self._descriptor, self._at, os.SEEK_SET)
+            data = os.read(self._descriptor, size)
             end = data.rfind(b"\n") + 1
             if end:
                 self._at += end

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Optional, Union
 
 from .._handlers import raised_by_handler
+from .system import is_mine, user_number
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
-_FLAGS = _NO_WAIT | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = _NO_WAIT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 #: bytes of a small file
 MOST = 4 * 1024 * 1024
@@ -86,7 +87,7 @@ def _ordinary(path: Union[str, Path], flags: int, alone: bool = False) -> int:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or (alone and found.st_nlink > 1):
             raise OSError(errno.EINVAL, "not an ordinary file", str(path))
-        if alone and found.st_mode & 0o777 != 0o600 and found.st_uid == os.getuid():
+        if alone and found.st_mode & 0o777 != 0o600 and is_mine(found.st_uid) and hasattr(os, "fchmod"):
             with suppress(OSError):  # a file system without modes
                 os.fchmod(descriptor, 0o600)
     except BaseException:
@@ -106,14 +107,16 @@ def is_own(folder: Path, like: Optional[Path] = None) -> bool:
     """Whether ``folder`` is a folder of this user, or of the owner of the folder ``like``, and no symlink to one."""
     try:
         found = os.lstat(folder)
-        others = os.lstat(like).st_uid if like is not None else os.getuid()
+        others = [] if like is None else [os.lstat(like).st_uid]
     except (OSError, ValueError):
         return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid in (os.getuid(), others)
+    return stat.S_ISDIR(found.st_mode) and is_mine(found.st_uid, *others)
 
 
 def writers(folder: Path) -> Optional[str]:
     """Who else than the owner of ``folder`` could have written it or a file of ours in it, in words; None: nobody."""
+    if user_number() is None:  # nor do modes say there who may write
+        return None
     try:
         own = os.lstat(folder)
         ours = [entry for entry in os.scandir(folder) if _OUR_FILES.fullmatch(entry.name)]
@@ -121,7 +124,7 @@ def writers(folder: Path) -> Optional[str]:
             what = name or "the folder"
             if name and not (stat.S_ISREG(found.st_mode) and found.st_nlink == 1):
                 return f"{what} is not an ordinary file"
-            if found.st_uid not in (own.st_uid, os.getuid(), 0):
+            if not is_mine(found.st_uid, own.st_uid, 0):
                 return f"{what} belongs to another user than the folder"
             if found.st_mode & 0o002 or (found.st_mode & 0o020 and not _is_private(found.st_gid, own.st_uid)):
                 return f"other users can write {what}"

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Optional
 
+from .system import answers
+
 _MOST = 16 * 1024 * 1024  # bytes of an environment
 
 
@@ -22,7 +24,7 @@ def is_running(pid: int, began: Optional[str] = None) -> bool:
     try:
         words = stat(pid)
     except OSError:
-        return not os.path.isdir("/proc/self") and _answers(pid)
+        return not os.path.isdir("/proc/self") and answers(pid)
     return words[0] != "Z" and (began is None or words[19] == began)
 
 
@@ -35,7 +37,7 @@ def has_gone(pid: int) -> bool:
     try:
         return stat(pid)[0] == "Z"
     except (OSError, IndexError):
-        return not _answers(pid)
+        return not answers(pid)
 
 
 def stat(pid: int) -> list[str]:
@@ -58,14 +60,3 @@ def variable(pid: int, name: str) -> Optional[str]:
         return None
     before = os.fsencode(f"{name}=")
     return next((os.fsdecode(word[len(before) :]) for word in words if word.startswith(before)), None)
-
-
-def _answers(pid: int) -> bool:
-    """Whether the kernel knows the process, as far as it tells this user."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

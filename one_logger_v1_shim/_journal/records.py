@@ -46,6 +46,7 @@ class RunRecord:
         python: the interpreter of the worker; v2: ``job``, ``worker`` or ``none``, where v2 hears v1's calls.
         v2_values: v2's configuration (:class:`one_logger_v1_shim._conversion.V2Values`), if ``v2`` is ``worker``.
         exporters: v2's export configuration, an absolute path, if the job's environment named one. Only shown.
+        category: of the job (:data:`~.words.CATEGORY`), for the run's configuration.
     """
 
     id: str = ""
@@ -67,6 +68,7 @@ class RunRecord:
     v2: str = ""
     v2_values: Optional[dict[str, Any]] = None
     exporters: str = ""
+    category: str = ""
 
     @classmethod
     def read(cls, folder: Path) -> RunRecord:
@@ -196,7 +198,7 @@ def write_played(folder: Path, lines: int) -> None:
     with suppress(OSError):
         descriptor = open_to_write(folder / "played", os.O_WRONLY | os.O_CREAT)
         try:
-            os.pwrite(descriptor, lines.to_bytes(8, "big"), 0)
+            os.write(descriptor, lines.to_bytes(8, "big"))
         finally:
             os.close(descriptor)
 

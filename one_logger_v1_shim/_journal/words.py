@@ -25,6 +25,9 @@ RUN = "ONE_LOGGER_V1_RUN"
 #: the job's working directory has a settings file that wandb refuses: the worker works in the journal's folder
 ELSEWHERE = "ONE_LOGGER_V1_WORKER_ELSEWHERE"
 
+#: what scripts say of a job, ``test`` or ``production``. What v1 did with it nobody knows.
+CATEGORY = "ONE_LOGGER_JOB_CATEGORY"
+
 #: bytes: a letter, and a number of 8 bytes
 MESSAGE = 9
 #: the worker's process number, when it comes up

@@ -9,7 +9,7 @@ from typing import Any
 OK, NOT_JUDGED, WARNING, ERROR = "ok", "not judged", "warning", "error"
 
 IMPORT, STRING, CONSTRUCTION, CALL, SUBCLASS = "import", "string", "construction", "call", "subclass"
-PIN, FILE = "pin", "file"
+PIN, FILE, COPY = "pin", "file", "copy"
 
 
 @dataclass(frozen=True)

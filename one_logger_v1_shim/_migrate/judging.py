@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Iterable
 from typing import Any, Optional
 
@@ -10,9 +11,10 @@ import libcst as cst
 
 from .._v1.config import V1Config
 from .._v1.core_config import CoreConfig
-from .._v1.job import VERSION, Job
+from .._v1.job import Job
 from .._v1.schema import CHECKPOINT_CALLBACK_ARGS, MINIMAL_SCHEMA_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS
 from .._v1.timer import NamedTimer
+from .._v1.wires import DEFAULT, STEP_CALLBACKS, STEPS, VARIABLE, named
 from ..core import OneLogger
 from ..utils._hooks import JobCallback
 from ..utils.core import OneLoggerUtils
@@ -120,11 +122,14 @@ def utils_call(call: cst.Call, name: str, config: Optional[Config], certain: boo
     """``x.on_...(...)`` on a ``OneLoggerUtils``; None if it is none of its calls. ``certain``: x is known to be one."""
     if name in MINIMAL_SCHEMA_CALLBACK_ARGS and name != "initialize":
         return worst(_callback(call, name), _with_config(call, name, config))
+    if name in STEP_CALLBACKS:
+        other = Verdict(WARNING, f"only v1 {STEPS} had it: set {VARIABLE}={STEPS} for its rows")
+        return worst(_callback(call, name), *([] if named(os.environ) == STEPS else [other]))
     if name == "finish":
         return _bound(OneLoggerUtils.finish, call)
     if not certain or name in _UTILS_ATTRIBUTES or name.startswith("__") or hasattr(OneLoggerUtils, name):
         return None
-    return Verdict(ERROR, f"AttributeError: OneLoggerUtils {VERSION} has no {name!r}")
+    return Verdict(ERROR, f"AttributeError: OneLoggerUtils {named(os.environ) or DEFAULT} has no {name!r}")
 
 
 def event_call(call: cst.Call, name: str, config: Optional[Config]) -> Optional[Verdict]:
@@ -174,7 +179,7 @@ def _bound(function: Any, call: cst.Call) -> Verdict:
 
 
 def _expected(callback: str) -> tuple[set[str], set[str]]:
-    table = MINIMAL_SCHEMA_CALLBACK_ARGS[callback]
+    table = MINIMAL_SCHEMA_CALLBACK_ARGS.get(callback) or {"required": set(), "optional": set()}
     return set(table["required"]), table["required"] | table["optional"]
 
 

@@ -17,6 +17,7 @@ from .files import PINS, SCRIPT, YAML, Found, Problem, Unreadable, find, read
 from .findings import (
     CALL,
     CONSTRUCTION,
+    COPY,
     ERROR,
     FILE,
     IMPORT,
@@ -38,6 +39,7 @@ from .program import Instance, Program
 from .source import Lines, decoded
 from .strings import strings_of
 from .tree import module_of, plain, text_of
+from .wire import copied
 from .yaml_strings import yaml_strings
 
 _CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
@@ -187,6 +189,9 @@ class _Uses:
     # -- constructions, subclasses, calls ----------------------------------------------------------------------
 
     def _subclass(self, node: cst.ClassDef) -> None:
+        version = copied(self.program.source.text) if node.name.value == "OneLoggerUtils" else None
+        if version is not None:
+            self._add(node, COPY, f"a copy of v1 {version}", Verdict(OK, "the tree's own: it stays as it is"))
         for base in node.bases:
             found = self.program.refers(base.value)
             if found is not None and found.thing:

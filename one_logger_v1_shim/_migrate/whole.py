@@ -10,6 +10,8 @@ import stat
 from pathlib import Path
 from typing import Optional
 
+from .._journal.system import answers
+
 _TEMPORARY = re.compile(r"\.one_logger_v1_swap\.(\d{1,9})\.[0-9a-f]{16}\.tmp")
 
 
@@ -44,17 +46,16 @@ def _like(path: Path, other: Path) -> None:
     status = path.lstat()
     other.chmod(stat.S_IMODE(status.st_mode))
     own = other.stat()
-    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid):
+    if (own.st_uid, own.st_gid) != (status.st_uid, status.st_gid) and hasattr(os, "chown"):
         try:
             os.chown(other, status.st_uid, status.st_gid)
             other.chmod(stat.S_IMODE(status.st_mode))
         except PermissionError:
             pass  # somebody else's file in our folder: it becomes ours, as with any editor
-    for attribute in os.listxattr(path) if hasattr(os, "listxattr") else []:
-        try:
-            os.setxattr(other, attribute, os.getxattr(path, attribute))
-        except OSError:
-            continue
+    if hasattr(os, "listxattr"):
+        for attribute in os.listxattr(path):
+            with contextlib.suppress(OSError):
+                os.setxattr(other, attribute, os.getxattr(path, attribute))
 
 
 def sweep(folder: Path) -> None:
@@ -62,15 +63,5 @@ def sweep(folder: Path) -> None:
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             match = _TEMPORARY.fullmatch(name)
-            if match is not None and not _is_alive(int(match[1])):
+            if match is not None and not answers(int(match[1])):
                 (folder / name).unlink()
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True

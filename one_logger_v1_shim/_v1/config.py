@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional, Union
 
 from .._log import warn_once
+from .._off import switched_off
 
 Number = Union[int, float]
 
@@ -46,7 +47,8 @@ NUMERIC = (
 
 def is_enabled(config: Optional[Mapping[str, Any]]) -> bool:
     """Whether v1's flag names this rank. Absent means no; v1 tested truth, so a callable counts as yes."""
-    return bool(config) and bool((config or {}).get("enable_for_current_rank", False))
+    named = bool(config) and bool((config or {}).get("enable_for_current_rank", False))
+    return named and not switched_off()
 
 
 def as_number(value: Any) -> Optional[Number]:

@@ -47,6 +47,12 @@ class CoreConfig:
         return self.chosen.get("run_name")
 
     @classmethod
+    def of_disabled(cls, config: Any) -> CoreConfig:
+        """Nothing is validated and nothing is logged; what is raised in a block goes where it would go otherwise."""
+        given = config if isinstance(config, Mapping) else {}
+        return cls(quiet=True, enabled=False, no_exception=bool(given.get("no_exception", True)))
+
+    @classmethod
     def read(cls, config: Optional[Mapping[str, Any]]) -> CoreConfig:
         """Raises ``ValueError`` naming the key, the value and what was expected."""
         if config is None:

@@ -2,13 +2,15 @@
 
 ``now`` is always ``time.time()`` in seconds, read by the caller. Every method returns what v1 emitted at that call,
 in order: ``("tag", tag)`` for ``log_app_tag`` and ``("row", dict)`` for ``log_metrics``. Rules and units stand in
-METRICS.md part A of the project's v1 documentation; each oddity below is one that dashboards depend on.
+METRICS.md part A of the project's v1 documentation; each oddity below is one that dashboards depend on. They are those
+of 1.0.2, and :mod:`.wires` names the other versions.
 
 Runs in the job's process.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -19,10 +21,10 @@ from .checkpoints import Checkpoints
 from .config import V1Config, bad_value
 from .phases import PHASES
 from .schema import CHECKPOINT_CALLBACK_ARGS, THROUGHPUT_CALLBACK_ARGS, check
+from .stepped import SteppedTraining
 from .timer import NamedTimer, Stopwatch
 from .training import Training
-
-VERSION = "1.0.2"
+from .wires import DEFAULT, OLDEST, STEPS
 
 Kwargs = Mapping[str, Any]
 
@@ -36,9 +38,10 @@ _LOOKED_FOR = {m.APP_BUILD_DATAITERS_START_TIME: "app_build_dataiter_start_time"
 
 
 class Job:
-    """The life of one job as ``OneLoggerUtils`` 1.0.2 saw it."""
+    """The life of one job as ``OneLoggerUtils`` of the version ``wire`` saw it."""
 
-    def __init__(self, config: V1Config, timer: NamedTimer) -> None:
+    def __init__(self, config: V1Config, timer: NamedTimer, wire: str = DEFAULT) -> None:
+        self.wire = wire
         self._config = config
         self._timer = timer
         self._given: dict[str, Any] = {}
@@ -48,7 +51,8 @@ class Job:
         if config.read("is_save_checkpoint_enabled"):
             self.mode |= O_CKPT
         self._checkpoints = Checkpoints(config, timer)
-        self.training = Training(config, timer, throughput=bool(self.mode & O_THROUGHPUT))
+        kind = SteppedTraining if wire == STEPS else Training
+        self.training = kind(config, timer, throughput=bool(self.mode & O_THROUGHPUT))
         self._validation_batches_sent = 0
 
     # -- construction ------------------------------------------------------------------------------------------
@@ -61,7 +65,7 @@ class Job:
     def construction(self) -> list[Emit]:
         """The tag, then one row with what the job is."""
         config = self._config
-        row: dict[str, Any] = {m.ONE_LOGGER_UTILS_VERSION: VERSION}
+        row: dict[str, Any] = {m.ONE_LOGGER_UTILS_VERSION: self.wire}
         for metric in (
             m.SUMMARY_DATA_SCHEMA_VERSION, m.APP_RUN_TYPE, m.APP_METRICS_FEATURE_TAGS, m.IS_BASELINE_RUN,
             m.IS_TRAIN_ITERATIONS_ENABLED, m.IS_VALIDATION_ITERATIONS_ENABLED, m.IS_TEST_ITERATIONS_ENABLED,
@@ -71,11 +75,14 @@ class Job:
         row[m.IS_LOG_THROUGHPUT_ENABLED] = config.last["is_log_throughput_enabled"]
         row[m.APP_TAG_RUN_VERSION] = config.read("app_tag_run_version")
         row[m.WORLD_SIZE] = config.read("world_size")
-        self._copy(row, m.MICRO_BATCH_SIZE)
+        if self.wire != OLDEST:
+            self._copy(row, m.MICRO_BATCH_SIZE)
         row[m.GLOBAL_BATCH_SIZE] = config.read("global_batch_size")
         row[m.APP_TAG_RUN_NAME] = config.read("app_tag_run_name")
         self._copy(row, m.TRAIN_ITERATIONS_TARGET)
         self._copy(row, m.TRAIN_SAMPLES_TARGET)
+        if self.wire == OLDEST:
+            self._copy(row, m.MICRO_BATCH_SIZE)
         if config.has("seq_length"):
             seq_length = config.number("seq_length", 0)
             if config.last["seq_length"] is not None:
@@ -124,11 +131,12 @@ class Job:
         metric = PHASES[phase].finish
         row = {metric: self._instant(metric, watch.finish)}
         if phase == "load_checkpoint":
-            # seconds, and over all loads of the job unless a start was given
+            # over all loads of the job unless a start was given
             start = self._given.get(m.LOAD_CHECKPOINT_START_TIME)
             finish = row[metric]
             both = isinstance(start, (int, float)) and isinstance(finish, (int, float))
-            row[m.LOAD_CHECKPOINT_TIME] = (finish - start) / 1000 if both else watch.total
+            seconds = (finish - start) / 1000 if both else watch.total
+            row[m.LOAD_CHECKPOINT_TIME] = seconds * 1000 if self.wire == OLDEST else seconds
         return [(ROW, row)]
 
     def _keep(self, kwargs: Kwargs) -> None:
@@ -174,21 +182,54 @@ class Job:
     def on_train_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
         watch = self._stop("on_train_end", "app_train_loop", now)
         check("on_train_end", kwargs)
-        return [] if watch is None else [(ROW, {m.APP_TRAIN_LOOP_FINISH_TIME: watch.finish * 1000})]
+        if watch is None:
+            return []
+        row = {m.APP_TRAIN_LOOP_FINISH_TIME: watch.finish * 1000}
+        # 1.0.3 sent the tail of a job here
+        return [self.tag(), (ROW, {**row, **self.training.row()})] if self.wire == STEPS else [(ROW, row)]
 
     def on_train_batch_start(self, now: float) -> None:
-        self._timer.start("train_iterations", now)
+        self._timer.start(self.training.batch_timer, now)
+        self.training.has_batches = True
 
     def on_train_batch_end(self, now: float) -> list[Emit]:
         """The tag at every iteration, as v1 did; the row when it is due."""
         due = self.training.batch_end(now)
-        return [self.tag(), (ROW, self.training.row())] if due else [self.tag()]
+        return [self.tag(), (ROW, self.training.batch_row())] if due else [self.tag()]
 
     def refuse_batch_end(self, now: float, kwargs: Kwargs) -> None:
         """Raise for arguments that ``on_train_batch_end`` does not take. v1 stopped the timer first, counting none."""
-        if self._timer.is_active("train_iterations"):
-            self._timer.stop("train_iterations", now)
+        if self._timer.is_active(self.training.batch_timer):
+            self._timer.stop(self.training.batch_timer, now)
         check("on_train_batch_end", kwargs)
+
+    def step_may_start(self) -> bool:
+        """Whether ``on_train_step_start`` begins an iteration. One that is running goes on."""
+        if self.wire == STEPS:
+            return not self._timer.is_active("train_iterations")
+        return self.training.step_began is None and not self.training.has_batches
+
+    def on_train_step_start(self, now: float) -> None:
+        if self.wire == STEPS:
+            self._timer.start("train_iterations", now)
+        else:
+            self.training.step_began = (now, time.perf_counter())
+
+    def step_may_end(self) -> bool:
+        """Whether ``on_train_step_end`` ends an iteration."""
+        if self.wire == STEPS:
+            return self._timer.is_active("train_iterations")
+        return self.training.step_began is not None and not self.training.has_batches
+
+    def on_train_step_end(self, now: float) -> list[Emit]:
+        """The iteration's row when it is due. In a version that knows no steps it is an iteration with one batch."""
+        if isinstance(self.training, SteppedTraining):
+            self._timer.stop("train_iterations", now)
+            due, row = self.training.step_end(now), self.training.step_row()  # v1 measured the throughput at each
+            return [(ROW, row)] if due else []
+        began, self.training.step_began = self.training.step_began, None
+        self._timer.start(self.training.batch_timer, began[0] if began is not None else now)
+        return self.on_train_batch_end(now)
 
     def on_validation_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         self._timer.start("validation_loop", now)
@@ -251,6 +292,8 @@ class Job:
         self._timer.start("save_checkpoint", now)
         check("on_save_checkpoint_start", kwargs)
         train = self.training.row()
+        if self.wire == OLDEST:
+            return [(ROW, self._checkpoints.start(kwargs["global_step"], train))]
         return [self.tag(), (ROW, train), (ROW, self._checkpoints.start(kwargs["global_step"], train))]
 
     def on_save_checkpoint_end(self, now: float, kwargs: Kwargs) -> list[Emit]:

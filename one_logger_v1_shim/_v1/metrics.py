@@ -2,13 +2,16 @@
 
 Code elsewhere says ``m.TRAIN_SAMPLES``; the string stands here and nowhere else. Units are v1's own and not
 always what the name suggests: ``*_time`` of an instant is milliseconds since the epoch, ``*_time_total`` is
-seconds, ``*_msecs_*`` is milliseconds, and ``load_checkpoint_time`` is seconds (1.0.2; it was ms in 1.0.0).
+seconds, ``*_msecs_*`` is milliseconds. What stands here is that of 1.0.2 and, where only one version had a metric,
+of that one; :func:`unit` and :func:`sent` know the others.
 ``docs/dictionary.md`` is made from these tables: ``python -m compat_matrix documents``.
 
 Runs in the job's process.
 """
 
 from __future__ import annotations
+
+from .wires import OLDEST, STEPS
 
 EPOCH_MS = "ms since the epoch"
 SECONDS = "s"
@@ -29,15 +32,43 @@ PROGRESS = ("on_train_batch_end", "on_save_checkpoint_start")
 # Sync saves succeed before their window ends, async ones after it.
 SAVED = ("on_save_checkpoint_success", "on_save_checkpoint_end")
 
+# Those of 1.0.3 that send what batches have used; steps send the rest of the progress.
+BATCHES = ("on_train_batch_end", "on_save_checkpoint_start", "on_train_end")
+
 #: unit of every metric, by name
 UNITS: dict[str, str] = {}
 #: callbacks of OneLoggerUtils that send it, by name
 SENT: dict[str, tuple[str, ...]] = {}
+#: the one version that has it, by name; all others are in each
+ONLY: dict[str, str] = {}
 
 
-def _metric(name: str, unit: str, *sent: str) -> str:
+def _metric(name: str, unit: str, *sent: str, only: str = "") -> str:
     UNITS[name], SENT[name] = unit, sent
+    if only:
+        ONLY[name] = only
     return name
+
+
+def unit(name: str, wire: str) -> str:
+    """The unit of a metric as the version ``wire`` sends it."""
+    return MSECS if name == LOAD_CHECKPOINT_TIME and wire == OLDEST else UNITS[name]
+
+
+def sent(name: str, wire: str) -> tuple[str, ...]:
+    """The callbacks that send a metric in the version ``wire``; none, if it has no such metric."""
+    if ONLY.get(name, wire) != wire:
+        return ()
+    calls = SENT[name]
+    if name in ONLY or not set(PROGRESS) <= set(calls):
+        return calls
+    if wire == OLDEST:
+        return tuple(one for one in calls if one != PROGRESS[1])
+    if wire == STEPS:
+        first, *others = BATCHES
+        others = [one for one in calls if one not in PROGRESS] + others
+        return (*others, first if name in (TRAIN_SAMPLES, TRAIN_SAMPLES_END, TRAIN_TOKENS) else "on_train_step_end")
+    return calls
 
 
 # Who sent it: with the first row of a run, and (the last one) with every row.
@@ -116,6 +147,10 @@ TRAIN_ITERATIONS_TIME_MSECS_AVG = _metric("train_iterations_time_msecs_avg", MSE
 TRAIN_ITERATIONS_TIME_MSECS_MIN = _metric("train_iterations_time_msecs_min", MSECS, *PROGRESS)
 FIRST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME = _metric("first_logged_train_iterations_finish_time", EPOCH_MS, *PROGRESS)
 LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME = _metric("last_logged_train_iterations_finish_time", EPOCH_MS, *PROGRESS)
+TRAIN_BATCH = _metric("train_batch", COUNT, *BATCHES, only=STEPS)
+TRAIN_BATCH_TIME_TOTAL = _metric("train_batch_time_total", SECONDS, *BATCHES, only=STEPS)
+TRAIN_BATCH_TIME_MSECS_AVG = _metric("train_batch_time_msecs_avg", MSECS, *BATCHES, only=STEPS)
+TRAIN_BATCH_TIME_MSECS_MIN = _metric("train_batch_time_msecs_min", MSECS, *BATCHES, only=STEPS)
 TRAIN_TFLOP_START = _metric("train_tflop_start", TFLOP, "on_train_start")
 TRAIN_TFLOP_END = _metric("train_tflop_end", TFLOP, *PROGRESS)
 TRAIN_TFLOP = _metric("train_tflop", TFLOP, *PROGRESS)

@@ -95,8 +95,9 @@ CHECKPOINT_CALLBACK_ARGS: Args = {"initialize": _optional("save_checkpoint_strat
 
 def check(callback: str, given: Mapping[str, Any], *extensions: Args) -> None:
     """Raise v1's ``ValueError`` if ``given`` lacks an argument that ``callback`` requires, or has one too many."""
-    required = set(MINIMAL_SCHEMA_CALLBACK_ARGS[callback]["required"])
-    allowed = required | MINIMAL_SCHEMA_CALLBACK_ARGS[callback]["optional"]
+    known = MINIMAL_SCHEMA_CALLBACK_ARGS.get(callback, _NONE)  # v1 1.0.3 had no entry for its steps
+    required = set(known["required"])
+    allowed = required | known["optional"]
     for extension in extensions:
         more = extension.get(callback, _NONE)
         required |= more["required"]

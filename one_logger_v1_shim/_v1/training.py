@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Optional
 
 from .._log import warn_once
 from . import metrics as m
@@ -12,7 +12,17 @@ from .timer import NamedTimer
 
 
 class Training:
-    """Counts of this job (``iterations``, ``samples``) and of the model's life (the same plus ``*_start``)."""
+    """Counts of this job (``iterations``, ``samples``) and of the model's life (the same plus ``*_start``).
+
+    Attributes:
+        batch_timer: the stopwatch of the callbacks ``on_train_batch_*``.
+        has_batches: has ``on_train_batch_start`` been called?
+        step_began: both clocks (s), when a step began that counts as an iteration if no batch is reported.
+    """
+
+    batch_timer = "train_iterations"
+    has_batches = False
+    step_began: Optional[tuple[float, float]] = None
 
     def __init__(self, config: V1Config, timer: NamedTimer, throughput: bool) -> None:
         self._config = config
@@ -69,28 +79,43 @@ class Training:
 
     def batch_end(self, now: float) -> bool:
         """Count one iteration. True when a row is due: every ``log_every_n`` of the *global* number of iterations."""
-        watch = self._timer["train_iterations"]
-        if watch.active:
-            self._timer.stop("train_iterations", now)
+        if self._timer[self.batch_timer].active:
+            self._timer.stop(self.batch_timer, now)
         else:
             # Progress is still progress; only its duration is unknown.
             warn_once("unstarted:on_train_batch_end", "on_train_batch_end was called without its start")
+        self._consume()
+        if self._throughput_enabled:
+            self._measure_throughput()
+        return self._iteration_end(now)
+
+    def batch_row(self) -> dict[str, Any]:
+        """The row that is due at the end of a batch."""
+        return self.row()
+
+    def _consume(self) -> None:
+        """What a batch has used: samples, tokens and floating point operations."""
         config = self._config
         batch = config.number("global_batch_size", 0)
-        self._iterations += 1
         self._samples += batch
-        self._last_finish_ms = now * 1000
-        if self._iterations == 1:
-            self._first_finish_ms = self._last_finish_ms
         if config.has("seq_length"):
             seq_length = config.number("seq_length", 0)
             self._tokens = seq_length * self._samples if config.last["seq_length"] is not None else None
         if self._throughput_enabled:
             self._flops += batch * config.number("flops_per_sample", 0)
-            divisor = watch.total * 1e12 * (config.number("world_size", 1) or 1)
-            self._throughput = self._flops / divisor if divisor else 0.0
-            # v1's maximum is one of cumulative averages, not of single iterations
-            self._throughput_max = max(self._throughput_max, self._throughput)
+
+    def _measure_throughput(self) -> None:
+        divisor = self._timer["train_iterations"].total * 1e12 * (self._config.number("world_size", 1) or 1)
+        self._throughput = self._flops / divisor if divisor else 0.0
+        # v1's maximum is one of cumulative averages, not of single iterations
+        self._throughput_max = max(self._throughput_max, self._throughput)
+
+    def _iteration_end(self, now: float) -> bool:
+        """Count one iteration, and say whether its row is due."""
+        self._iterations += 1
+        self._last_finish_ms = now * 1000
+        if self._iterations == 1:
+            self._first_finish_ms = self._last_finish_ms
         return bool(self._every) and (self.iterations_start + self._iterations) % self._every == 0
 
     def row(self) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from nv_one_logger.training_telemetry.api.events import StandardTrainingJobEvent
 from nv_one_logger.training_telemetry.api.spans import StandardTrainingJobSpanName as Name
 
 from .._v1 import metrics as m
-from .._v1.job import VERSION as UTILS_VERSION
 from .._v1.phases import PHASES
+from .._v1.wires import DEFAULT as UTILS_VERSION
 from .nemo import SAVE, TRAINING, VALIDATION, NemoSpeech
 
 Row = dict[str, Any]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .._journal.process_table import is_running, stat
 from .._journal.secret import hidden
+from .._journal.system import KILL
 
 
 class Log(io.TextIOBase):
@@ -39,9 +40,14 @@ def say(message: str) -> None:
 def block_signals() -> None:
     """A scheduler that ends a job sends SIGTERM to all its processes, and gives them time: we use it to drain.
 
-    Blocked and not ignored: wandb's process inherits that, whatever handlers it installs.
+    Blocked and not ignored, where that can be: wandb's process inherits it, whatever handlers it installs.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+    ours = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, ours)
+    else:
+        for one in ours:
+            signal.signal(one, signal.SIG_IGN)
 
 
 def children() -> list[int]:
@@ -64,7 +70,7 @@ def end_children(grace: float = 0.0) -> None:
         time.sleep(0.02)
     for number in mine:
         with suppress(OSError):
-            os.kill(number, signal.SIGKILL)
+            os.kill(number, KILL)
     limit = time.monotonic() + 3.0
     while any(map(is_running, mine)) and time.monotonic() < limit:
         time.sleep(0.02)

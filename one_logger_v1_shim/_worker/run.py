@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import threading
 import time
 from contextlib import suppress
@@ -23,6 +22,7 @@ from .._journal.process_table import is_running, variable
 from .._journal.records import Mark, RunRecord, is_run_id, run_id
 from .._journal.secret import hidden
 from .._journal.server import Found
+from .._journal.system import KILL
 from .._journal.wandb_file import FOLDERS, Scanner, is_offline, run_files
 from .._journal.words import RUN, run_mark
 from . import wandb_api
@@ -102,12 +102,14 @@ class Run:
             if is_running(pid, began) and run_mark(self._record.id, str(self._folder)) == variable(pid, RUN):
                 say(f"ending wandb's process {pid} of an earlier worker")
                 with suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(pid, KILL)
 
     def open(self, offline: bool) -> None:
         """``wandb.init``, after the rows that W&B has on disk; raises whatever wandb raises."""
         # what a file calls its program is none whose text W&B may upload
         more: dict[str, Any] = {"program": self._record.program if self.recovery is None else None}
+        if self._record.category:
+            more["config"] = {"job_category": self._record.category}
         again = bool(self._files())
         if again:
             more["resume"] = "allow"

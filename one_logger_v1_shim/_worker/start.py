@@ -23,7 +23,7 @@ def main():
         sys.stderr.write("Python %s.%s is too old for the worker; expected 3.9\n" % sys.version_info[:2])  # noqa: UP031
         os.write(0, b"x" + struct.pack(">q", TOO_OLD))  # to the job, which is not this process's parent
         sys.exit(TOO_OLD)
-    if "--attached" not in sys.argv and os.fork():
+    if "--attached" not in sys.argv and hasattr(os, "fork") and os.fork():
         os._exit(0)
     root, arguments = sys.argv[1], sys.argv[2:]
     here = os.path.dirname(os.path.abspath(__file__)) if "__file__" in globals() else ""
@@ -56,12 +56,12 @@ def job_path(said):
     if not said.startswith("@"):
         return json.loads(said)
     try:
-        descriptor = os.open(said[1:], os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(said[1:], os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
     except OSError:
         return []
     with os.fdopen(descriptor) as file:
         found = os.fstat(descriptor)
-        if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        if hasattr(os, "getuid") and (found.st_uid != os.getuid() or found.st_mode & 0o022):
             return []
         text = file.read()
     os.unlink(said[1:])

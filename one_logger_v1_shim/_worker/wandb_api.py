@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from .._journal.destination import RunSpec
 from .._journal.files import quoted
 from .._journal.interpreter import is_interpreter
 from .._journal.secret import hidden, without_user
+from .._journal.system import KILL
 from .._journal.wandb_file import sync_options
 from .._variables import seconds
 from .settings import resumes
@@ -86,8 +86,8 @@ def git_answers() -> bool:
     try:
         asked.wait(_GIT_LIMIT)
     except subprocess.TimeoutExpired:
-        with suppress(OSError):
-            os.killpg(asked.pid, signal.SIGKILL)  # nobody waits for it: the kernel may not let it go
+        with suppress(OSError):  # nobody waits for it: the kernel may not let it go
+            os.killpg(asked.pid, KILL) if hasattr(os, "killpg") else asked.kill()
         return False
     return True
 

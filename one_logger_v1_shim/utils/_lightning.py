@@ -59,7 +59,8 @@ def load(family: str) -> Any:
 
 
 class LightningEvents(JobCallback):
-    """v1's callbacks from Lightning's hooks: one v1 iteration is one batch (``on_train_batch_*``), as v1 had it.
+    """v1's callbacks from Lightning's hooks: one v1 iteration is one batch (``on_train_batch_*``), as v1 had it;
+    with the rows of 1.0.3 one optimizer step (``on_train_step_*``).
 
     ``train_iterations_start`` is ``trainer.global_step``, which Lightning counts in optimizer steps. The validation
     batches of the sanity check are counted, as v1 did. The job ends with the first ``fit`` (v1's teardown finished the
@@ -68,6 +69,7 @@ class LightningEvents(JobCallback):
 
     _held = False  # a hooked trainer closes the job itself, when ``fit`` is over
     _failed = False
+    _step = 0  # optimizer steps that have been reported, where an iteration is one
     _trained = False  # Lightning's tuner calls ``fit`` too, and trains without us: that is not the job
 
     # -- the job -----------------------------------------------------------------------------------------------
@@ -154,7 +156,7 @@ class LightningEvents(JobCallback):
         if not self.enabled:
             return
         self._trained = True
-        step = trainer.global_step
+        step = self._step = trainer.global_step
         start = {"train_iterations_start": step}
         batch = self.callback_config.get("global_batch_size")
         number = as_number(batch() if callable(batch) else batch)
@@ -168,11 +170,16 @@ class LightningEvents(JobCallback):
 
     def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
         """An iteration starts."""
+        if self.logtimeevent._steps:
+            self.logtimeevent.on_train_step_start()
         self.logtimeevent.on_train_batch_start()
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         """An iteration ends; saves that have finished since are reported, from this thread."""
         self.logtimeevent.on_train_batch_end()
+        if self.logtimeevent._steps and trainer.global_step != self._step:
+            self._step = trainer.global_step
+            self.logtimeevent.on_train_step_end()
         self._report_saves(trainer)
 
     # -- validation and test -----------------------------------------------------------------------------------

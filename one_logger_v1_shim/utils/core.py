@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
 from .._log import warn, warn_once
+from .._off import switched_off
 from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import DEFAULTS, V1Config, bad_value
-from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, VERSION, Job
+from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, Job
 from .._v1.schema import (
     CHECKPOINT_CALLBACK_ARGS,
     MINIMAL_SCHEMA_CALLBACK_ARGS,
@@ -19,7 +20,9 @@ from .._v1.schema import (
     check,
 )
 from .._v1.timer import NamedTimer
+from .._v1.wires import DEFAULT, OLDEST, STEP_CALLBACKS, STEPS, chosen, named
 from ._callbacks import Callbacks, count, nothing, on_enabled_rank, too_many, whole
+from ._steps import Steps
 
 if TYPE_CHECKING:
     from ..core import OneLogger
@@ -31,6 +34,9 @@ __all__ = [
     "VERSION",
     "OneLoggerUtils",
 ]
+
+#: v1's constant; an object sends the rows of the version that the environment names when it is made
+VERSION = named(os.environ) or DEFAULT
 
 
 class OneLoggerUtils(Callbacks):
@@ -64,7 +70,8 @@ class OneLoggerUtils(Callbacks):
         self._first: list[Emit] = []  # what is sent at the construction
         self._config = raw
         self._app = ""  # "", "started", "ended"
-        self.enable_for_current_rank: Any = raw.get("enable_for_current_rank", False)
+        self._steps = False  # is an iteration what on_train_step_* say?
+        self.enable_for_current_rank: Any = raw.get("enable_for_current_rank", False) if not switched_off() else False
         self.one_logger_project: Any = raw.get("one_logger_project", DEFAULTS["one_logger_project"])
         self.one_logger_run_name: Any = raw.get("one_logger_run_name")
         self.quiet: bool = bool(raw.get("quiet", False))
@@ -84,7 +91,8 @@ class OneLoggerUtils(Callbacks):
         self._v1_config = config = V1Config(raw)
         if self.barrier is not None and not callable(self.barrier):
             raise bad_value("barrier", self.barrier, "a callable or None")
-        job = Job(config, self.timer)
+        job = Job(config, self.timer, chosen(os.environ))
+        self._steps = job.wire == STEPS
         self.mode = job.mode
         job.check_config(raw)
         emits, refused = [job.tag(), *job.construction()], None
@@ -189,7 +197,8 @@ class OneLoggerUtils(Callbacks):
     @on_enabled_rank
     def on_train_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``train_iterations_start``: required. ``train_samples_start``: default is that times ``batch_size``."""
-        if os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y"):
+        wanted = os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y")
+        if wanted and self._job.wire != OLDEST:
             rankpulse.start()  # v1 started it here; ours says once that it collects nothing
         training = self._job.training
         self._call(
@@ -217,7 +226,7 @@ class OneLoggerUtils(Callbacks):
             if kwargs:
                 check("on_train_batch_start", kwargs)
             core = self._core
-            if core is not None and not core._finished:
+            if core is not None and not core._finished and not self._steps:
                 self._telemetry.batch_start(now)
         except Exception as error:
             self._fail("on_train_batch_start", error)
@@ -236,7 +245,9 @@ class OneLoggerUtils(Callbacks):
                 self._job.refuse_batch_end(now, kwargs)
             emits = self._job.on_train_batch_end(now)
             core = self._core
-            if core is not None and core is self.one_logger and not core._finished:
+            if self._steps:
+                self._send("", now, (), emits)
+            elif core is not None and core is self.one_logger and not core._finished:
                 self._telemetry.batch_end(now, emits)
             else:
                 self._send("batch_end", now, (), emits)
@@ -350,6 +361,8 @@ class OneLoggerUtils(Callbacks):
     # -- the object itself -------------------------------------------------------------------------------------
 
     def __getattr__(self, name: str) -> Any:
+        if name in STEP_CALLBACKS:
+            return getattr(Steps, name).__get__(self)
         if name.startswith("__") or not self.__dict__.get("quiet", False):
             raise AttributeError(
                 f"Attribute '{name}' is not found in the current version of the library. "
@@ -368,6 +381,11 @@ class OneLoggerUtils(Callbacks):
     def __reduce__(self) -> tuple[Any, ...]:
         # Sent to another process (spawned workers), where it must not log a second time.
         return (OneLoggerUtils, ({},))
+
+
+if VERSION == STEPS:
+    for _name in STEP_CALLBACKS:
+        setattr(OneLoggerUtils, _name, getattr(Steps, _name))
 
 
 def _default_run_name() -> Optional[str]:

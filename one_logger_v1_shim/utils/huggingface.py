@@ -55,12 +55,16 @@ class TimeEventCallback(JobCallback, _trainer_callback.TrainerCallback):  # type
         # A step that was given up goes on in the next one: v1's timer forgets its history if it is started twice.
         if not self._in_step:
             self._in_step = True
+            if self.logtimeevent._steps:
+                self.logtimeevent.on_train_step_start()
             self.logtimeevent.on_train_batch_start()
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The optimizer has stepped."""
         self._in_step = False
         self.logtimeevent.on_train_batch_end()
+        if self.logtimeevent._steps:
+            self.logtimeevent.on_train_step_end()
 
 
 def hook_trainer_cls(trainer_cls: type, one_logger_callback_utils: TimeEventCallback) -> type:

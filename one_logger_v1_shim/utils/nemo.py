@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._log import warn_once
+from .._off import switched_off
 from ._hooks import around, fresh_subclass
 from .core import OneLoggerUtils
 
@@ -61,6 +62,8 @@ class OneLoggerNemoModel:
 
 def _events(trainer: Any) -> Optional[OneLoggerUtils]:
     """What the model reports to; None on a rank that does not log."""
+    if switched_off():
+        return None
     callback = getattr(trainer, "time_event_callback", None)
     if callback is None:  # the user's own trainer, with a TimeEventCallback among its callbacks
         own = getattr(trainer, "callbacks", None)

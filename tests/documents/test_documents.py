@@ -18,6 +18,7 @@ import yaml
 from compat_matrix.__main__ import COMMANDS
 from compat_matrix.commands import documents
 from one_logger_v1_shim._v1 import metrics as m
+from one_logger_v1_shim._v1.wires import DEFAULT, VARIABLE, WIRES
 from one_logger_v1_shim._variables import VARIABLES
 from tests.documents.samples import DOCUMENTS, Sample, links, name, samples
 from tests.support import GOLDENS, ROOT, clean_environment
@@ -39,19 +40,22 @@ def test_tables_are_those_of_the_code(file: str) -> None:
 
 def test_a_metric_names_the_callbacks_that_send_it() -> None:
     """Held against the recorded jobs, in which the core's `log_metrics` sends what the program likes."""
-    seen: dict[str, set[str]] = {}
+    seen: dict[str, dict[str, set[str]]] = {wire: {} for wire in WIRES}
     for path in sorted(GOLDENS.glob("*.json")):
-        for step in json.loads(path.read_text())["expect"]:
+        job = json.loads(path.read_text())
+        wire = job.get("environment", {}).get(VARIABLE, DEFAULT)
+        for step in job["expect"]:
             for kind, *content in step["emits"]:
                 if kind == "log_metrics" and step["call"] != "log_metrics":
                     for metric in content[0]:
-                        seen.setdefault(metric, set()).add(step["call"])
-    ours = {metric: set(m.SENT[metric]) for metric in m.UNITS}
-    assert {metric: calls for metric, calls in seen.items() if metric in ours and not calls <= ours[metric]} == {}
-    calls = {metric for metric, sent in ours.items() if not sent & {m.FIRST_ROW, m.EVERY_ROW, m.TAG}}
-    assert {
-        metric: ours[metric] - seen.get(metric, set()) for metric in calls if ours[metric] != seen.get(metric)
-    } == {}
+                        seen[wire].setdefault(metric, set()).add(step["call"])
+    for wire, found in seen.items():
+        ours = {metric: set(m.sent(metric, wire)) for metric in m.UNITS}
+        assert {metric: calls for metric, calls in found.items() if not calls <= ours.get(metric, calls)} == {}, wire
+        whole = {metric for metric, sent in ours.items() if not sent & {m.FIRST_ROW, m.EVERY_ROW, m.TAG}}
+        progress = {metric for metric in whole if set(m.PROGRESS) & ours[metric] or metric in m.ONLY}
+        for metric in whole if wire == DEFAULT else progress:  # the jobs of another wire show what is otherwise there
+            assert ours[metric] == found.get(metric, set()), (wire, metric)
 
 
 #: metrics of callbacks that the translation computes from several of v2's attributes, or from more than one span
@@ -66,7 +70,7 @@ COMPUTED = {
 
 def test_a_metric_of_a_callback_has_a_source_in_v2() -> None:
     """Fails for a new metric that was forgotten in ``_v2/translation.py``: v2-native programs would not send it."""
-    sent = {metric for metric, calls in m.SENT.items() if any(call.startswith("on_") for call in calls)}
+    sent = {metric for metric in m.UNITS if any(call.startswith("on_") for call in m.sent(metric, DEFAULT))}
     assert sent - set(documents._sources()) == COMPUTED
 
 

@@ -53,7 +53,7 @@ SYNC, ASYNC = here()
 def test_recorded_jobs(tree: None) -> None:
     """Async, as most consumers have it."""
     paths = sorted(GOLDENS.glob("*.json"))
-    assert len(paths) == 44
+    assert len(paths) == 49
     report = run(ASYNC, [golden(path, whole=True) for path in paths[::6]])
     assert report.count(NOT_RUN) == 0
     assert sum(result.rows for result in report.results) > 50

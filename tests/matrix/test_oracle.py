@@ -18,7 +18,7 @@ from compat_matrix.wandb_file import StoredRun
 pytestmark = pytest.mark.slow
 
 REPLAY = """
-import json, sys
+import json, os, sys
 sys.path[:0] = [{inside!r}, {oracle!r}]
 import recorded
 from clock import VirtualClock
@@ -29,6 +29,7 @@ for path in {paths!r}:
     core.CORES.clear()
     with open(path) as file:
         job = json.load(file)
+    os.environ["ONE_LOGGER_V1_WIRE"] = job.get("environment", {{}}).get("ONE_LOGGER_V1_WIRE", "1.0.2")
     clock = VirtualClock(job["t0"])
     clock.install()
     cls = core.OneLogger if job.get("target") == "OneLogger" else OneLoggerUtils

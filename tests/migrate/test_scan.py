@@ -121,7 +121,9 @@ CALLS = {
         "error",
         "unknown argument",
     ),
-    "only in version 1.0.3": ("on_train_step_start()", "error", "AttributeError: OneLoggerUtils 1.0.2 has no"),
+    "only in version 1.0.3": ("on_train_step_start()", "warning", "only v1 1.0.3 had it: set ONE_LOGGER_V1_WIRE=1.0.3"),
+    "that, with an argument": ("on_train_step_end(step=1)", "error", "ValueError: unknown argument 'step'"),
+    "in no version": ("on_train_epoch_start()", "error", "AttributeError: OneLoggerUtils 1.0.2 has no"),
     "finish": ("finish()", "ok", ""),
     "finish with an argument": ("finish(1)", "error", "TypeError: too many positional arguments"),
 }

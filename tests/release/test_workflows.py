@@ -95,12 +95,20 @@ def test_the_matrix_finds_its_pythons() -> None:
     axes = plan.load()
     pythons = {}
     for path in WORKFLOWS:
-        for job in load(path)["jobs"].values():
-            for step in job.get("steps", []):
+        for name, job in load(path)["jobs"].items():
+            for step in job.get("steps", []) if name != "fast" else []:
                 if "setup-python" in step.get("uses", ""):
                     pythons[path.stem] = str(step["with"]["python-version"]).split()
     assert set(pythons["ci"]) == set(axes["python"])
     assert {cell.python for cell in plan.canary(axes)} <= set(pythons["canary"])
+
+
+def test_the_fast_tests_run_on_other_machines() -> None:
+    job = load(ROOT / ".github" / "workflows" / "ci.yml")["jobs"]["fast"]
+    assert job["runs-on"] == "${{ matrix.runner }}"
+    kinds = [runner.partition("-")[0] + runner[-4:] for runner in job["strategy"]["matrix"]["runner"]]
+    assert kinds == ["ubuntu-arm", "macoss-15"]
+    assert job["steps"][-1]["run"] == ".ci/run program fast"
 
 
 def test_a_release_is_made_by_a_tag_only() -> None:

@@ -18,9 +18,10 @@ class Checkpoints:
         self._need_saving()
         self._begin("save_checkpoint", set_barrier)
         self._arguments("on_save_checkpoint_start", given)
-        self.one_logger.log_app_tag(self._get("app_tag"))
         progress = self._progress()
-        self._log(progress)
+        if self._version != "1.0.0":
+            self.one_logger.log_app_tag(self._get("app_tag"))
+            self._log(progress)
         self._attempts += 1
         self._log({
             "train_iterations_save_checkpoint_end": progress["train_iterations_end"],

@@ -1,11 +1,14 @@
 """``OneLoggerUtils`` 1.0.2, from ``API.md`` 2 and ``METRICS.md`` A. Times are seconds inside, as in v1.
 
+``ONE_LOGGER_V1_WIRE`` makes it 1.0.0 or 1.0.3 (``API.md`` 4): where they differ ``self._version`` is asked.
+
 Where v1 crashed the job by accident, the CONTRACT says what is sent instead; ``refused`` of the core says what v1 did.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import time
 
 from one_logger.core import OneLogger
@@ -26,6 +29,7 @@ class OneLoggerUtils(Checkpoints):
         self.one_logger = None
         self.enable_for_current_rank = config.get("enable_for_current_rank", False)
         self._config = dict(config)
+        self._version = os.environ.get("ONE_LOGGER_V1_WIRE", VERSION)
         if not self.enable_for_current_rank:
             return
         self._timers = {}
@@ -35,7 +39,8 @@ class OneLoggerUtils(Checkpoints):
         self._newest_success = None
         self._succeeded = set()
         self._any_success = False
-        self._done = 0
+        self._done = self._batches = 0
+        self._has_batches, self._step_began = False, None
         self._samples = 0
         self._start = self._samples_start = self._flops_start = 0  # iterations may end before on_train_start
         self._first_finish = self._last_finish = 0
@@ -120,7 +125,7 @@ class OneLoggerUtils(Checkpoints):
             self._note(f"1.0.2 raised ValueError for a configuration without {key!r}; later v1 took its default")
         self.one_logger.log_app_tag(self._get("app_tag"))
         row = {
-            "one_logger_utils_version": VERSION,
+            "one_logger_utils_version": self._version,
             "summary_data_schema_version": self._get("summary_data_schema_version", "1.0.0"),
             "app_run_type": self._get("app_run_type", "training"),
             "app_metrics_feature_tags": self._get("app_metrics_feature_tags", "full"),
@@ -133,8 +138,11 @@ class OneLoggerUtils(Checkpoints):
             "app_tag_run_version": self._get("app_tag_run_version", "1.0.0"),
             "world_size": self._get("world_size"),
         }
-        for key in ("micro_batch_size", "global_batch_size", "app_tag_run_name", "train_iterations_target",
-                    "train_samples_target"):  # fmt: skip
+        keys = ["micro_batch_size", "global_batch_size", "app_tag_run_name", "train_iterations_target",
+                "train_samples_target"]  # fmt: skip
+        if self._version == "1.0.0":
+            keys.append(keys.pop(0))
+        for key in keys:
             if key in config:
                 row[key] = self._get(key)
         if self._get("seq_length") is not None:
@@ -169,6 +177,8 @@ class OneLoggerUtils(Checkpoints):
         if callback == "on_load_checkpoint_end":
             since = self._given.get("load_checkpoint_start_time")
             row["load_checkpoint_time"] = self._timer(timer).total if since is None else (instant - since) / 1000
+            if self._version == "1.0.0":
+                row["load_checkpoint_time"] *= 1000
         self._log(row)
 
     def on_train_start(self, set_barrier=False, **given):
@@ -203,53 +213,134 @@ class OneLoggerUtils(Checkpoints):
             return
         if self._end("app_train_loop", set_barrier):
             self._arguments("on_train_end", given)
-            self._log({"app_train_loop_finish_time": self._timer("app_train_loop").finish * 1000})
+            row = {"app_train_loop_finish_time": self._timer("app_train_loop").finish * 1000}
+            if self._version == "1.0.3":
+                self.one_logger.log_app_tag(self._get("app_tag"))
+                row.update(self._progress())
+            self._log(row)
 
     # -- iterations --------------------------------------------------------------------------------------------
 
     def on_train_batch_start(self, set_barrier=False, **given):
         if self.one_logger:
-            self._begin("train_iterations", set_barrier)
+            self._has_batches = True
+            self._begin("train_batch" if self._version == "1.0.3" else "train_iterations", set_barrier)
             self._arguments("on_train_batch_start", given)
 
     def on_train_batch_end(self, set_barrier=False, **given):
         if not self.one_logger:
             return
-        self._stop("train_iterations", set_barrier)  # without its start: it counts, and only its duration is unknown
+        stepped = self._version == "1.0.3"
+        # without its start: it counts, and only its duration is unknown
+        self._stop("train_batch" if stepped else "train_iterations", set_barrier)
         self._arguments("on_train_batch_end", given)
         size = self._number("global_batch_size")
-        self._done += 1
         self._samples += size
-        self._last_finish = time.time() * 1000
-        self._first_finish = self._first_finish or self._last_finish
         if self._get("seq_length") is not None:
             self._tokens = self._number("seq_length") * self._samples
         if self._throughput:
             self._flops += size * (self._number("flops_per_sample") or 0)  # missed at on_train_start only
-            self._throughput_now = self._rate()
-            self._throughput_max = max(self._throughput_max, self._throughput_now)
         self.one_logger.log_app_tag(self._get("app_tag"))
+        if stepped:
+            self._batches += 1
+            self._log_each(self._batches, self._batch_progress)
+        else:
+            if self._throughput:
+                self._measure()
+            self._iteration_done()
+            self._log_each(self._start + self._done, self._progress)
+
+    def _log_each(self, count, row):
         every = int(self._config.get("log_every_n_train_iterations", 50))
-        if every and (self._start + self._done) % every == 0:
-            self._log(self._progress())
+        if every and count % every == 0:
+            self._log(row())
+
+    def _iteration_done(self):
+        self._done += 1
+        self._last_finish = time.time() * 1000
+        self._first_finish = self._first_finish or self._last_finish
+
+    def _measure(self):
+        self._throughput_now = self._rate()
+        self._throughput_max = max(self._throughput_max, self._throughput_now)
+
+    def on_train_step_start(self, set_barrier=False, **given):
+        """Of 1.0.3; before it v1 had no such attribute, and ours counts steps where no batch is reported."""
+        if not self.one_logger:
+            return
+        self._arguments("on_train_step_start", given)
+        if self._version == "1.0.3":
+            if not self._timer("train_iterations").active:
+                self._begin("train_iterations", set_barrier)
+            return
+        self._note(f"{self._version}: AttributeError: Attribute 'on_train_step_start' is not found")
+        if not self._has_batches and self._step_began is None:
+            self._barrier(set_barrier)
+            self._step_began = time.time()
+
+    def on_train_step_end(self, set_barrier=False, **given):
+        if not self.one_logger:
+            return
+        self._arguments("on_train_step_end", given)
+        if self._version != "1.0.3":
+            self._note(f"{self._version}: AttributeError: Attribute 'on_train_step_end' is not found")
+            if not self._has_batches and self._step_began is not None:
+                self._barrier(set_barrier)
+                self._timer("train_iterations").begin()
+                self._timer("train_iterations").start, self._step_began = self._step_began, None
+                self.on_train_batch_end()
+            return
+        if not self._timer("train_iterations").active:
+            return
+        self._stop("train_iterations", set_barrier)
+        self._iteration_done()
+        row = self._step_progress()
+        self._log_each(self._start + self._done, lambda: row)
 
     def _rate(self):
         seconds = self._timer("train_iterations").total
         return self._flops / (seconds * 1e12 * float(self._get("world_size"))) if seconds else 0.0
 
     def _progress(self):
+        if self._version == "1.0.3":
+            return {**self._batch_progress(), **self._step_progress()}
+        row = self._iterations_so_far()
+        flops = {name: row.pop(name) for name in list(row) if name.startswith(("train_tflop", "train_throughput"))}
+        so_far = self._samples_so_far()
+        names = ["train_iterations", "train_iterations_end", "train_samples", "train_samples_end"]
+        first = {name: {**row, **so_far}[name] for name in names}
+        return {**first, **row, **so_far, **flops}
+
+    def _batch_progress(self):
+        timer, so_far = self._timer("train_batch"), self._samples_so_far()
+        tokens = {name: so_far.pop(name) for name in list(so_far) if name == "train_tokens"}
+        return {
+            "train_batch": self._batches, **so_far, "train_batch_time_total": timer.total,
+            "train_batch_time_msecs_avg": timer.average * 1000, "train_batch_time_msecs_min": timer.min * 1000,
+            **tokens,
+        }  # fmt: skip
+
+    def _step_progress(self):
+        if self._throughput:
+            self._measure()
+        return self._iterations_so_far()
+
+    def _samples_so_far(self):
+        row = {"train_samples": self._samples, "train_samples_end": self._samples_start + self._samples}
+        if self._tokens is not None:  # v1 computed it at the end of a batch
+            row["train_tokens"] = self._tokens
+        return row
+
+    def _iterations_so_far(self):
         timer = self._timer("train_iterations")
         row = {
             "train_iterations": self._done, "train_iterations_end": self._start + self._done,
-            "train_samples": self._samples, "train_samples_end": self._samples_start + self._samples,
             "train_iterations_time_total": timer.total,
             "train_iterations_time_msecs_avg": timer.average * 1000,
             "train_iterations_time_msecs_min": timer.min * 1000,
             "first_logged_train_iterations_finish_time": self._first_finish,
             "last_logged_train_iterations_finish_time": self._last_finish,
         }  # fmt: skip
-        if self._tokens is not None:  # v1 computed it at the end of a batch
-            row["train_tokens"] = self._tokens
         if self._throughput:
             row["train_tflop_end"] = (self._flops_start + self._flops) / 1e12
             row["train_tflop"] = self._flops / 1e12
