@@ -1,0 +1,62 @@
+"""Small parts of ``goodput`` by themselves: what no history of the other tests reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from one_logger_v1_shim._goodput.progress import Point, Progress
+from one_logger_v1_shim._goodput.rows import AttemptRows
+from one_logger_v1_shim._goodput.trainings import Attempt, group
+from one_logger_v1_shim._goodput.values import decoded, from_ms, from_seconds, number
+from one_logger_v1_shim._v1 import metrics as m
+from tests.goodput.story import T0
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_points_are_thinned_out_and_the_newest_stays(quick: bool) -> None:
+    progress = Progress(most=4)
+    for step in range(1, 10):
+        if quick:
+            progress.append(float(step), step * 10, step * 100)
+        else:
+            progress.add(Point(step, step * 10, step * 100))
+    assert list(progress.points()) == [Point(6, 60, 600), Point(8, 80, 800), Point(9, 90, 900)]
+    assert progress.last == Point(9, 90, 900)
+
+
+def test_a_point_that_is_not_further() -> None:
+    progress = Progress()
+    for point in (Point(2, 20, 200), Point(1, 30, 300), Point(2, 19, 400), Point(2, 25, 500)):
+        progress.add(point)
+    assert list(progress.points()) == [Point(2, 25, 200)]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [(b"[1]", [1]), (b"\xffx", "\ufffdx"), (b"{", "{"), ("x", "x"), (b"[" * 100_000, "[" * 100_000)],
+    ids=["json", "no utf-8", "no json", "a text", "deep"],
+)
+def test_decoded(given: Any, expected: Any) -> None:
+    assert decoded(given) == expected
+
+
+def test_numbers() -> None:
+    given = [1, 1.5, b"2", True, None, "3", b"x", float("inf"), 10**400, float("nan")]
+    assert [number(one) for one in given] == [1.0, 1.5, 2.0, *[None] * 7]
+    assert [from_ms(one) for one in (1.5, 1e16, 1.1e16, -1.1e16)] == [1500, 10**19, None, None]
+    assert [from_seconds(one) for one in (1.5, 1e13, 1.1e13, -1.1e13)] == [1_500_000, 10**19, None, None]
+
+
+def _attempt(at: float, tag: Any = None, **told: Any) -> Attempt:
+    rows = AttemptRows()
+    rows.take({m.APP_START_TIME: at * 1000, m.APP_LAST_LOG_TIME: at * 1000, **({m.APP_TAG: tag} if tag else {})})
+    return Attempt(rows, told)
+
+
+def test_which_attempts_are_one_training() -> None:
+    one, other = _attempt(T0, ["a", "b"], project="p"), _attempt(T0 + 9, ["b"], project="p")
+    stranger, elsewhere = _attempt(T0 + 5, ["c"], project="p"), _attempt(T0 + 6, ["b"], project="q")
+    assert group([other, stranger, elsewhere, one]) == [[one, other], [stranger], [elsewhere]]
+    assert group([other, stranger, elsewhere, one], ("project",)) == [[one, stranger, other], [elsewhere]]

@@ -1,0 +1,27 @@
+"""What ``verify`` says of histories with one thing changed, word for word; the list is drawn as ``changes`` draws."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compat_matrix.verify import changes, page
+from compat_matrix.verify.check_life import check
+from compat_matrix.verify.compared import compare
+from compat_matrix.verify.findings import only_in
+from compat_matrix.verify.history import history
+from tests import said
+
+
+def _said(change: changes.Change) -> dict[str, Any]:
+    """Alone and in a pair; the numbers of rows, names and values are in the texts."""
+    old, new = history("OLD", change.before), history("NEW", change.after)
+    of_old, of_new = check(old), check(new)
+    alone = page.of_one(new, of_new)
+    pair = page.of_two(old, new, compare(old, new), of_old, only_in(of_new, of_old))
+    return {"alone": alone.text().splitlines()[:8], "pair": pair.text().splitlines()[:10]}
+
+
+def test_single_changes() -> None:
+    cases = {f"{number} {one.job}: {one.what}": _said(one) for number, one in enumerate(changes.draw(60, 23))}
+    said.check(Path(__file__).with_name("said.json"), cases)
