@@ -22,8 +22,8 @@ _LIMIT = 60  # seconds of CPU time for the fast tests of one mutant
 _WHOLE_LIMIT = 600.0
 
 _JOB = (
-    "tests/test_calls.py", "tests/test_core.py", "tests/test_encode.py", "tests/test_outside.py",
-    "tests/test_rows_first.py", "tests/test_testing.py", "tests/test_v2_appends.py", "tests/test_v2_here.py",
+    "tests/test_arguments_of_init.py", "tests/test_calls.py", "tests/test_core.py", "tests/test_encode.py",
+    "tests/test_outside.py", "tests/test_defaults.py", "tests/test_rows_first.py", "tests/test_testing.py", "tests/test_v2_appends.py",
     "tests/test_values_as_wandb.py",
 )  # fmt: skip
 _DELIVERY = (
