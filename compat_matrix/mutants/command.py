@@ -23,8 +23,8 @@ _WHOLE_LIMIT = 600.0
 
 _JOB = (
     "tests/test_arguments_of_init.py", "tests/test_calls.py", "tests/test_core.py", "tests/test_encode.py",
-    "tests/test_outside.py", "tests/test_defaults.py", "tests/test_rows_first.py", "tests/test_testing.py", "tests/test_v2_appends.py",
-    "tests/test_values_as_wandb.py",
+    "tests/test_outside.py", "tests/test_defaults.py", "tests/test_rows_first.py", "tests/test_testing.py",
+    "tests/test_v2_appends.py", "tests/test_values_as_wandb.py",
 )  # fmt: skip
 _DELIVERY = (
     "tests/delivery/test_values.py", "tests/delivery/test_exit_codes.py", "tests/delivery/test_interrupted.py",
@@ -47,7 +47,11 @@ ROOMS = {
         "one_logger_v1_shim/_worker", ("tests/test_v2_player.py", "tests/test_outside.py"),
         (*_DELIVERY, "tests/delivery/test_server.py", "tests/delivery/test_settings.py"),
     ),
-    "_goodput": Room("one_logger_v1_shim/_goodput", ("tests/goodput", "tests/cli/test_goodput.py", "tests/cli/test_goodput_more.py"), ("tests/cli/test_goodput.py",)),
+    "_goodput": Room(
+        "one_logger_v1_shim/_goodput",
+        ("tests/goodput", "tests/cli/test_goodput.py", "tests/cli/test_goodput_more.py"),
+        ("tests/cli/test_goodput.py", "tests/goodput/test_requeued.py"),
+    ),
     "_migrate": Room("one_logger_v1_shim/_migrate", ("tests/migrate",)),
     "verify": Room("compat_matrix/verify", ("tests/matrix",)),
 }  # fmt: skip

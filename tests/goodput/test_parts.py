@@ -15,14 +15,15 @@ from tests.goodput.story import T0
 
 
 @pytest.mark.parametrize("quick", [True, False])
-def test_points_are_thinned_out_and_the_newest_stays(quick: bool) -> None:
-    progress = Progress(most=4)
+@pytest.mark.parametrize(("most", "left"), [(4, [6, 8, 9]), (5, [4, 7, 9])])
+def test_points_are_thinned_out_and_the_newest_stays(most: int, left: list[int], quick: bool) -> None:
+    progress = Progress(most=most)
     for step in range(1, 10):
         if quick:
             progress.append(float(step), step * 10, step * 100)
         else:
             progress.add(Point(step, step * 10, step * 100))
-    assert list(progress.points()) == [Point(6, 60, 600), Point(8, 80, 800), Point(9, 90, 900)]
+    assert list(progress.points()) == [Point(step, step * 10, step * 100) for step in left]
     assert progress.last == Point(9, 90, 900)
 
 

@@ -121,7 +121,10 @@ def test_a_megatron_like_history_without_v1s_callbacks() -> None:
             rows += [{**save, m.APP_LAST_LOG_TIME: at + 250}, {**end, m.APP_LAST_LOG_TIME: at + 300}]
     again = [{**row, m.APP_LAST_LOG_TIME: row[m.APP_LAST_LOG_TIME] + 60_000} for row in rows[:4]]
     without_loop = [row for row in rows if m.APP_TRAIN_LOOP_START_TIME not in row]
-    later = [{**row, m.APP_LAST_LOG_TIME: row[m.APP_LAST_LOG_TIME] + 20_000} for row in without_loop]
+    later = [
+        {key: value + 20_000 if key.endswith("_time") and value >= ms else value for key, value in row.items()}
+        for row in without_loop
+    ]
     cases = {
         "one": _said([rows]),
         "again": _said([rows, again]),

@@ -12,7 +12,7 @@ from compat_matrix.compare import tag_row
 from compat_matrix.verify import exports
 from compat_matrix.verify.check_life import check
 from compat_matrix.verify.compared import compare
-from compat_matrix.verify.findings import accused
+from compat_matrix.verify.findings import accused, only_in
 from compat_matrix.verify.history import history
 from tests.goodput.story import T0, Story
 from tests.support import Clock
@@ -58,3 +58,16 @@ def test_an_instant_that_is_not_that_of_its_call(name: str, monkeypatch: pytest.
 def test_long_values_are_cut_in_messages() -> None:
     assert exports._shown("x" * 58) == json.dumps("x" * 58)
     assert exports._shown("x" * 59) == '"' + "x" * 56 + "..."
+
+
+def test_what_both_histories_have_is_not_the_new_ones_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = two_loops(Clock(monkeypatch, T0), 3)
+    at = next(number for number, row in enumerate(rows) if row.get("train_iterations_end"))
+    rows_of_text = {**rows[at], "train_iterations_end": str(rows[at]["train_iterations_end"])}
+    odd = [*rows[:at], rows_of_text, *rows[at + 1 :]]
+    of_both = check(history("h", odd))
+    assert accused(of_both)
+    assert only_in(of_both, of_both) == []
+    assert only_in(of_both, check(history("h", rows))) == accused(of_both)
+    metadata = check(history("h", [{**row, "mine": 1} if "one_logger_utils_version" in row else row for row in rows]))
+    assert only_in(metadata, check(history("h", rows))) == []
