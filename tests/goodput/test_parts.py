@@ -8,6 +8,7 @@ import pytest
 
 from one_logger_v1_shim._goodput.progress import Point, Progress
 from one_logger_v1_shim._goodput.rows import AttemptRows
+from one_logger_v1_shim._goodput.spans import clip, common, minus, union
 from one_logger_v1_shim._goodput.trainings import Attempt, group
 from one_logger_v1_shim._goodput.values import decoded, from_ms, from_seconds, number
 from one_logger_v1_shim._v1 import metrics as m
@@ -61,3 +62,14 @@ def test_which_attempts_are_one_training() -> None:
     stranger, elsewhere = _attempt(T0 + 5, ["c"], project="p"), _attempt(T0 + 6, ["b"], project="q")
     assert group([other, stranger, elsewhere, one]) == [[one, other], [stranger], [elsewhere]]
     assert group([other, stranger, elsewhere, one], ("project",)) == [[one, stranger, other], [elsewhere]]
+
+
+def test_spans_that_are_empty_are_none() -> None:
+    assert minus([(0, 10)], [(5, 10)]) == [(0, 5)]
+    assert minus([(0, 10), (20, 30)], [(0, 10), (22, 25)]) == [(20, 22), (25, 30)]
+    assert minus([(0, 10)], [(10, 12)]) == minus([(0, 10)], []) == [(0, 10)]
+    assert common([(0, 10)], [(10, 12)]) == []
+    assert common([(0, 10)], [(2, 4), (8, 12)]) == [(2, 4), (8, 10)]
+    assert clip([(0, 10), (20, 30)], 10, 20) == []
+    assert clip([(0, 10), (20, 30)], 9, 21) == [(9, 10), (20, 21)]
+    assert union([(5, 8), (0, 5), (20, 30), (21, 22)]) == [(0, 8), (20, 30)]

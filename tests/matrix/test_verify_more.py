@@ -71,3 +71,15 @@ def test_what_both_histories_have_is_not_the_new_ones_fault(monkeypatch: pytest.
     assert only_in(of_both, check(history("h", rows))) == accused(of_both)
     metadata = check(history("h", [{**row, "mine": 1} if "one_logger_utils_version" in row else row for row in rows]))
     assert only_in(metadata, check(history("h", rows))) == []
+
+
+def test_the_highest_throughput_is_held_against_the_rows_of_the_first_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The average goes on over both loops, the highest does not: nothing can be said of it in the second."""
+    rows, name = two_loops(Clock(monkeypatch, T0), 3), "train_throughput_per_gpu_max"
+    places = [number for number, row in enumerate(rows) if name in row]
+    found = []
+    for at in (places[0], places[-1]):
+        wrong = [*rows[:at], {**rows[at], name: rows[at][name] * 2}, *rows[at + 1 :]]
+        findings = [one for one in check(history("h", wrong)) if "no average so far" in one.expected]
+        found.append([one.metric for one in findings])
+    assert found == [[name], []]
