@@ -22,6 +22,7 @@ COMMANDS = {
     "random": ("random_jobs.command", "jobs nobody wrote: the oracle's rows against what W&B stored"),
     "fuzz": ("commands.fuzz", "[--examples N]: damaged and hostile files, many, for every command that reads them"),
     "signatures": ("signatures.check", "does the shim accept every call that anybody is known to make?"),
+    "mutants": ("mutants.command", "[ROOM | FILE ...]: change any place of the code: does a test notice? 24 a room"),
     "mutations": ("commands.mutations", "break a metric in a copy of the wheel, ten times: is it noticed?"),
     "drift": ("drift.command", "rename each private name of v2 and of wandb that we touch: is anything lost?"),
     "bench": ("bench.main", "what the shim costs a job, beside what v2 and wandb cost it"),

@@ -21,7 +21,16 @@ from typing import Any, Optional
 from ..compare import Difference, ExpectedRun, compare_runs, events_of
 from ..jobs import HOME, Job
 from ..planner.plan import Cell
-from ..runner.execute import INSIDE, Bench, job_environment, left_behind, raised_differently, stored_runs
+from ..runner.execute import (
+    INSIDE,
+    Bench,
+    calls_differently,
+    job_environment,
+    left_behind,
+    raised_differently,
+    stored_runs,
+)
+from ..wandb_file import StoredRun
 
 ORACLE = HOME / "oracle"
 _LIMIT = 120.0  # seconds for one job
@@ -46,15 +55,40 @@ class TrialTrouble(Exception):
 
 def recorded(jobs: Sequence[Recorded], folder: Path) -> list[Recorded]:
     """The jobs with the oracle's ``expect``, and with the runs that v1 makes."""
-    asked, answered = folder / "jobs.jsonl", folder / "recorded.jsonl"
+    answers = _played(ORACLE / "record_jobs.py", jobs, folder)
+    return [{**job, **answer} for job, answer in zip(jobs, answers)]
+
+
+def rows_alone(jobs: Sequence[Recorded], folder: Path) -> Iterator[Trial]:
+    """Each job's trial without the worker and W&B: the rows that the job's process hands on. Milliseconds a job."""
+    for job, answer in zip(jobs, _played(INSIDE / "rows.py", jobs, folder)):
+        wanted = expectation(job, folder)
+        found = calls_differently(wanted, answer["raised"])
+        runs = [_as_stored(run, wanted.exit_code) for run in answer["kept"] if run["rows"]]
+        yield Trial(job, sum(len(run.rows) for run in runs), found + compare_runs(wanted.runs, runs), "")
+
+
+def _as_stored(run: dict[str, Any], exit_code: int) -> StoredRun:
+    """The run as W&B would have stored it."""
+    rows = run["rows"]
+    summary = {key: value for row in rows for key, value in row.items() if value is not None}
+    code = 0 if run["finished"] else exit_code
+    return StoredRun(
+        Path(run["name"] or ""), project=run["project"], name=run["name"], rows=rows, summary=summary,
+        steps=list(range(len(rows))), exit_code=code,
+    )  # fmt: skip
+
+
+def _played(script: Path, jobs: Sequence[Recorded], folder: Path) -> Iterator[dict[str, Any]]:
+    """What a script of ``oracle`` or ``inside`` says of the jobs, one answer each."""
+    asked, answered = folder / "jobs.jsonl", folder / "answered.jsonl"
     asked.write_text("".join(json.dumps(job) + "\n" for job in jobs), encoding="utf-8")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ORACLE), str(INSIDE)))}
-    command = [sys.executable, str(ORACLE / "record_jobs.py"), str(asked), str(answered)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(script.parent), str(INSIDE)))}
+    command = [sys.executable, str(script), str(asked), str(answered)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise TrialTrouble(f"the oracle failed: {(done.stderr.strip() or str(done.returncode)).splitlines()[-1]}")
-    answers = [json.loads(line) for line in answered.read_text(encoding="utf-8").splitlines()]
-    return [{**job, **answer} for job, answer in zip(jobs, answers)]
+        raise TrialTrouble(f"{script.name} failed: {(done.stderr.strip() or str(done.returncode)).splitlines()[-1]}")
+    return map(json.loads, answered.read_text(encoding="utf-8").splitlines())
 
 
 def expectation(job: Recorded, path: Path) -> Job:

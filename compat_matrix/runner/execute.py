@@ -182,7 +182,11 @@ def raised_differently(job: Job, out: Path) -> list[Difference]:
     """Calls of a recorded job that raised what v1 did not, or did not raise what v1 did."""
     if not out.exists():
         return [Difference("job", "calls", len(job.raises), "none: it broke off")]
-    results: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))
+    return calls_differently(job, json.loads(out.read_text(encoding="utf-8")))
+
+
+def calls_differently(job: Job, results: Sequence[Mapping[str, Any]]) -> list[Difference]:
+    """The same of what each call raised, in order."""
     found = []
     for number, (want, got) in enumerate(zip(job.raises, results)):
         raised = got["raises"]

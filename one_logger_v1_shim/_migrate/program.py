@@ -15,7 +15,8 @@ from .source import Source
 from .tree import Tree, imported, key_of, module_of, plain, text_of
 
 _STEPS = 30  # from a use back to where its value comes from
-_LOOKS_LIKE = re.compile(r"one_?logger|logtimeevent|time_event_callback", re.IGNORECASE)
+# not ``nv_one_logger_callback``: that is v2's
+_LOOKS_LIKE = re.compile(r"(?<!nv_)one_?logger|logtimeevent|time_event_callback", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

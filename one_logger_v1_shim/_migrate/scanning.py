@@ -44,6 +44,7 @@ from .yaml_strings import yaml_strings
 
 _CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
 _CONFIGS = ("config", "callback_config")
+_V2 = "v2: it stays as it is"
 
 
 def scan(paths: Sequence[Path]) -> list[Finding]:
@@ -66,7 +67,7 @@ def scan(paths: Sequence[Path]) -> list[Finding]:
         except RecursionError:
             findings.append(_problem(Problem(found.path, "too deeply nested")))
     # A name alone proves nothing: it counts in a tree that uses v1.
-    if any(one.kind in (IMPORT, STRING) for one in findings):
+    if any(one.kind in (IMPORT, STRING) and one.why != _V2 for one in findings):
         findings += guesses
     return sorted(set(findings), key=lambda one: (one.file, one.line, one.kind, one.what))
 
@@ -157,7 +158,7 @@ class _Uses:
     def _imported(self, line: cst.CSTNode, what: str, module: str, names: list[str]) -> None:
         found = reference(module)
         if module.partition(".")[0] == "nv_one_logger":
-            self._add(line, IMPORT, what, Verdict(OK, "v2: it stays as it is"))
+            self._add(line, IMPORT, what, Verdict(OK, _V2))
         if found is None:
             return
         root = module.partition(".")[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -248,7 +249,8 @@ def parse(source: Source) -> ast.Module:
             return ast.parse(source.text)
     except SyntaxError as error:
         place = source.place(source.lines.of(error.lineno or 1))
-        raise Unreadable(f"does not parse: {error.msg}", place.line) from None
+        version = ".".join(map(str, sys.version_info[:2]))  # a program may be written for a newer one
+        raise Unreadable(f"does not parse: {error.msg} (Python {version})", place.line) from None
     except ValueError as error:
         raise Unreadable(f"does not parse: {error}") from None
     except (RecursionError, MemoryError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from compat_matrix.compare import Difference
-from compat_matrix.random_jobs import command, sequences
+from compat_matrix.random_jobs import command, sequences, trial
 from compat_matrix.random_jobs.shrink import shrink
 
 JOBS = [sequences.make(seed, number) for seed in range(3) for number in range(150)]
@@ -91,3 +92,19 @@ def test_shrinking_tells_and_is_bounded() -> None:
 @pytest.mark.ci
 def test_random_jobs_are_equal_to_the_oracle(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["--jobs", "12", "--seed", "5"]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_rows_alone_are_equal_to_the_oracle(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--rows", "--jobs", "60", "--seed", "9"]) == 0, capsys.readouterr().out
+    assert "60 of 60 random jobs equal to the oracle" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_rows_alone_differ_where_one_row_does(tmp_path: Path) -> None:
+    job = trial.recorded([next(one for one in JOBS if one.get("target") == "OneLogger")], tmp_path)[0]
+    emit = next(emit for one in job["expect"] for emit in one["emits"] if emit[0] == "log_metrics" and emit[1])
+    name = next(iter(emit[1]))
+    emit[1][name] = "another"
+    (found,) = trial.rows_alone([job], tmp_path)
+    assert found.differences[0].metric == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,12 @@ def test_one_line(data: bytes, why: str, tmp_path: Path, commands: Commands) -> 
     assert why.partition(": ")[2] in scanned.out
     assert bad.read_bytes() == data
     assert good.read_text() == SWAPPED
+
+
+def test_which_python_read_it(tmp_path: Path, commands: Commands) -> None:
+    """A program for a newer Python is no error of the program: one sees with what to scan it."""
+    path = plant(tmp_path, {"p.py": "import one_logger\ndef (:\n"}) / "p.py"
+    assert f"(Python {sys.version_info[0]}.{sys.version_info[1]})" in commands("scan", path).out
 
 
 def test_what_does_not_mention_v1_is_not_looked_at(tmp_path: Path, commands: Commands) -> None:

@@ -202,3 +202,74 @@ def test_bounded(text: str, tmp_path: Path, commands: Commands) -> None:
     found = commands.scan(tmp_path)
     assert time.process_time() - began < 20
     assert "q.py" in str(found)
+
+
+READ_ONLY = [
+    "print",
+    "len",
+    "str",
+    "repr",
+    "dict",
+    "list",
+    "tuple",
+    "set",
+    "sorted",
+    "isinstance",
+    "type",
+    "bool",
+    "id",
+    "any",
+    "all",
+    "iter",
+    "enumerate",
+    "hash",
+    "format",
+    "callable",
+    "zip",
+    "copy.copy",
+    "copy.deepcopy",
+    "json.dumps",
+    "json.dump",
+    "pprint.pprint",
+    "pprint",
+    "pformat",
+    "pprint.pformat",
+    "yaml.dump",
+    "yaml.safe_dump",
+    "log.debug",
+    "log.info",
+    "log.warning",
+    "log.error",
+    "log.critical",
+    "log.exception",
+]
+EXPRESSIONS = [
+    "c.get('x')",
+    "c.__contains__('x')",
+    "c.__getitem__('x')",
+    "c.keys()",
+    "c.values()",
+    "c.items()",
+    "c.copy()",
+    "c['app_tag']",
+    "c==d",
+    "d==c",
+    "-c",
+    "f'{c}'",
+    "c+d",
+    "x[c]",
+    "{**c}",
+]
+STATEMENTS = (
+    "for k in c: pass\nif c: pass\nassert c\nwhile c: break\nx = [k for k in c if c]\nnot c\ndef f(): return c\n"
+)
+
+
+def test_what_only_reads_a_configuration(tmp_path: Path, commands: Commands) -> None:
+    calls = "".join(f"{name}(c)\n" for name in READ_ONLY) + "\n".join(EXPRESSIONS) + "\n" + STATEMENTS
+    assert judged(f"c = {FULL}\n{calls}U(c)", tmp_path, commands) == ("ok", "")
+
+
+@pytest.mark.parametrize("name", ["unknown", "json.load", "c.unknown", "copy.other", "log.unknown", "c.__ior__"])
+def test_what_nobody_knows_may_change_it(name: str, tmp_path: Path, commands: Commands) -> None:
+    assert judged(f"c = {FULL}\n{name}(c)\nU(c)", tmp_path, commands)[0] == NOT

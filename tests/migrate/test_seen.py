@@ -149,3 +149,19 @@ def test_beside_them_pins_are_found(tmp_path: Path, commands: Commands) -> None:
     more = "[options]\ninstall_requires =\n    one-logger\n[options.extras_require]\nlog = one_logger_utils\n"
     tree = plant(tmp_path, {"setup.cfg": NO_PINS["setup.cfg"] + more})
     assert [line for line, _, _ in seen(commands, tree, "setup.cfg")] == [8, 10]
+
+
+@pytest.mark.parametrize("name", ["self._nv_one_logger_callback", "nv_one_logger", "callback.nv_one_logger_utils"])
+def test_v2s_objects_are_not_v1s(name: str, tmp_path: Path, commands: Commands) -> None:
+    """v2's own integration calls its callback by such names, with other arguments."""
+    call = f"{name}.on_save_checkpoint_end()\n"
+    tree = plant(tmp_path, {"base.py": BASE, "v2.py": "import nv_one_logger.api.config\n" + call})
+    assert [kind for _, kind, _ in seen(commands, tree, "v2.py")] == ["import"]
+
+
+def test_a_tree_that_uses_v2_alone_has_no_guesses(tmp_path: Path, commands: Commands) -> None:
+    text = "import nv_one_logger.api.config\nself.one_logger.on_save_checkpoint_end()\n"
+    tree = plant(tmp_path, {"p.py": text})
+    assert seen(commands, tree, "p.py") == [(1, "import", "ok")]
+    plant(tree, {"v1.py": BASE})
+    assert seen(commands, tree, "p.py") == [(1, "import", "ok"), (2, "call", "warning")]
