@@ -3,7 +3,7 @@
 Reads the results of the last ``mutmut run`` in the working directory, and ``tests/mutants.toml``. An entry of that
 file is one mutant (``line`` became ``mutant``), or a kind of mutants (``pattern``, a regular expression that matches
 the whole mutated line, without its indentation). Exit code 0: every survivor is listed, and after a whole run every
-entry is needed. A mutant that is the same program can not be noticed: if it was, its test fails for another reason
+entry is needed. A mutant that is the same program cannot be noticed: if it was, its test fails for another reason
 (mutmut runs the tests in forked processes), and the other results are worth nothing either.
 """
 

@@ -465,7 +465,7 @@ def test_a_disk_that_takes_nothing_is_said_with_no_lock_held(
     rows = journalled_rows(fresh)
     assert {"refused": 1} in rows
     assert {"other": 1} in rows
-    assert any("can not be written (No space left on device)" in row.get("said", "") for row in rows)
+    assert any("cannot be written (No space left on device)" in row.get("said", "") for row in rows)
 
 
 class Slow:

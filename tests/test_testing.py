@@ -286,7 +286,7 @@ def test_without_v2_there_are_rows_and_spans_say_why(monkeypatch: pytest.MonkeyP
     before = OneLoggerProvider.instance()
     with capture() as captured:
         train()
-        with pytest.raises(RuntimeError, match=r"no spans: v2 .* can not be used here .* no provider that can be set"):
+        with pytest.raises(RuntimeError, match=r"no spans: v2 .* cannot be used here .* no provider that can be set"):
             print(captured.spans)
     assert len(captured.rows) == 8
     assert OneLoggerProvider.instance() is before

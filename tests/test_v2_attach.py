@@ -1,4 +1,4 @@
-"""Configuring v2's provider: with which exporters, which of them is ours, and one that can not be initialised."""
+"""Configuring v2's provider: with which exporters, which of them is ours, and one that cannot be initialised."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_exporter_that_can_not_be_initialised_takes_nothing_along(
 
 def test_exporter_that_can_not_be_initialised_where_v2_can_not_forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private, "forget_provider", lambda: False)
-    with pytest.raises(RuntimeError, match="an exporter that can not be initialised"):
+    with pytest.raises(RuntimeError, match="an exporter that cannot be initialised"):
         configure_with(v2_config(), [Heard(fails="initialize")])
 
 

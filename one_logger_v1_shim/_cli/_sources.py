@@ -75,7 +75,7 @@ def find(path: Path) -> tuple[Path, list[Path]]:
             return path, []
         children = list(chain(_children(path), _children(path / "wandb")))
     except OSError as error:
-        raise NoRunError(f"{path} can not be read ({error.strerror})") from error
+        raise NoRunError(f"{path} cannot be read ({error.strerror})") from error
     journals = [child for child in children if is_journal(child)]
     # A job's own W&B runs lie in the same folder: those are not what v1 sent.
     found = sorted(journals or [child for child in children if _is_run(child)], key=_age)
@@ -192,7 +192,7 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
             elif line[1:2] == b'"' and not ended:  # a row whose first character is damaged
                 run.damaged += 1
     if run.damaged:
-        run.notes.append(f"{run.damaged} rows can not be read and are left out")
+        run.notes.append(f"{run.damaged} rows cannot be read and are left out")
 
 
 def segments(folder: Path) -> list[Path]:

@@ -194,7 +194,7 @@ class Journal:
                 raise
             if self._descriptor is None:  # a signal handler has ended the journal
                 return False
-            warn_once("journal:write", f"the journal in {self.folder} can not be written ({error.strerror}); "
+            warn_once("journal:write", f"the journal in {self.folder} cannot be written ({error.strerror}); "
                       "the job goes on")  # fmt: skip
             if written:
                 self._cut(descriptor)

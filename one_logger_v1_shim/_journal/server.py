@@ -30,7 +30,7 @@ from .._variables import seconds
 from .destination import RunSpec, why_not_online
 from .secret import without_user
 
-_NOT_REACHED = "{} can not be reached"
+_NOT_REACHED = "{} cannot be reached"
 #: W&B's own server has a second name since wandb 0.31; a key is kept under either.
 CLOUD = ("api.wandb.ai", "api.forge.coreweave.com")
 

@@ -183,7 +183,7 @@ class Worker:
         except (ValueError, RecursionError) as error:
             self.follower.hold()
             self._keep = True
-            self._tell(f"row {self.taken} can not be read and is skipped ({error}): {self.folder}")
+            self._tell(f"row {self.taken} cannot be read and is skipped ({error}): {self.folder}")
         except Exception as error:
             self.taken -= 1
             say(f"row {self.taken + 1}: {error!r}")
@@ -331,7 +331,7 @@ def _foreign_shim() -> Optional[str]:
 def _work(worker: Worker, because: Optional[str]) -> None:
     """Own the run until it is finished."""
     if not worker.record.readable:
-        worker.give_up(f"the journal has format {worker.record.format}, which version {VERSION} can not read")
+        worker.give_up(f"the journal has format {worker.record.format}, which version {VERSION} cannot read")
         worker.leave(Exit.GIVEN_UP)
     other = _foreign_shim()
     if other is not None:

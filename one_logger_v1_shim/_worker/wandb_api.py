@@ -117,9 +117,9 @@ def unusable() -> Optional[str]:
     except ImportError as error:
         if error.name == "wandb":
             return f"wandb is not installed in {sys.executable}"
-        return f"wandb can not be imported in {sys.executable} ({error!r})"
+        return f"wandb cannot be imported in {sys.executable} ({error!r})"
     except Exception as error:
-        return f"wandb can not be imported in {sys.executable} ({error!r})"
+        return f"wandb cannot be imported in {sys.executable} ({error!r})"
     if not hasattr(wandb, "init"):  # a folder that happens to be called wandb, W&B's own run folder for example
         where = [*getattr(wandb, "__path__", []), getattr(wandb, "__file__", None)][0]
         return f"wandb is not installed in {sys.executable}: {where} is something else"
@@ -189,7 +189,7 @@ def log(run: Any, row: dict[str, Any], **step: Any) -> Optional[str]:
         run.log(row, **step)
     except (TypeError, ValueError, OverflowError, UnicodeError) as error:
         run.log({str(key): _storable(value) for key, value in row.items()}, **step)
-        return f"W&B refused a row ({error!r}); the values that it can not take were logged as text"
+        return f"W&B refused a row ({error!r}); the values that it cannot take were logged as text"
     return None
 
 

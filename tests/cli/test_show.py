@@ -201,7 +201,7 @@ def test_damage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(folder, capsys)
     assert value(text, "project") == "tests"
     assert value(text, "huge").endswith("... (1,000,000 characters)")
-    assert "note: 2 rows can not be read and are left out" in text
+    assert "note: 2 rows cannot be read and are left out" in text
     assert "note: the last row was being written" in text
     assert "torn" not in text.replace("torn:", "")
     assert max(map(len, text.splitlines())) < 1000
