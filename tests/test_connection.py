@@ -172,7 +172,7 @@ def test_core_first_then_utils(fresh: Path) -> None:
     core.finish()
 
 
-def test_exporter_that_can_not_be_initialised(
+def test_exporter_that_cannot_be_initialised(
     fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (fresh / "file").write_text("")

@@ -235,7 +235,7 @@ def test_recorder_that_raises_at_every_call(
     assert said(caplog, "v2 could not record on_app_start") == 1
 
 
-def test_v2_that_can_not_be_set_up(
+def test_v2_that_cannot_be_set_up(
     undisturbed: list[set[str]], fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:

@@ -155,7 +155,7 @@ def test_provider_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert private.forget_provider() is True, "nothing to forget is no trouble"
 
 
-def test_provider_that_can_not_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_that_cannot_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     import nv_one_logger.core.internal.singleton as module
 
     class Renamed:

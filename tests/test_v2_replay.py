@@ -218,7 +218,7 @@ def test_call_that_is_not_known(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     ]
 
 
-def test_call_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_call_that_v2_cannot_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     one = replay(monkeypatch)
     one.play("phase_start", reading(1))  # an argument is missing
     one.play("phase_start", reading(1))

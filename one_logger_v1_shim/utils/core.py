@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
-from .._log import warn, warn_once
+from .._log import off, warn, warn_once
 from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import DEFAULTS, V1Config, bad_value
 from .._v1.job import O_CKPT, O_MINIMAL, O_THROUGHPUT, VERSION, Job
@@ -128,7 +128,7 @@ class OneLoggerUtils(Callbacks):
         except ValueError:
             raise
         except Exception as error:
-            warn(f"OneLogger is off, it could not be set up: {error!r}")
+            warn(off(error))
 
     # -- the application ---------------------------------------------------------------------------------------
 
@@ -342,7 +342,9 @@ class OneLoggerUtils(Callbacks):
             return
         try:
             if self._app == "started":
-                warn_once("unended:on_app_end", "finish() was called and on_app_end was not")
+                warn_once(
+                    "unended:on_app_end", "finish() was called and on_app_end was not: v1 sends no app_finish_time then"
+                )
             self.one_logger.finish()
         except Exception as error:
             self._fail("finish", error)

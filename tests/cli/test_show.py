@@ -328,7 +328,7 @@ def test_ascii_terminal() -> None:
     assert _format.sparkline([1e308, -1e308, 1e308]) != ""
 
 
-def test_page_that_can_not_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(journal(tmp_path, job_rows())), "--html", str(tmp_path / "no" / "page.html")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -102,7 +102,7 @@ def test_every_document_is_in_the_navigation() -> None:
     assert [path.name for path in DOCS.glob("*.md") if path.name not in text] == []
 
 
-def test_what_can_not_be_run_is_counted() -> None:
+def test_what_cannot_be_run_is_counted() -> None:
     assert sum(one.syntax_only for one in samples("sh", "yaml", "python")) == SYNTAX_ONLY
 
 
