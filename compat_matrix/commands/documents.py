@@ -67,7 +67,18 @@ def variables() -> str:
     return "\n".join(lines)
 
 
-TABLES = {"dictionary.md": ("metrics", metrics), "variables.md": ("variables", variables)}
+def messages() -> str:
+    """What the package says: each text, what happened and what it costs, what to do."""
+    from compat_matrix import said
+
+    return said.page()
+
+
+TABLES = {
+    "dictionary.md": ("metrics", metrics),
+    "variables.md": ("variables", variables),
+    "messages.md": ("messages", messages),
+}
 
 
 def written(file: str) -> tuple[str, str]:
