@@ -79,12 +79,21 @@ def explains(entry: dict[str, Any], survivor: Survivor) -> bool:
 
 def main() -> int:
     """0 if every survivor is listed."""
-    entries = tomllib.loads(LIST.read_text())["survivor"]
+    try:
+        entries = tomllib.loads(LIST.read_text())["survivor"]
+    except FileNotFoundError:
+        print(f"there is no {LIST} here; run this from the root of a checkout, after `mutmut run`")
+        return 2
     unknown = [entry for entry in entries if entry["reason"] not in REASONS]
     if unknown:
         print(f"{LIST}: reason={unknown[0]['reason']!r}; expected one of {', '.join(REASONS)}")
         return 2
-    ends, survivors = results()
+    try:
+        ends, survivors = results()
+    except subprocess.CalledProcessError as error:  # no mutmut, or none of its results
+        last = (error.stderr or error.stdout or "").strip().splitlines()[-1:]
+        print(f"mutmut has no results here ({''.join(last)}); run `mutmut run` first: compat_matrix/README.md")
+        return 2
     total: Counter[str] = sum(ends.values(), Counter())
     if not total["killed"]:
         print("no mutant was noticed: run mutmut first")

@@ -60,7 +60,7 @@ VARIABLES: dict[str, Variable] = {
             "ONE_LOGGER_V1_INIT_TIMEOUT",
             SECONDS,
             "30",
-            "How long `wandb.init` may take online; then the run goes offline.",
+            "How long `wandb.init` may take online, and 5 s more; then the run goes offline.",
         ),
         Variable(
             "ONE_LOGGER_V1_SYNC_TIMEOUT",
