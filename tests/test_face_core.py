@@ -1,4 +1,4 @@
-"""The face of v1's core, ``OneLogger``: what it hands on, and what it keeps from the caller."""
+"""The API of v1's core, ``OneLogger``: what it hands on, and what it keeps from the caller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.v1_job import T0
 
 
 class Behind:
-    """What stands behind the face: it keeps what it is given, or raises."""
+    """What stands behind the API: it keeps what it is given, or raises."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Any, ...]] = []

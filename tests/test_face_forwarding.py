@@ -18,7 +18,7 @@ Call = tuple[Any, ...]
 
 
 class Telemetry:
-    """What stands behind both faces: keeps each call, in order."""
+    """What stands behind both APIs: keeps each call, in order."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []

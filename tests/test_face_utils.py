@@ -1,4 +1,4 @@
-"""The face of ``OneLoggerUtils``: what every callback has in common, and the object itself."""
+"""The API of ``OneLoggerUtils``: what every callback has in common, and the object itself."""
 
 from __future__ import annotations
 

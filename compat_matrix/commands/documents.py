@@ -101,7 +101,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if text == wanted:
             continue
         different = True
-        print(f"docs/{file} {'differs from the code' if options.check else 'is written anew'}")
+        print(f"docs/{file} {'differs from the code' if options.check else 'is written'}")
         if not options.check:
             (DOCS / file).write_text(wanted, encoding="utf-8")
     return int(options.check and different)

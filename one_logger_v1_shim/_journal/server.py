@@ -3,7 +3,8 @@
 Checks both before ``wandb.init``, which may prompt, raise or block for long.
 
 Only what is certain keeps a run offline: no credentials, a refused key, a server of which no address answers. Where a
-proxy or a gateway's headers stand between, nothing is asked here: ``wandb.init``, which is bounded, is the question.
+proxy or a gateway's headers stand between, nothing is asked here: whether the server
+answers is seen by ``wandb.init``, which has a time limit.
 
 Both processes.
 """

@@ -36,7 +36,7 @@ _LOOKED_FOR = {m.APP_BUILD_DATAITERS_START_TIME: "app_build_dataiter_start_time"
 
 
 class Job:
-    """The life of one job as ``OneLoggerUtils`` 1.0.2 saw it."""
+    """One job as ``OneLoggerUtils`` 1.0.2 saw it."""
 
     def __init__(self, config: V1Config, timer: NamedTimer) -> None:
         self._config = config

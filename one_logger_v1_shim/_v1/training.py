@@ -12,7 +12,7 @@ from .timer import NamedTimer
 
 
 class Training:
-    """Counts of this job (``iterations``, ``samples``) and of the model's life (the same plus ``*_start``)."""
+    """Counts of this job (``iterations``, ``samples``) and of the model (the same plus ``*_start``)."""
 
     def __init__(self, config: V1Config, timer: NamedTimer, throughput: bool) -> None:
         self._config = config

@@ -152,7 +152,7 @@ def reason(error: BaseException) -> str:
 def mend(environ: MutableMapping[str, str], error: Exception, folder: Path) -> str:
     """Remove from ``environ`` what made wandb raise ``error`` beyond a single variable; returns what that was.
 
-    A process that is started anew with that environment can write an offline run.
+    A process that is started again with that environment can write an offline run.
 
     Args:
         environ: this process's environment, which the next one inherits.

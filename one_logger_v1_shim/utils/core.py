@@ -34,7 +34,7 @@ __all__ = [
 
 
 class OneLoggerUtils(Callbacks):
-    """Reports the life of a training job: each callback sends the rows that v1 sent.
+    """Reports the phases of a training job: each callback sends the rows that v1 sent.
 
     Args:
         config: v1's dictionary (README, "What is accepted"). Values may be callables without arguments, which are read

@@ -115,7 +115,7 @@ def test_no_network(there: bool, installer: str, tmp_path: Path) -> None:
 
 
 def test_killed_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It counts as none, and the next call begins anew."""
+    """It counts as none, and the next call begins again."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     place = default_place(os.environ)
     assert place is not None

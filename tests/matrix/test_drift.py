@@ -29,7 +29,8 @@ _PUBLIC = """wandb init log finish setup teardown settings Settings id name url 
     program host run_name run_tags symlink http_proxy https_proxy tags config summary model_fields"""
 # words of ours, of Python and of other libraries that wandb's classes happen to have too
 _NOT_WANDBS = """json os re shutil sys time threading platform logging lib sync root force display signal login step
-    server offline errors util Any Path Optional Union TYPE_CHECKING suppress annotations __init__.py __main__ worker.log"""
+    server offline errors util Any Path Optional Union TYPE_CHECKING suppress annotations __init__.py __main__
+    worker.log"""
 LEFT_OUT = {*_PUBLIC.split(), *_NOT_WANDBS.split()}
 
 

@@ -194,7 +194,7 @@ class OneLoggerUtils(Checkpoints):
             if "flops_per_sample" not in self._config:
                 raise ValueError("Missing required key 'flops_per_sample' from store")
             self._flops_start = start * size * self._number("flops_per_sample")
-            self._flops, self._throughput_now = 0, 0.0  # counted anew; the time of the iterations goes on
+            self._flops, self._throughput_now = 0, 0.0  # counted again; the time of the iterations goes on
             row["train_tflop_start"] = self._flops_start / 1e12
         self._log(row)
 
