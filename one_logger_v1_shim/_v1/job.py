@@ -2,7 +2,7 @@
 
 ``now`` is always ``time.time()`` in seconds, read by the caller. Every method returns what v1 emitted at that call,
 in order: ``("tag", tag)`` for ``log_app_tag`` and ``("row", dict)`` for ``log_metrics``. Rules and units stand in
-METRICS.md part A of the project's v1 documentation; each oddity below is one that dashboards depend on.
+docs/v1.md and docs/dictionary.md; each oddity below is one that dashboards depend on.
 
 Runs in the job's process.
 """

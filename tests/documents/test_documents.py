@@ -19,6 +19,7 @@ from compat_matrix.__main__ import COMMANDS
 from compat_matrix.commands import documents
 from one_logger_v1_shim._v1 import metrics as m
 from one_logger_v1_shim._variables import VARIABLES
+from tests.cli.browser import CHROMIUM, OPTIONS
 from tests.documents.samples import DOCUMENTS, Sample, links, name, samples
 from tests.support import GOLDENS, ROOT, clean_environment
 
@@ -154,12 +155,62 @@ def help_of(module: str, command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+#: pages with the largest tables
+WIDEST = ("cost", "dictionary", "messages", "accepted", "goodput")
+
+
+@pytest.mark.ci
 def test_the_site_is_built_strictly(tmp_path: Path) -> None:
-    pytest.importorskip("mkdocs")
+    pytest.importorskip("material", reason="the extra docs is not installed: .ci/run installs it")
+    pytest.importorskip("mkdocstrings")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "dictionary" / "index.html").read_text()
     assert "train_iterations_end" in page
-    assert not re.findall(r'(?:src|href)="(?:https?:)?//(?!www\.mkdocs\.org)[^"]*\.(?:js|css)', page)
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*\.(?:js|css)', page)
+    reference = (tmp_path / "site" / "api" / "index.html").read_text()
+    for public in ("OneLogger", "OneLoggerUtils.on_save_checkpoint_success", "configure_v2_adapter", "capture"):
+        assert re.search(rf'id="one_logger_v1_shim[\w.]*\.{re.escape(public)}"', reference), public
+    if CHROMIUM is not None:
+        pages = [tmp_path / "site" / page / "index.html" for page in WIDEST]
+        too_wide = {page.parent.name: over for page in pages if (over := wide(page, tmp_path))}
+        assert too_wide == {}
+
+
+def wide(page: Path, home: Path) -> str:
+    """Tables that are wider than what is around them, in a window of 1280 pixels."""
+    script = """<script>addEventListener("load", () => {
+      const wide = [...document.querySelectorAll("table")].filter(
+        one => one.scrollWidth > one.parentElement.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth)
+      document.title = "WIDE " + wide.map(one => one.innerText.slice(0, 40)).join("; ") + " END"
+    })</script></body>"""
+    copy = page.with_name("looked-at.html")
+    copy.write_text(page.read_text().replace("</body>", script))
+    options = [*OPTIONS, "--window-size=1280,900", f"--user-data-dir={home / 'browser'}", "--dump-dom", copy.as_uri()]
+    environ = {**os.environ, "HOME": str(home)}
+    done = subprocess.run(
+        [str(CHROMIUM), *options], capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL
+    )
+    found = re.search(r"<title>WIDE (.*?) END</title>", done.stdout, re.DOTALL)
+    return found[1].strip() if found else f"not looked at: {done.stderr[-200:]}"
+
+
+#: a document that a module names, perhaps with a section: `docs/v1.md, "What v1 was"`
+_NAMED = re.compile(r'(?<![\w./])((?:\w+/)*[A-Za-z_-]+\.md)\b(?:,?\s+"([^"]{3,60})")?')
+
+
+def test_documents_that_modules_name_are_there() -> None:
+    """Files and their sections, in what the modules of all three trees say."""
+    wrong = []
+    for tree in ("one_logger_v1_shim", "compat_matrix", "tests"):
+        for path in (ROOT / tree).rglob("*.py"):
+            text = re.sub(r"\s+#?\s*", " ", path.read_text(encoding="utf-8"))
+            for named, section in _NAMED.findall(text) if path != Path(__file__) else ():
+                found = next((one for one in (ROOT / named, DOCS / named, path.parent / named) if one.is_file()), None)
+                known = found is not None and (not section or f"# {section}" in found.read_text(encoding="utf-8"))
+                if not known:
+                    wrong.append((str(path.relative_to(ROOT)), named, section))
+            if re.search(r"\b(the CONTRACT|CONTRACT,)", text) and path != Path(__file__):
+                wrong.append((str(path.relative_to(ROOT)), "CONTRACT", ""))
+    assert wrong == []
