@@ -51,6 +51,13 @@ VARIABLES: dict[str, Variable] = {
             " run is finished.",
         ),
         Variable(
+            "ONE_LOGGER_V1_FSYNC",
+            SWITCH,
+            "0",
+            "Each row is on the disk, and not only with the kernel, before its call returns: it survives the death "
+            "of the node, too. A row then waits for the disk (`docs/cost.md`).",
+        ),
+        Variable(
             "ONE_LOGGER_V1_CONNECT_TIMEOUT",
             SECONDS,
             "5",

@@ -77,7 +77,7 @@ class WorkerSink:
             v2=v2,
             v2_values=v2_values,
         )
-        self._journal = begin(spec.folder(os.environ), record)
+        self._journal = begin(spec.folder(os.environ), record, synced=switch(os.environ, "ONE_LOGGER_V1_FSYNC"))
         if interpreter is not None:
             self._start(interpreter)
 

@@ -26,9 +26,10 @@ _MOST_KEPT_BYTES = 64 * 1024 * 1024
 _RETRY = 1.0  # seconds between offers
 
 
-def begin(base: Path, record: RunRecord) -> Journal:
+def begin(base: Path, record: RunRecord, synced: bool = False) -> Journal:
     """A new journal in a new folder under ``base``; in the temp directory if that can't be or is not wanted.
 
+    ``synced``: a row is on the disk when its call returns; else the kernel has it, and writes it within seconds.
     ``record`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
     when the temp directory takes nothing either.
     """
@@ -39,7 +40,7 @@ def begin(base: Path, record: RunRecord) -> Journal:
             folder = base / "wandb" / name
             make_folder(folder)  # fails on anything that is there, a symlink too
             replace(record, base=str(base)).write(folder)
-            return Journal(folder)
+            return Journal(folder, synced)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
                       f"{temporary()}; rows go on to W&B from there, and what W&B lacks at a reboot is lost; WANDB_DIR "
@@ -49,7 +50,7 @@ def begin(base: Path, record: RunRecord) -> Journal:
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
     replace(record, base=str(folder if record.keep else base)).write(folder)
-    return Journal(folder)
+    return Journal(folder, synced)
 
 
 class Journal:
@@ -60,8 +61,9 @@ class Journal:
     file, and what is in the file is told from the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, synced: bool = False) -> None:
         self.folder = folder
+        self._synced = synced
         # Asked for now: it imports, and an import at exit may make Python forget that Ctrl-C has ended the program (a
         # namedtuple evaluates text, which resets what the exit code is made of).
         self._overflow = overflow(folder)
@@ -280,6 +282,7 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         # Whoever was interrupted here has made the file already, and the worker may be reading it.
         flags |= 0 if path == self._opening else os.O_EXCL
+        flags |= getattr(os, "O_DSYNC", 0) if self._synced else 0
         self._opening = path
         try:
             descriptor = above_standard(open_to_write(path, flags))
@@ -288,6 +291,8 @@ class Journal:
                 if os.write(descriptor, head) != len(head):
                     raise OSError(0, "the disk is full")
                 found, size = os.fstat(descriptor), os.lseek(descriptor, 0, os.SEEK_CUR)
+                if self._synced:
+                    _sync_names(folder)
             except OSError:
                 os.close(descriptor)
                 path.unlink()
@@ -310,3 +315,13 @@ class Journal:
             dropped = queue.popleft()
             size -= len(dropped)
             self._lost += rows_in(dropped)
+
+
+def _sync_names(folder: Path) -> None:
+    """The journal's files as they are, and their names, are on the disk. Raises ``OSError``."""
+    for path in (*folder.iterdir(), folder, folder.parent):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -37,9 +37,9 @@ class OneLoggerUtils(Callbacks):
     """Reports the phases of a training job: each callback sends the rows that v1 sent.
 
     Args:
-        config: v1's dictionary (docs/accepted.md, "What is accepted"). Values may be callables without arguments, which are read
-            as often as v1 read them. Without a true ``enable_for_current_rank`` this object does nothing: nothing is
-            validated, imported, written or printed.
+        config: v1's dictionary (docs/accepted.md, "What is accepted"). Values may be callables without arguments,
+            which are read as often as v1 read them. Without a true ``enable_for_current_rank`` this object does
+            nothing: nothing is validated, imported, written or printed.
 
     Raises:
         ValueError: keys are missing, unknown or bad; ``metadata`` has the name of a metric.

@@ -1,6 +1,6 @@
 """``OneLoggerUtils`` 1.0.2, as docs/v1.md tells of it. Times are seconds inside, as in v1.
 
-Where v1 crashed the job by accident, docs/accepted.md says what is sent instead; ``refused`` of the core says what v1 did.
+Where v1 crashed the job by accident, docs/accepted.md says what is sent; ``refused`` of the core says what v1 did.
 """
 
 from __future__ import annotations
