@@ -1,4 +1,4 @@
-"""hatchling's hooks: ``_version.py`` has the number in it, which stands in ``pyproject.toml`` only; the README's links."""
+"""hatchling's hooks: ``_version.py`` has the number, which stands in ``pyproject.toml`` only; the README's links."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = {version!r}
 '''
 
 
-_LINK = re.compile(r"(!?)(\[[^\]]*\])\((?!https?:|#)([^)\s]+)\)")
+_LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 
 
 class ReadmeHook(MetadataHookInterface):
@@ -33,11 +33,9 @@ class ReadmeHook(MetadataHookInterface):
         if name:
             server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
             reference = os.environ.get("GITHUB_REF_NAME") or "main"
+            place = f"{server}/{name}"
             text = _LINK.sub(
-                lambda link: (
-                    f"{link[1]}{link[2]}({server}/{name}/{'raw' if link[1] else 'blob'}/{reference}/{link[3]})"
-                ),
-                text,
+                lambda link: f"]({place}/{'raw' if link[1].endswith('.png') else 'blob'}/{reference}/{link[1]})", text
             )
         metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
