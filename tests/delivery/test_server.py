@@ -56,7 +56,7 @@ AT_START: dict[str, tuple[Callable[[Path], jobs.Result], str]] = {
     "is no W&B server": (at_start("404"), "is no W&B server"),
     "drops the connection": (at_start("drop"), "cannot be reached"),
     "hangs when the run is made": (at_start("init:hang"), "Error"),
-    "refuses the entity": (at_start("init:403"), "Error"),
+    "refuses the entity": (at_start("init:403"), "returned error 403"),
     "is down": (
         without_server({"WANDB_BASE_URL": closed_port(), **WITH_KEY}),
         "cannot be reached (Connection refused",

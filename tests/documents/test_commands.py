@@ -123,3 +123,11 @@ def test_commands_in_the_text_exist() -> None:
     for page in DOCUMENTS:
         for module, name in re.findall(r"`python -m (one_logger_v1_shim|compat_matrix) ([a-z]\w*)", page.read_text()):
             assert name in known[module], f"{page.name}: python -m {module} {name}"
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_has_a_section_and_tests(name: str) -> None:
+    assert f"one_logger_v1_shim {name}" in (ROOT / "docs" / "commands.md").read_text(), "docs/commands.md"
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py") if path != Path(__file__))
+    imported, called = f"_cli import {name}", f'"{name}"'
+    assert any(imported in text or called in text or f"_cli.{name} " in text for text in texts), f"tests of {name}"
