@@ -44,8 +44,8 @@ def test_an_offline_run_has_time_though_the_limit_is_0(monkeypatch: pytest.Monke
 def test_settings_that_may_have_ended_wandbs_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert wandb_api.settings_in_force() == " (its process ended early)"
-    monkeypatch.setenv("WANDB_NOTES", "a")
-    assert wandb_api.settings_in_force() == " (its process ended early; set here: WANDB_NOTES)"
+    monkeypatch.setenv("WANDB_CONSOLE", "off")
+    assert wandb_api.settings_in_force() == " (its process ended early; set here: WANDB_CONSOLE)"
 
 
 def test_the_last_line_of_the_workers_log(tmp_path: Path) -> None:
