@@ -17,6 +17,8 @@ import yaml
 
 from compat_matrix.__main__ import COMMANDS
 from compat_matrix.commands import documents
+from compat_matrix.reporting import terminal
+from compat_matrix.reporting.results import CellReport, Result
 from one_logger_v1_shim._v1 import metrics as m
 from one_logger_v1_shim._variables import VARIABLES
 from tests.cli.browser import CHROMIUM, OPTIONS
@@ -36,6 +38,19 @@ DOCS = ROOT / "docs"
 def test_tables_are_those_of_the_code(file: str) -> None:
     text, wanted = documents.written(file)
     assert text == wanted, "run `python -m compat_matrix documents`"
+
+
+def test_the_figures_of_the_grid_are_those_of_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = [Result("c", name, status, rows=5) for name, status in (("a", "passed"), ("b", "not run"))]
+    cells = [CellReport(f"py3.{9 + number % 2}-x", results=results, expected=2) for number in range(120)]
+    monkeypatch.setattr(terminal, "REPORT", tmp_path)
+    assert documents.last_run() is None
+    terminal.write(cells[:20], tmp_path)
+    assert documents.last_run() is None  # a part of the grid
+    terminal.write(cells, tmp_path)
+    said = documents.last_run()
+    assert said is not None
+    assert "(py3.9, py3.10): 120 of 120 cells green, 120 jobs equal to v1 with 1,200 rows, 0 different" in said
 
 
 def test_a_metric_names_the_callbacks_that_send_it() -> None:
