@@ -319,7 +319,7 @@ class Journal:
 
 def _sync_names(folder: Path) -> None:
     """The journal's files as they are, and their names, are on the disk. Raises ``OSError``."""
-    for path in (*folder.iterdir(), folder, folder.parent):
+    for path in (*(one for one in folder.iterdir() if not one.is_symlink()), folder, folder.parent):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         try:
             os.fsync(descriptor)
