@@ -1,17 +1,43 @@
-"""hatchling's hook for the wheel: ``_version.py`` has the number in it, which stands in ``pyproject.toml`` only."""
+"""hatchling's hooks: ``_version.py`` has the number, which stands in ``pyproject.toml`` only; the README's links."""
 
 from __future__ import annotations
 
+import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 _MODULE = '''"""The version of the package, written when the wheel was built."""
 
 VERSION = {version!r}
 '''
+
+
+_LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
+
+
+class ReadmeHook(MetadataHookInterface):
+    """The README as the index shows it: there a link to a file of the tree leads nowhere.
+
+    Whose repository that is says the workflow that builds a release (``GITHUB_REPOSITORY``); elsewhere links stay.
+    """
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Called by hatchling."""
+        text = Path(self.root, "README.md").read_text(encoding="utf-8")
+        name = os.environ.get("GITHUB_REPOSITORY")
+        if name:
+            server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
+            reference = os.environ.get("GITHUB_REF_NAME") or "main"
+            place = f"{server}/{name}"
+            text = _LINK.sub(
+                lambda link: f"]({place}/{'raw' if link[1].endswith('.png') else 'blob'}/{reference}/{link[1]})", text
+            )
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 
 class VersionHook(BuildHookInterface):  # type: ignore[type-arg]

@@ -27,7 +27,7 @@ COMMANDS = {
     "drift": ("drift.command", "rename each private name of v2 and of wandb that we touch: is anything lost?"),
     "bench": ("bench.main", "what the shim costs a job, beside what v2 and wandb cost it"),
     "documents": ("commands.documents", "write the tables of docs/ that stand in the code"),
-    "record": ("commands.record", "[NAME ...]: write the expected rows of programs anew, from the oracle"),
+    "record": ("commands.record", "[NAME ...]: write the expected rows of programs again, from the oracle"),
     "clean": ("", "remove the environments and the report"),
 }
 

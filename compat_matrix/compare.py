@@ -1,4 +1,4 @@
-"""Whether what W&B stored is what v1 sent. Tolerances and rules are those of the CONTRACT."""
+"""Whether what W&B stored is what v1 sent. Tolerances: docs/v1.md."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def events_of(emits: Iterable[Sequence[Any]], times_ms: Iterable[Optional[int]],
 
 
 def same(v1: Any, ours: Any) -> bool:
-    """Equal within the CONTRACT's tolerances."""
+    """Equal within the tolerances (docs/v1.md, "How rows are compared")."""
     if isinstance(v1, Anything):
         return not isinstance(ours, Absent)
     if isinstance(v1, bool) or isinstance(ours, bool):

@@ -3,7 +3,7 @@
 Reads the results of the last ``mutmut run`` in the working directory, and ``tests/mutants.toml``. An entry of that
 file is one mutant (``line`` became ``mutant``), or a kind of mutants (``pattern``, a regular expression that matches
 the whole mutated line, without its indentation). Exit code 0: every survivor is listed, and after a whole run every
-entry is needed. A mutant that is the same program can not be noticed: if it was, its test fails for another reason
+entry is needed. A mutant that is the same program cannot be noticed: if it was, its test fails for another reason
 (mutmut runs the tests in forked processes), and the other results are worth nothing either.
 """
 
@@ -79,12 +79,21 @@ def explains(entry: dict[str, Any], survivor: Survivor) -> bool:
 
 def main() -> int:
     """0 if every survivor is listed."""
-    entries = tomllib.loads(LIST.read_text())["survivor"]
+    try:
+        entries = tomllib.loads(LIST.read_text())["survivor"]
+    except FileNotFoundError:
+        print(f"there is no {LIST} here; run this from the root of a checkout, after `mutmut run`")
+        return 2
     unknown = [entry for entry in entries if entry["reason"] not in REASONS]
     if unknown:
         print(f"{LIST}: reason={unknown[0]['reason']!r}; expected one of {', '.join(REASONS)}")
         return 2
-    ends, survivors = results()
+    try:
+        ends, survivors = results()
+    except subprocess.CalledProcessError as error:  # no mutmut, or none of its results
+        last = (error.stderr or error.stdout or "").strip().splitlines()[-1:]
+        print(f"mutmut has no results here ({''.join(last)}); run `mutmut run` first: compat_matrix/README.md")
+        return 2
     total: Counter[str] = sum(ends.values(), Counter())
     if not total["killed"]:
         print("no mutant was noticed: run mutmut first")

@@ -6,7 +6,7 @@ v2 adapter (``ConfigAdapter``, ``V1CompatibleExporter`` ...) are here too, for w
 it is imported before the program starts.
 
 PYTEST_DONT_REWRITE: we have a pytest plugin, and pytest wants to rewrite the assertions of whoever has one; in the
-no-edit mode this module is imported before pytest and pytest would warn that it can not.
+no-edit mode this module is imported before pytest and pytest would warn that it cannot.
 """
 
 import sys as _sys

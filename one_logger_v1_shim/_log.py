@@ -44,6 +44,14 @@ def warn(message: str) -> None:
         logger.warning("%s", message if message.isprintable() else "".join(map(_printable, message)))
 
 
+def off(error: BaseException) -> str:
+    """What is said where a logger cannot be made, and the job runs on without it."""
+    return (
+        f"OneLogger is off: no row of it is kept or sent, as it could not be set up ({error!r}); the job goes on; "
+        "`python -m one_logger_v1_shim doctor` says what to repair"
+    )
+
+
 def speak() -> None:
     """Log the lines that had to wait for the process's lock."""
     process = _state.process

@@ -71,6 +71,13 @@ VARIABLES: dict[str, Variable] = {
             " run is finished.",
         ),
         Variable(
+            "ONE_LOGGER_V1_FSYNC",
+            SWITCH,
+            "0",
+            "Each row is on the disk, and not only with the kernel, before its call returns: it survives the death "
+            "of the node, too. A row then waits for the disk (`docs/cost.md`).",
+        ),
+        Variable(
             "ONE_LOGGER_V1_CONNECT_TIMEOUT",
             SECONDS,
             "5",
@@ -80,7 +87,7 @@ VARIABLES: dict[str, Variable] = {
             "ONE_LOGGER_V1_INIT_TIMEOUT",
             SECONDS,
             "30",
-            "How long `wandb.init` may take online; then the run goes offline.",
+            "How long `wandb.init` may take online, and 5 s more; then the run goes offline.",
         ),
         Variable(
             "ONE_LOGGER_V1_SYNC_TIMEOUT",

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ._handlers import raised_by_handler
-from ._log import logger, warn_once
+from ._log import logger, off, warn_once
 from ._off import switched_off
 from ._v1.bookkeeping import TAG, Emit
 from ._v1.core_config import CoreConfig
@@ -51,7 +51,7 @@ class OneLogger:
         except Exception as error:
             if not settings.no_exception:
                 raise
-            warn_once("core:attach", f"OneLogger is off, it could not be set up: {error!r}")
+            warn_once("core:attach", off(error))
 
     def _begin(self, settings: CoreConfig) -> None:
         self._store: dict[Any, Any] = {}

@@ -44,11 +44,11 @@ class Capture:
         """v2's spans, in the order of their starts.
 
         Raises:
-            RuntimeError: v2 can not be used here, and why. There are rows all the same.
+            RuntimeError: v2 cannot be used here, and why. There are rows all the same.
         """
         if self._block.no_spans is not None:
             raise RuntimeError(
-                f"no spans: v2 (nv_one_logger) can not be used here ({self._block.no_spans}); rows do not need it"
+                f"no spans: v2 (nv_one_logger) cannot be used here ({self._block.no_spans}); rows do not need it"
             ) from self._block.no_spans
         return list(self._block.spans)
 

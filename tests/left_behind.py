@@ -29,7 +29,7 @@ KEPT = "failed-"
 #: seconds in which processes may end by themselves: a worker finishes its run after the job
 PATIENCE = 30.0
 
-#: what other programs leave in a temp folder, and a test can not keep them from it
+#: what other programs leave in a temp folder, and a test cannot keep them from it
 _FOREIGN = re.compile(
     r"pytest-of-.*"  # pytest's own: it keeps the folders of failed tests
     r"|wandb-\d+-\d+-\d+|tmp\w+wandb-(artifacts|media)|wandb_gpu_stats-.*"  # of wandb processes that a test has killed

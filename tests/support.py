@@ -58,7 +58,7 @@ def decoded(mapping: Optional[dict[str, Any]]) -> dict[str, Any]:
 
 
 def same(a: Any, b: Any) -> bool:
-    """Equal within the contract's tolerance; a bool is not an int."""
+    """Equal within the tolerance; a bool is not an int."""
     if isinstance(a, bool) or isinstance(b, bool):
         return isinstance(a, bool) and isinstance(b, bool) and a == b
     if isinstance(a, (int, float)) and isinstance(b, (int, float)):

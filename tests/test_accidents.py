@@ -1,4 +1,4 @@
-"""What v1 crashed on: each is logged once, and the rows that still make sense are sent (CONTRACT, "Errors")."""
+"""What v1 crashed on: each is logged once, and the rows that still make sense are sent (docs/accepted.md, "Errors")."""
 
 from __future__ import annotations
 

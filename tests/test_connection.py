@@ -172,7 +172,7 @@ def test_core_first_then_utils(fresh: Path) -> None:
     core.finish()
 
 
-def test_exporter_that_can_not_be_initialised(
+def test_exporter_that_cannot_be_initialised(
     fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (fresh / "file").write_text("")
@@ -199,8 +199,8 @@ def test_file_exporter_of_the_working_directory_works_beside(fresh: Path) -> Non
 # -- rows at any time -----------------------------------------------------------------------------------------
 
 
-def test_second_face_knows_the_training(fresh: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """v2 is told with the values of the callables that this face has read, not those of the first."""
+def test_second_logger_knows_the_training(fresh: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """v2 is told with the values of the callables that this object has read, not those of the first."""
     path = recorded_stream(fresh)
     core = OneLogger({"project": "p", "async": False})
     utils = OneLoggerUtils({**CONFIG, "app_tag": lambda: "tag", "global_batch_size": lambda: 24})

@@ -1,4 +1,4 @@
-"""The face of ``OneLoggerUtils``: what every callback has in common, and the object itself."""
+"""The API of ``OneLoggerUtils``: what every callback has in common, and the object itself."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ def test_finish_without_app_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     job = V1Job(monkeypatch)
     job.emits("on_app_start")
     assert job.emits("finish") == job.emits("finish") == [("finish",)]
-    assert texts(caplog) == ["finish() was called and on_app_end was not"]
+    assert texts(caplog) == ["finish() was called and on_app_end was not: v1 sends no app_finish_time then"]
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,7 @@ def test_removed_is_what_has_our_names(tmp_path: Path) -> None:
 def test_passwords(url: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert without_user(url) == shown
     monkeypatch.setenv("WANDB_BASE_URL", url)
-    assert "PW@" not in hidden(f"{url} can not be reached: {url}")
+    assert "PW@" not in hidden(f"{url} cannot be reached: {url}")
 
 
 def test_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

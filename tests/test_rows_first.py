@@ -235,7 +235,7 @@ def test_recorder_that_raises_at_every_call(
     assert said(caplog, "v2 could not record on_app_start") == 1
 
 
-def test_v2_that_can_not_be_set_up(
+def test_v2_that_cannot_be_set_up(
     undisturbed: list[set[str]], fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: Any, **__: Any) -> None:
@@ -465,7 +465,7 @@ def test_a_disk_that_takes_nothing_is_said_with_no_lock_held(
     rows = journalled_rows(fresh)
     assert {"refused": 1} in rows
     assert {"other": 1} in rows
-    assert any("can not be written (No space left on device)" in row.get("said", "") for row in rows)
+    assert any("cannot be written (No space left on device)" in row.get("said", "") for row in rows)
 
 
 class Slow:

@@ -286,17 +286,17 @@ def test_without_v2_there_are_rows_and_spans_say_why(monkeypatch: pytest.MonkeyP
     before = OneLoggerProvider.instance()
     with capture() as captured:
         train()
-        with pytest.raises(RuntimeError, match=r"no spans: v2 .* can not be used here .* no provider that can be set"):
+        with pytest.raises(RuntimeError, match=r"no spans: v2 .* cannot be used here .* no provider that can be set"):
             print(captured.spans)
     assert len(captured.rows) == 8
     assert OneLoggerProvider.instance() is before
     assert not before.one_logger_ready, "the provider that could not be set aside was not touched"
 
 
-# -- all faces -------------------------------------------------------------------------------------------------
+# -- all APIs -------------------------------------------------------------------------------------------------
 
 
-def test_both_faces_share_one_run_as_in_a_job() -> None:
+def test_both_apis_share_one_run_as_in_a_job() -> None:
     with capture() as captured:
         train(finish=False)
         OneLogger({"project": "tests"}).log_metrics({"mine": 1})
@@ -316,7 +316,7 @@ def test_a_program_on_v2s_callbacks() -> None:
 
 
 def test_a_program_that_configures_v2_itself(fresh: Path) -> None:
-    """Its own exporters stay, and a v1 face of the same program joins its run."""
+    """Its own exporters stay, and a v1 logger of the same program joins its run."""
     with capture() as captured:
         config = shim.ConfigAdapter.convert_to_v2_config(CONFIG)
         provider = TrainingTelemetryProvider.instance().with_base_config(config)

@@ -354,7 +354,7 @@ for _ in range(2):
 def test_without_v2_there_are_rows_and_spans_say_why(broken: str, tmp_path: Path) -> None:
     result = run_python(ALONE.replace("BROKEN", broken), tmp_path)
     why = "No module named 'nv_one_logger'" if "Module" in broken else "pydantic is too old"
-    line = f"no spans: v2 (nv_one_logger) can not be used here ({why}"
+    line = f"no spans: v2 (nv_one_logger) cannot be used here ({why}"
     assert [said.startswith(line) for said in result.stdout.splitlines()] == [True, True], result.stdout
     assert result.stderr == ""
 

@@ -268,7 +268,7 @@ def test_a_step_that_is_saved_twice(order: tuple[str, str], monkeypatch: pytest.
 
 
 def test_saves_whose_success_is_never_reported_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """1024 are open at most; the one that began first is forgotten, and a step that began anew is a young one."""
+    """1024 are open at most; the one that began first is forgotten, and a step that began again is a young one."""
     job = V1Job(monkeypatch)
     for step in (*range(1024), 0):
         save(job, step, "start", "end")

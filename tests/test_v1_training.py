@@ -84,7 +84,7 @@ def test_second_start_keeps_the_samples_of_the_first(
     assert job.row("on_train_start", train_iterations_start=20)["train_samples_start"] == samples
 
 
-def test_second_start_counts_floating_point_operations_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_second_start_counts_floating_point_operations_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """... and goes on with the iterations, their time and the highest throughput of the job."""
     job = V1Job(monkeypatch, log_every_n_train_iterations=1, **THROUGHPUT)
     job.emits("on_train_start", train_iterations_start=0)

@@ -1,4 +1,4 @@
-"""Configuring v2's provider: with which exporters, which of them is ours, and one that can not be initialised."""
+"""Configuring v2's provider: with which exporters, which of them is ours, and one that cannot be initialised."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_our_exporter_in_v2s_configuration(by: str, monkeypatch: pytest.MonkeyPa
     assert mine.wandb_config.project == "theirs"
 
 
-def test_exporter_that_can_not_be_initialised_takes_nothing_along(
+def test_exporter_that_cannot_be_initialised_takes_nothing_along(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     exporting(monkeypatch, HEARD, FAILS)
@@ -102,9 +102,9 @@ def test_exporter_that_can_not_be_initialised_takes_nothing_along(
     assert caplog.records[-1].levelno >= logging.WARNING
 
 
-def test_exporter_that_can_not_be_initialised_where_v2_can_not_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exporter_that_cannot_be_initialised_where_v2_cannot_forget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private, "forget_provider", lambda: False)
-    with pytest.raises(RuntimeError, match="an exporter that can not be initialised"):
+    with pytest.raises(RuntimeError, match="an exporter that cannot be initialised"):
         configure_with(v2_config(), [Heard(fails="initialize")])
 
 

@@ -162,7 +162,7 @@ def test_muted_thread_and_no_other(rows: KeptRows) -> None:
     assert [list(row) for row in rows.take()] == [["app_build_dataiters_start_time"]]
 
 
-def test_run_is_offered_to_v1_faces_when_v2_begins(rows: KeptRows) -> None:
+def test_run_is_offered_to_v1_loggers_when_v2_begins(rows: KeptRows) -> None:
     assert job_rows.offered() is None
     one = exporter(rows)
     assert job_rows.offered() is rows

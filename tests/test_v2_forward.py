@@ -191,7 +191,7 @@ def test_application_span_stays_small() -> None:
     assert span.events[-1].attributes.to_json()[ROW_ATTRIBUTE] == "29"
 
 
-def test_row_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_row_that_v2_cannot_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     heard = Heard()
     recorder = configured(heard)
     one = forward(recorder)
@@ -206,7 +206,7 @@ def test_row_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     assert warnings(caplog) == ["v2 could not record row (RuntimeError('broken')); v1 rows are not affected"]
 
 
-def test_call_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_call_that_v2_cannot_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     ours = Ours()
     recorder = configured(Heard())
     one = forward(recorder, ours)

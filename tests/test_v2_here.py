@@ -91,7 +91,7 @@ def test_our_own_exporter_of_the_export_configuration_is_left_out(monkeypatch: p
 
 
 @pytest.mark.parametrize("exporter", [HEARD, FAILS])
-def test_exporter_that_can_not_be_initialised(
+def test_exporter_that_cannot_be_initialised(
     exporter: dict[str, Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     exporting(monkeypatch, HEARD, exporter)

@@ -76,7 +76,7 @@ def test_call_that_raises_is_logged_once_and_the_next_ones_are_played(caplog: py
     ]
 
 
-def test_v2_that_can_not_be_used_is_the_callers_trouble() -> None:
+def test_v2_that_cannot_be_used_is_the_callers_trouble() -> None:
     def broken(read: Read) -> Any:
         raise RuntimeError("no v2")
 

@@ -131,7 +131,7 @@ def test_reading_whose_row_is_missing(journal: Path) -> None:
     assert rest == [record for record in whole if record in rest]
 
 
-def test_v2_that_can_not_be_set_up(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_v2_that_cannot_be_set_up(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows are not its business; whoever looks at the run is told why."""
 
     def broken(*_: Any, **__: Any) -> None:

@@ -46,6 +46,17 @@ def test_no_other_module_touches_them() -> None:
     assert found == []
 
 
+def test_the_table_has_all_that_the_module_touches() -> None:
+    tree = ast.parse(Path(private.__file__).read_text(encoding="utf-8"))
+    touched = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("getattr", "setattr"):
+            touched |= {one.value for one in node.args[1:2] if isinstance(one, ast.Constant)}
+    assert {
+        name for name in touched if name.startswith("_") and not name.startswith("__")
+    } - private.NAMES.keys() == set()
+
+
 def test_closed() -> None:
     recorder = configured()
     assert private.is_closed(recorder) is False
@@ -155,7 +166,7 @@ def test_provider_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert private.forget_provider() is True, "nothing to forget is no trouble"
 
 
-def test_provider_that_can_not_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provider_that_cannot_be_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     import nv_one_logger.core.internal.singleton as module
 
     class Renamed:

@@ -140,7 +140,7 @@ def test_v2s_loggers_are_put_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         handler.close()
 
 
-def test_a_v2_whose_provider_can_not_be_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_v2_whose_provider_cannot_be_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(private, "_singletons", lambda: None)
     with pytest.raises(
         RuntimeError, match=r"^this version of v2 \(nv_one_logger\) has no provider that can be set aside$"

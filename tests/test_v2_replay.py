@@ -154,7 +154,7 @@ def test_first_worker_tells_all(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Heard.made[0].take()[0] == ("start", "application", None, 1.0)
 
 
-def test_file_is_written_anew_by_each_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_written_again_by_each_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     file = {"class_name": "nv_one_logger.exporter.file_exporter.FileExporter", "config": {"file_path": "v2.jsonl"}}
     exporting(monkeypatch, file, HEARD)
     one = Played(Replay(values(), "run", True))
@@ -181,7 +181,7 @@ def test_our_own_exporter_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [config.application_name for config in asked] == ["tests"]
 
 
-def test_application_begins_with_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_application_begins_with_the_logger(monkeypatch: pytest.MonkeyPatch) -> None:
     """The provider is ours: nobody else opens the application."""
     one = replay(monkeypatch)
     one.play("open", reading(1), None)
@@ -218,7 +218,7 @@ def test_call_that_is_not_known(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     ]
 
 
-def test_call_that_v2_can_not_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_call_that_v2_cannot_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     one = replay(monkeypatch)
     one.play("phase_start", reading(1))  # an argument is missing
     one.play("phase_start", reading(1))

@@ -53,7 +53,7 @@ def stream(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Play, str]
 
 SOUND = [name for name in JOBS if not any(expect.get("raises") for expect in golden(name)["expect"])]
 
-# What a v2-native program can not say as v1's did: instants given by hand, and when v1 read a callable.
+# What a v2-native program cannot say as v1's did: instants given by hand, and when v1 read a callable.
 OTHERWISE = {"given_timestamps", "app_start_time_kwarg", "all_optional_config", "callables"}
 
 # When the success came: in v1 after a sync save's end, in v2 before it.

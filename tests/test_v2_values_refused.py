@@ -1,4 +1,4 @@
-"""Values that v2 can not be told: one line each. A rank that is not enabled is not looked at."""
+"""Values that v2 cannot be told: one line each. A rank that is not enabled is not looked at."""
 
 from __future__ import annotations
 

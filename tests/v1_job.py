@@ -23,7 +23,7 @@ def sequence(*values: Any) -> Any:
 
 
 class V1Job:
-    """A ``OneLoggerUtils`` on a spy core, under a clock that only the test moves. Warnings are logged anew."""
+    """A ``OneLoggerUtils`` on a spy core, under a clock that only the test moves. Warnings are logged again."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, without: str = "", **config: Any) -> None:
         _log.forget()

@@ -62,7 +62,7 @@ class Heard(BaseExporter):
         super().initialize()
         self.initialisations += 1
         if self.fails == "initialize":
-            raise RuntimeError("an exporter that can not be initialised")
+            raise RuntimeError("an exporter that cannot be initialised")
 
     @override
     def export_start(self, span: Span) -> None:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import re
+import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 GOLDENS = ROOT / "compat_matrix" / "goldens"
 _MOST = 40  # characters of an example
+_WHOLE = 100  # cells; fewer are no whole grid
 
 
 def metrics() -> str:
@@ -99,10 +105,66 @@ def calls() -> str:
     return table()
 
 
-TABLES = {
+def messages() -> str:
+    """What the package says: each text, what happened and what it costs, what to do."""
+    from compat_matrix import said
+
+    return said.page()
+
+
+def shown() -> str:
+    """What `show` prints of a recorded job."""
+    from one_logger_v1_shim._cli import show
+
+    job = json.loads((GOLDENS / "quickstart.json").read_text(encoding="utf-8"))
+    rows = [content[0] for step in job["expect"] for kind, *content in step["emits"] if kind == "log_metrics"]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "wandb" / "one-logger-20231114_221320-abcd1234"
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"id": "abcd1234", "created": job["t0"]}), encoding="utf-8")
+        lines = ["#from 0", *map(json.dumps, rows), "#finish 0", ""]
+        (folder / "rows-000001.jsonl").write_text("\n".join(lines), encoding="utf-8")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            show.main([str(folder)])
+    text = printed.getvalue()
+    return "```text\n" + text[text.index("Phases") : text.index("Validation")].rstrip() + "\n```"
+
+
+def last_run() -> Optional[str]:
+    """The figures of the last run of the whole grid; None: the last report is of no whole grid, or there is none."""
+    from compat_matrix.reporting.terminal import REPORT
+
+    path = REPORT / "results.json"
+    if not path.is_file():
+        return None
+    cells = [cell for cell in json.loads(path.read_text(encoding="utf-8")) if isinstance(cell, dict)]
+    if len(cells) < _WHOLE:
+        return None
+    jobs = [job for cell in cells for job in cell["results"]]
+    count = Counter(job["status"] for job in jobs)
+    green = sum(cell["status"] == "passed" for cell in cells)
+    pythons = sorted(
+        {cell["name"].split("-")[0] for cell in cells}, key=lambda one: tuple(map(int, one[2:].split(".")))
+    )
+    day = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).date()
+    return (
+        f"The last whole run ended on {day} ({', '.join(pythons)}): {green} of {len(cells)} cells green, "
+        f"{count['passed']:,} jobs equal to v1 with {sum(job['rows'] for job in jobs):,} rows, "
+        f"{count['failed']} different, {count['known']} of a known difference, {count['not run']} not run "
+        "(the report says why for each)."
+    )
+
+
+TABLES: dict[str, tuple[str, Callable[[], Optional[str]]]] = {
     "dictionary.md": ("metrics", metrics),
     "leaving.md": ("calls", calls),
     "variables.md": ("variables", variables),
+    "messages.md": ("messages", messages),
+    "index.md": ("show", shown),
+    "commands.md": ("show", shown),
+    "../README.md": ("show", shown),
+    "../compat_matrix/README.md": ("last run", last_run),
 }
 
 
@@ -110,8 +172,11 @@ def written(file: str) -> tuple[str, str]:
     """A document as it is, and as the code says it should be."""
     text = (DOCS / file).read_text(encoding="utf-8")
     name, table = TABLES[file]
+    content = table()
+    if content is None:
+        return text, text
     pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end of table -->)"
-    wanted = re.sub(pattern, lambda found: f"{found[1]}\n{table()}\n\n{found[2]}", text, flags=re.DOTALL)
+    wanted = re.sub(pattern, lambda found: f"{found[1]}\n{content}\n\n{found[2]}", text, flags=re.DOTALL)
     return text, wanted
 
 
@@ -126,7 +191,9 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if text == wanted:
             continue
         different = True
-        print(f"docs/{file} {'differs from the code' if options.check else 'is written anew'}")
+        print(
+            f"{(DOCS / file).resolve().relative_to(ROOT)} {'differs from the code' if options.check else 'is written'}"
+        )
         if not options.check:
             (DOCS / file).write_text(wanted, encoding="utf-8")
     return int(options.check and different)

@@ -1,7 +1,7 @@
 """``python -m compat_matrix mutations``: whether the suite notices one metric that is broken in a copy of the wheel.
 
 A mutation is a piece of text of the package and what it becomes. When the package no longer has that text, the
-mutation is out of date and the command fails: it must be written anew, not skipped.
+mutation is out of date and the command fails: it must be written again, not skipped.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def mutate(wheel: Path, mutation: Mutation, into: Path) -> Path:
                 text = data.decode()
                 if text.count(mutation.old) != 1:
                     found = text.count(mutation.old)
-                    raise ValueError(f"{mutation.file} has {mutation.old!r} {found} times: write this mutation anew")
+                    raise ValueError(f"{mutation.file} has {mutation.old!r} {found} times: write this mutation again")
                 data = text.replace(mutation.old, mutation.new).encode()
             out.writestr(entry, data)
     return copy

@@ -2,7 +2,7 @@
 
 The oracle (``oracle/``) reproduces every recorded job of v1. Programs that need a framework (``needs`` in their
 ``expected.json``) are recorded with the shim itself, since no v1 integration is public: their rows hold by
-``tests/frameworks``, which checks them against METRICS.md and what the framework reports, and here they hold every
+``tests/frameworks``, which checks them against docs/v1.md and what the framework reports, and here they hold every
 Python and wandb to the same rows.
 """
 

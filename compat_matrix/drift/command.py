@@ -111,7 +111,7 @@ class Drift:
             self.expect({mode: heard.rows}, least.stream)
             numbers = [row["number"] for rows in heard.rows.values() for row in rows if "number" in row]
             if not heard.rows.get("utils") or numbers != [0, 1, 2]:  # in one process the core may join the first run
-                return f"mode {mode}: not all rows of both faces are there; {heard.output[-300:]}"
+                return f"mode {mode}: not all rows of both APIs are there; {heard.output[-300:]}"
             wrong = self.judge(heard, mode)
             if wrong:
                 return f"mode {mode}: {wrong}"

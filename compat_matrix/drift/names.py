@@ -16,7 +16,7 @@ MODULE = "module"  # the folder or file of that name, and the word wherever it s
 PROPERTY = "property"  # where it is defined only: elsewhere in the package it is a field of a protobuf message
 GLOBAL = "global"  # what a module imports: ``import time as time_renamed``
 TEXT = "text"  # in file names, folder names and messages
-READ = "read"  # text that is looked for in W&B's logs and sources; a copy in Python can not change it
+READ = "read"  # text that is looked for in W&B's logs and sources; a copy in Python cannot change it
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def _metadata(rng: Random) -> Any:
 
 
 def _ramp_up(rng: Random, config: Config) -> None:
-    """A batch size that grows is read once by the constructor and once by each iteration (API.md 2.1)."""
+    """A batch size that grows is read once by the constructor and once by each iteration."""
     if rng.random() < 0.1:
         config["batch_size"] = 8  # whether v1 read the other one in its place, and when, is not known
         config["global_batch_size"] = {"$sequence": [8, 8, 8, 16, 16, 32]}

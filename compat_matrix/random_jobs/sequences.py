@@ -1,4 +1,4 @@
-"""Random lives of a job: the calls in an order that makes sense, and then v1's accidents in it."""
+"""Random jobs: the calls in an order that makes sense, and then v1's accidents in it."""
 
 from __future__ import annotations
 

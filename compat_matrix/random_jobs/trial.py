@@ -50,7 +50,7 @@ class Trial:
 
 
 class TrialTrouble(Exception):
-    """The trials themselves can not go on. The text is one line."""
+    """The trials themselves cannot go on. The text is one line."""
 
 
 def recorded(jobs: Sequence[Recorded], folder: Path) -> list[Recorded]:

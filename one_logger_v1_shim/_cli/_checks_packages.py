@@ -66,7 +66,7 @@ if sys.version_info >= (3, 9):
                 say(name, "not installed")
             else:
                 lines = str(error).strip().splitlines()[:1]
-                say(name, "%s can not be imported (%s)" % (said, ": ".join([type(error).__name__] + lines)[:300]))
+                say(name, "%s cannot be imported (%s)" % (said, ": ".join([type(error).__name__] + lines)[:300]))
 """
 
 
@@ -120,7 +120,7 @@ def _unfit(interpreter: Interpreter, found: dict[str, str]) -> Optional[str]:
 def _judged(requirement: Requirement, found: dict[str, str], path: str = "") -> Finding:
     """One dependency, in the process that needs it."""
     name, where = requirement.name, f" in {path}" if path else ""
-    told = found.get(name, found.get("", "can not be asked"))
+    told = found.get(name, found.get("", "cannot be asked"))
     # Without wandb no row reaches W&B; without the others rows do.
     level = ERROR if name == "wandb" else WARNING
     install = f"{quoted(path or 'python')} -m pip install '{requirement.specifier}'"
@@ -164,10 +164,10 @@ def ask(python: str, flags: list[str], needed: list[Requirement], environ: dict[
         found = _heard(error.stdout or b"")
         if "python" not in found:
             return {"": f"does not answer within {_ASK_LIMIT:g} s"}
-        late = f"can not be imported within {_ASK_LIMIT:g} s"
+        late = f"cannot be imported within {_ASK_LIMIT:g} s"
         return {name: said.replace(_ENDS, late) for name, said in found.items()}
     except (OSError, ValueError) as error:
-        return {"": f"can not be started ({getattr(error, 'strerror', None) or error})"}
+        return {"": f"cannot be started ({getattr(error, 'strerror', None) or error})"}
     found = _heard(done.stdout)
     if "python" not in found:
         return {"": "is no Python that works"}

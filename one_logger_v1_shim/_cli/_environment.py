@@ -187,10 +187,10 @@ def _fill(folder: Path, needed: Sequence[Requirement]) -> dict[str, str]:
         # put it there; the user's own settings count. Compiled, as pip does it: on a read-only image each worker would
         # have to compile wandb again.
         install = [uv, "pip", "install", "--compile-bytecode", "--python", python, *wanted]
-        _run(install, Path("/"), "a package can not be had")
+        _run(install, Path("/"), "a package cannot be had")
     else:
         pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *wanted]
-        _run(pip, Path.cwd(), "a package can not be had")
+        _run(pip, Path.cwd(), "a package cannot be had")
     return _check(folder / "bin" / "python", needed)
 
 
@@ -264,12 +264,12 @@ def _check(python: Path, needed: Sequence[Requirement]) -> dict[str, str]:
         )
         found: dict[str, str] = json.loads(done.stdout.decode().splitlines()[-1])
     except subprocess.TimeoutExpired:
-        raise FailedError(f"what is installed can not be imported within {_CHECK_LIMIT:g} s") from None
+        raise FailedError(f"what is installed cannot be imported within {_CHECK_LIMIT:g} s") from None
     except OSError as error:
         raise FailedError(f"{python}: {error.strerror}") from None
     except (ValueError, IndexError):
         last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise FailedError(f"what is installed can not be imported: {last[0]}") from None
+        raise FailedError(f"what is installed cannot be imported: {last[0]}") from None
     return found
 
 

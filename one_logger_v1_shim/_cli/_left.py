@@ -97,7 +97,7 @@ def examine(folder: Path) -> Left:
         left = look(folder)
         left.damaged = left.damaged or (None if left.finished else _distrusted(folder))
     except Exception as error:
-        left = Left(folder, damaged=f"it can not be read ({error!r})")
+        left = Left(folder, damaged=f"it cannot be read ({error!r})")
     return left
 
 
@@ -117,7 +117,7 @@ def look(folder: Path, rows: Optional[int] = None) -> Left:
         left.damaged = "its run.json is damaged: no run id"
         return left
     if not record.readable:
-        left.damaged = f"its journal has format {record.format}, which this version can not read"
+        left.damaged = f"its journal has format {record.format}, which this version cannot read"
         return left
     left.rows, calls = _count(folder) if rows is None else (rows, 0)
     if record.v2 == "worker":

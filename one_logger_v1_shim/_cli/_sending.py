@@ -143,7 +143,7 @@ def _work(
             env=environ,
         )
     except OSError as error:
-        yield f"{shown(interpreter.path)} ({interpreter.origin}) can not be started ({error.strerror})"
+        yield f"{shown(interpreter.path)} ({interpreter.origin}) cannot be started ({error.strerror})"
         return
     finally:
         os.close(log)

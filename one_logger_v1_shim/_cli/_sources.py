@@ -95,7 +95,7 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
             elif line[1:2] == b'"' and not ended:  # a row whose first character is damaged
                 run.damaged += 1
     if run.damaged:
-        run.notes.append(f"{run.damaged} rows can not be read and are left out")
+        run.notes.append(f"{run.damaged} rows cannot be read and are left out")
 
 
 def _fetched_rows(run: Run) -> Iterator[dict[str, Any]]:

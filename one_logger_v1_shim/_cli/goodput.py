@@ -128,7 +128,7 @@ def _read(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> 
     except NoRunError as error:
         raise _Refused(str(error)) from error
     except OSError as error:
-        raise _Refused(f"{error.filename} can not be read ({error.strerror})") from error
+        raise _Refused(f"{error.filename} cannot be read ({error.strerror})") from error
     attempts = []
     with progress("reading", sum(run.size for run in runs)) as advance:
         for found, note in reader.read(runs, advance):
@@ -161,7 +161,7 @@ def _write(path: Path, text: str) -> None:
     try:
         save(text, path)
     except (OSError, ValueError) as error:
-        raise _Refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})") from error
+        raise _Refused(f"{path} cannot be written ({getattr(error, 'strerror', None) or error})") from error
 
 
 def _watch(reader: Reader, paths: Sequence[Path], chosen: argparse.Namespace) -> int:

@@ -58,9 +58,9 @@ def _run_python(arguments: Sequence[str]) -> NoReturn:
         raise _Refused(f"no such file: {start}", 2)
     options = [*of_this_process(), *options]
     hook_is_read = _pth_is_read()
-    deaf = _reads_no_hook(options, hook_is_read)
-    if deaf:
-        raise _Refused(deaf, 2)
+    unread = _reads_no_hook(options, hook_is_read)
+    if unread:
+        raise _Refused(unread, 2)
     _replace(sys.executable, [sys.executable, *options, *rest], environment(not hook_is_read))
 
 
@@ -76,9 +76,9 @@ def _run_command(command: Sequence[str]) -> NoReturn:
     # Only what lies beside this interpreter is certain to be this interpreter, or to be started by it.
     ours = os.path.dirname(os.path.abspath(found)) == os.path.dirname(os.path.abspath(sys.executable))
     hook_is_read = ours and _pth_is_read()
-    deaf = _reads_no_hook(split(command[1:])[0], hook_is_read)
-    if deaf and os.path.basename(found).startswith("python"):
-        print(f"one_logger_v1_shim run: {deaf}", file=sys.stderr)
+    unread = _reads_no_hook(split(command[1:])[0], hook_is_read)
+    if unread and os.path.basename(found).startswith("python"):
+        print(f"one_logger_v1_shim run: {unread}", file=sys.stderr)
     _replace(found, list(command), environment(not hook_is_read))
 
 

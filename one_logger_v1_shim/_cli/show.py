@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     except NoRunError as error:
         return _refused(str(error))
     except OSError as error:
-        return _refused(f"{path} can not be read ({error.strerror})")
+        return _refused(f"{path} cannot be read ({error.strerror})")
     if chosen.html is None:
         from ._text import write
 
@@ -158,7 +158,7 @@ def _page(report: Report, path: Path) -> int:
     try:
         save(page(report), path)
     except (OSError, ValueError) as error:
-        return _refused(f"{path} can not be written ({getattr(error, 'strerror', None) or error})")
+        return _refused(f"{path} cannot be written ({getattr(error, 'strerror', None) or error})")
     print(f"{f.clean(path, 1000)}: {len(report.charts)} charts")
     return 0
 

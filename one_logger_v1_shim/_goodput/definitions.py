@@ -68,7 +68,7 @@ PARTS: tuple[Definition, ...] = (
     ),
     Definition(
         NOT_SAVED, "not in a checkpoint",
-        "Training iterations of the last attempt that are in no successful checkpoint (yet): their fate is open.",
+        "Training iterations of the last attempt that are in no successful checkpoint (yet): not known whether kept.",
         "train_iterations_time_total - train_iterations_time_total_productive of the last attempt",
         "ms", "counted as GoodputType.TOTAL", "counted as useful until an interruption",
     ),

@@ -37,7 +37,7 @@ class Iterations:
         self.horizon: Optional[int] = None
         #: the newest values in rows of progress
         self.newest: dict[str, Any] = {}
-        #: iterations whose time no row tells, as a timer began anew: from, to, and what the timer told (us)
+        #: iterations whose time no row tells, as a timer began again: from, to, and what the timer told (us)
         self.untold: list[tuple[int, int, int]] = []
         self.problems: list[str] = []
         self._series = Series()

@@ -1,4 +1,4 @@
-"""v1's totals as they grow from row to row. A stopwatch that was started and never stopped begins anew in v1."""
+"""v1's totals as they grow from row to row. A stopwatch that was started and never stopped begins again in v1."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Reading(NamedTuple):
     inside: Optional[int] = None
     least: Optional[int] = None
     most: Optional[int] = None
-    #: windows since the job began: a number that never begins anew
+    #: windows since the job began: a number that never begins again
     windows: Optional[float] = None
     #: when the row was logged, and the row before it; None where rows repeat the total
     at: Optional[int] = None

@@ -82,7 +82,7 @@ def _at_exit() -> None:
         try:
             current.finish(exit_code())
         except Exception as error:
-            warn(f"the run could not be finished at exit: {error!r}")
+            warn(f"the run could not be finished at exit ({error!r}); rows are in the journal, `recover` sends them")
 
 
 def _in_child() -> None:

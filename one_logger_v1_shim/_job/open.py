@@ -72,11 +72,12 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional
         return taker.open_sink(spec, asynchronous)
     if os.environ.get(STARTED_BY_TEST):
         warn_once("delivery:test", "this process was started by a test that captures OneLogger rows; its own run "
-                  "is not logged")  # fmt: skip
+                  f"is not logged ({STARTED_BY_TEST} is set)")  # fmt: skip
         return Dropping()
     if os.environ.get(INSIDE):
         # wandb, v2 or one of its exporters has loaded us inside of a worker: another one would start another ...
-        warn_once("delivery:inside", "a OneLogger run inside of the W&B process is not logged")
+        warn_once("delivery:inside", f"a OneLogger run inside of the W&B process is not logged ({INSIDE} is set here); "
+                  "a program of its own that shall log is started without it")  # fmt: skip
         return Dropping()
     for name, instead in GONE.items():
         if os.environ.get(name):
@@ -86,7 +87,11 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional
     try:
         sink = _open(spec, asynchronous, v2, v2_values)
     except Exception as error:
-        warn_once("delivery:open", f"rows are not logged, no way to deliver them could be set up: {error!r}")
+        warn_once(
+            "delivery:open",
+            f"no row of this run is kept or sent, no journal could be made ({error!r}); the job goes on; "
+            "name a folder that can be written: WANDB_DIR, TMPDIR",
+        )
         return Dropping()
     _finish_with_child(sink)
     return sink
@@ -103,8 +108,8 @@ def _open(spec: RunSpec, asynchronous: bool, v2: str, v2_values: Optional[dict[s
                   f"{' and no '.join(lacking)}; rows are kept in the journal until `recover` sends them")  # fmt: skip
     elif interpreter is None:
         what = "a frozen program" if is_frozen() else f"no Python interpreter ({sys.executable or 'without a name'})"
-        warn_once("delivery:interpreter", f"this process is {what}, no W&B process is started from it; "
-                  f"set {VARIABLE} to a Python that has wandb")  # fmt: skip
+        warn_once("delivery:interpreter", f"this process is {what}, no W&B process is started from it and rows "
+                  f"are in the journal only; set {VARIABLE} to a Python with wandb; `recover` sends them")  # fmt: skip
     return WorkerSink(spec, asynchronous, interpreter, v2, v2_values)
 
 

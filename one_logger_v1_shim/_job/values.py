@@ -263,7 +263,7 @@ def as_text(name: str, given: Any, shown: str = "", error: object = None) -> str
     why = f" ({_shown(error)[:150]})" if error is not None else ""
     warn_once(
         f"repr:{name}",
-        f"metric {name!r}: W&B can not store a {kind.__module__}.{kind.__name__}{why}; its repr is logged",
+        f"metric {name!r}: W&B cannot store a {kind.__module__}.{kind.__name__}{why}; its repr is logged",
     )
     return shown or _shown(given)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Optional
 
 from .. import _state
@@ -21,6 +22,7 @@ from .._journal.destination import RunSpec, is_quietly_offline, mode
 from .._journal.environment import environment
 from .._journal.files import recover_command
 from .._journal.interpreter import Interpreter
+from .._journal.outside import open_regular
 from .._journal.records import PLAYED, UNPLAYED, Mark
 from .._journal.words import Exit
 from .._log import later, speak, warn, warn_once
@@ -75,7 +77,7 @@ class WorkerSink:
             v2=v2,
             v2_values=v2_values,
         )
-        self._journal = begin(spec.folder(os.environ), record)
+        self._journal = begin(spec.folder(os.environ), record, synced=switch(os.environ, "ONE_LOGGER_V1_FSYNC"))
         if interpreter is not None:
             self._start(interpreter)
 
@@ -125,12 +127,13 @@ class WorkerSink:
         if monotonic() - self._began > _LONG:
             self._workers = 0
         if self._workers < _MOST_WORKERS and self._interpreter is not None:
-            if process.came_up:
+            if process.came_up and code != Exit.FAILED:  # else it has failed by itself, and will most likely again
                 warn_once(f"worker:died:{self._workers}", f"the W&B process {_ended(code)}; "
                           "another one goes on from the journal")  # fmt: skip
             self._start(self._interpreter)
         else:
-            warn_once("worker:gone", f"the W&B process does not stay up ({_ended(code)}); {self._kept()}")
+            warn_once("worker:gone", f"the W&B process does not stay up ({_ended(code)}{self._last_words(code)}); "
+                      f"{self._kept()}")  # fmt: skip
 
     def _no_worker_there(self, code: int) -> bool:
         """Our code never ran there. An interpreter of its own may need the job's libraries to start: tried once."""
@@ -140,7 +143,11 @@ class WorkerSink:
         if code != Exit.TOO_OLD and not self._libraries and "LD_LIBRARY_PATH" in os.environ:
             self._libraries = True
             return False
-        why = "it is older than Python 3.9" if code == Exit.TOO_OLD else f"it {_ended(code)} before our code ran"
+        why = (
+            "it is older than Python 3.9"
+            if code == Exit.TOO_OLD
+            else f"it {_ended(code)} before our code ran{self._last_words(code)}"
+        )
         warn_once("worker:interpreter", f"no W&B process: {self._who(why)}; {self._kept()}")
         return True
 
@@ -164,6 +171,17 @@ class WorkerSink:
             warn_once(f"worker:said:{text}", str(text))
         if mark.v2 not in ("", PLAYED, UNPLAYED) and not self._disabled:
             warn_once("worker:v2", mark.v2)
+
+    def _last_words(self, code: int) -> str:
+        """The last line of the worker's log, if it has failed by itself."""
+        if code <= 0:  # ended by a signal: the log does not tell
+            return ""
+        with suppress(Exception), open_regular(self._journal.folder / "worker.log") as log:
+            log.seek(max(0, os.fstat(log.fileno()).st_size - 4096))
+            lines = log.read(4096).decode("utf-8", "replace").split("\n")
+            said = next(line.strip() for line in reversed(lines) if line.strip())
+            return f"; the last line of worker.log: {said[:300]}"
+        return ""
 
     def _kept(self) -> str:
         return f"rows are kept in {self._journal.folder}; send them with: {self._recover()}"
@@ -191,7 +209,9 @@ class WorkerSink:
                 speak()
             if late:
                 if rows_in(data):
-                    warn_once("put:finished", "a row came after the run was finished; it is dropped")
+                    warn_once(
+                        "put:finished", "a row came after finish(), and is dropped: neither W&B nor the journal has it"
+                    )
                 return
             if not self._asynchronous and rows_in(data) and not journal.unwritten:
                 self._wait_for(journal.rows)
@@ -264,7 +284,10 @@ class WorkerSink:
                     warn_once("worker:finish", f"the end of the run could not be written: {error!r}; {self._kept()}")
         speak()
         if self._journal.unwritten:
-            warn_once("journal:lost", f"{_count(self._journal.unwritten)} could not be written anywhere")
+            warn_once(
+                "journal:lost",
+                f"{_count(self._journal.unwritten)} could not be written anywhere; no disk took more, so that is lost",
+            )
 
     def wait(self) -> None:
         """Wait for the worker, bounded."""

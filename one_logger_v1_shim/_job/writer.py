@@ -17,7 +17,7 @@ from .._journal.clock import monotonic
 from .._journal.files import above_standard, folder_name, overflow, segment, temporary
 from .._journal.outside import is_own, make_folder, open_to_write
 from .._journal.records import RunRecord
-from .._log import warn, warn_once
+from .._log import warn_once
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 # Rows that no disk takes are kept in memory up to these limits, and offered again with each new row.
@@ -26,9 +26,10 @@ _MOST_KEPT_BYTES = 64 * 1024 * 1024
 _RETRY = 1.0  # seconds between offers
 
 
-def begin(base: Path, record: RunRecord) -> Journal:
+def begin(base: Path, record: RunRecord, synced: bool = False) -> Journal:
     """A new journal in a new folder under ``base``; in the temp directory if that can't be or is not wanted.
 
+    ``synced``: a row is on the disk when its call returns; else the kernel has it, and writes it within seconds.
     ``record`` becomes its ``run.json``, with ``base``: the folder that will hold W&B's ``wandb/``. Raises ``OSError``
     when the temp directory takes nothing either.
     """
@@ -39,16 +40,17 @@ def begin(base: Path, record: RunRecord) -> Journal:
             folder = base / "wandb" / name
             make_folder(folder)  # fails on anything that is there, a symlink too
             replace(record, base=str(base)).write(folder)
-            return Journal(folder)
+            return Journal(folder, synced)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
-                      f"{temporary()}")  # fmt: skip
+                      f"{temporary()}; rows go on to W&B from there, and what W&B lacks at a reboot is lost; WANDB_DIR "
+                      "names another folder")  # fmt: skip
     import tempfile  # only here: a script's own modules may hide what it imports
 
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     # A base that can't be written would send W&B's own folder to the temp directory as well.
     replace(record, base=str(folder if record.keep else base)).write(folder)
-    return Journal(folder)
+    return Journal(folder, synced)
 
 
 class Journal:
@@ -59,8 +61,9 @@ class Journal:
     file, and what is in the file is told from the file.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, synced: bool = False) -> None:
         self.folder = folder
+        self._synced = synced
         # Asked for now: it imports, and an import at exit may make Python forget that Ctrl-C has ended the program (a
         # namedtuple evaluates text, which resets what the exit code is made of).
         self._overflow = overflow(folder)
@@ -75,6 +78,7 @@ class Journal:
         self._identity = (0, 0)  # device and inode of the file
         self._size = self._head = 0  # bytes of the file, and of its first line
         self._spilled = False
+        self._trouble = ""  # why the disk has not taken a row
         self._opening: Optional[Path] = None
         self._next_segment(folder)
 
@@ -111,7 +115,9 @@ class Journal:
                 self._write_queue()
             if raised_by_handler(error):
                 raise
-            warn_once("journal:append", f"a row could not be written at once ({error!r}); the job goes on")
+            warn_once(
+                "journal:append", f"a row could not be written at once ({error!r}) and follows later; the job goes on"
+            )
         finally:
             self._busy = False
 
@@ -121,7 +127,7 @@ class Journal:
         in_queue = bool(queue) and queue[-1].endswith(line + b"\n")
         if not in_queue and (queue or self.written == before):
             self._lost += rows_in(line)
-        warn_once("journal:append", f"a row could not be kept ({error!r}); the job goes on")
+        warn_once("journal:append", f"a row could not be kept ({error!r}) and is missing in W&B; the job goes on")
 
     def _is_interrupted(self) -> bool:
         """Whether a signal handler has come into the middle of :meth:`append`.
@@ -163,6 +169,8 @@ class Journal:
             self._go_elsewhere()
             if not self._flush():
                 self._bound()
+        if self._trouble:
+            self._tell()
         # Only when no row is on its way: one that is in the old file already must not follow into the new one. One new
         # file for each call, and only when a line is in the old one: a first line alone may be as long as a file.
         if self._size >= SEGMENT_BYTES and self._size > self._head and not queue and self._rotate():
@@ -194,8 +202,7 @@ class Journal:
                 raise
             if self._descriptor is None:  # a signal handler has ended the journal
                 return False
-            warn_once("journal:write", f"the journal in {self.folder} can not be written ({error.strerror}); "
-                      "the job goes on")  # fmt: skip
+            self._trouble = str(error.strerror)
             if written:
                 self._cut(descriptor)
             return False
@@ -254,9 +261,20 @@ class Journal:
             self._next_segment(more)
         except OSError:
             return
-        if not self._spilled:
-            self._spilled = True
-            warn(f"the journal of {self.folder} goes on in {more}")
+        self._spilled = True
+
+    def _tell(self) -> None:
+        """One line about a disk that takes no rows: what that costs, and what helps."""
+        if self._spilled:
+            now = (
+                f"it goes on in {self._overflow}, rows go on to W&B from there, and what W&B lacks at a reboot is lost"
+            )
+        elif self._queue:
+            now = f"rows wait in memory, {_MOST_KEPT:,} at most, and are offered again; the job goes on"
+        else:
+            now = "a second try was taken; the job goes on"
+        warn_once("journal:write", f"the journal in {self.folder} cannot be written ({self._trouble}); {now}")
+        self._trouble = ""
 
     def _next_segment(self, folder: Path) -> None:
         """Go on in a new file. Raises ``OSError``; the old file is in force then."""
@@ -264,6 +282,7 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         # Whoever was interrupted here has made the file already, and the worker may be reading it.
         flags |= 0 if path == self._opening else os.O_EXCL
+        flags |= getattr(os, "O_DSYNC", 0) if self._synced else 0
         self._opening = path
         try:
             descriptor = above_standard(open_to_write(path, flags))
@@ -272,6 +291,8 @@ class Journal:
                 if os.write(descriptor, head) != len(head):
                     raise OSError(0, "the disk is full")
                 found, size = os.fstat(descriptor), os.lseek(descriptor, 0, os.SEEK_CUR)
+                if self._synced:
+                    _sync_names(folder)
             except OSError:
                 os.close(descriptor)
                 path.unlink()
@@ -294,3 +315,13 @@ class Journal:
             dropped = queue.popleft()
             size -= len(dropped)
             self._lost += rows_in(dropped)
+
+
+def _sync_names(folder: Path) -> None:
+    """The journal's files as they are, and their names, are on the disk. Raises ``OSError``."""
+    for path in (*(one for one in folder.iterdir() if not one.is_symlink()), folder, folder.parent):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -129,7 +129,7 @@ def writers(folder: Path) -> Optional[str]:
             if found.st_mode & 0o002 or (found.st_mode & 0o020 and not _is_private(found.st_gid, own.st_uid)):
                 return f"other users can write {what}"
     except OSError as error:
-        return f"it can not be read ({error.strerror})"
+        return f"it cannot be read ({error.strerror})"
     return None
 
 

@@ -3,7 +3,8 @@
 Checks both before ``wandb.init``, which may prompt, raise or block for long.
 
 Only what is certain keeps a run offline: no credentials, a refused key, a server of which no address answers. Where a
-proxy or a gateway's headers stand between, nothing is asked here: ``wandb.init``, which is bounded, is the question.
+proxy or a gateway's headers stand between, nothing is asked here: whether the server
+answers is seen by ``wandb.init``, which has a time limit.
 
 Both processes.
 """
@@ -33,7 +34,7 @@ from .secret import without_user
 _INIT = "ONE_LOGGER_V1_INIT_TIMEOUT"
 _TOKEN = "WANDB_IDENTITY_TOKEN_FILE"
 _BAD = "the API key"
-_NOT_REACHED = "{} can not be reached"
+_NOT_REACHED = "{} cannot be reached"
 _STRANGE = "{} does not answer as W&B does ({})"
 #: W&B's own server has a second name since wandb 0.31; a key is kept under either.
 CLOUD = ("api.wandb.ai", "api.forge.coreweave.com")

@@ -154,7 +154,7 @@ def _next_whole(data: bytes, view: memoryview, begin: int, end: int) -> Optional
 def rows_at_end(path: Path) -> int:
     """As :meth:`Scanner.advance`, from the end of the file only: quick, and blind to damage further up.
 
-    For what is shown. What decides about a row's life must use :class:`Scanner`.
+    For what is shown. What decides whether a row is sent must use :class:`Scanner`.
 
     Raises:
         OSError: the file can't be read.

@@ -40,7 +40,7 @@ class Block:
         rows: all rows, in order.
         runs: the runs that were opened, in order.
         spans: v2's spans, in order of their starts.
-        no_spans: why there are none, if v2 can not be used.
+        no_spans: why there are none, if v2 cannot be used.
     """
 
     def __init__(self) -> None:

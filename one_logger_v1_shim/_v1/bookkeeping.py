@@ -18,7 +18,7 @@ Emit = tuple[str, Any]
 #: v1 sent the version of its own wheel here; no public file states one, so dashboards get ours
 _VERSION_FIELD = m.ONE_LOGGER_VERSION
 
-# Metric -> environment variables that v1 read for it, the first one that is set wins (METRICS.md part C).
+# Metric -> environment variables that v1 read for it, the first one that is set wins (docs/dictionary.md).
 _SLURM: dict[str, tuple[str, ...]] = {
     m.JOBID: ("SLURM_JOBID",),
     m.JOB_ACCOUNT: ("SLURM_JOB_ACCOUNT",),

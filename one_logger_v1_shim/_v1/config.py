@@ -13,7 +13,7 @@ from .._off import switched_off
 
 Number = Union[int, float]
 
-#: what v1 (or the v1 that consumers had installed) assumed for a key that is absent (API.md 2.1)
+#: what v1 (or the v1 that consumers had installed) assumed for a key that is absent (docs/accepted.md)
 DEFAULTS: dict[str, Any] = {
     "enable_for_current_rank": False,
     "one_logger_project": "e2e-tracking",

@@ -2,8 +2,8 @@
 
 ``now`` is always ``time.time()`` in seconds, read by the caller. Every method returns what v1 emitted at that call,
 in order: ``("tag", tag)`` for ``log_app_tag`` and ``("row", dict)`` for ``log_metrics``. Rules and units stand in
-METRICS.md part A of the project's v1 documentation; each oddity below is one that dashboards depend on. They are those
-of 1.0.2, and :mod:`.wires` names the other versions.
+docs/v1.md and docs/dictionary.md; each oddity below is one that dashboards depend on. They are those of 1.0.2, and
+:mod:`.wires` names the other versions.
 
 Runs in the job's process.
 """
@@ -38,7 +38,7 @@ _LOOKED_FOR = {m.APP_BUILD_DATAITERS_START_TIME: "app_build_dataiter_start_time"
 
 
 class Job:
-    """The life of one job as ``OneLoggerUtils`` of the version ``wire`` saw it."""
+    """One job as ``OneLoggerUtils`` of the version ``wire`` saw it."""
 
     def __init__(self, config: V1Config, timer: NamedTimer, wire: str = DEFAULT) -> None:
         self.wire = wire

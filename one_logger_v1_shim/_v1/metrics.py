@@ -134,7 +134,7 @@ LOAD_CHECKPOINT_TIME = _metric("load_checkpoint_time", SECONDS, "on_load_checkpo
 APP_TRAIN_LOOP_START_TIME = _metric("app_train_loop_start_time", EPOCH_MS, "on_train_start")
 APP_TRAIN_LOOP_FINISH_TIME = _metric("app_train_loop_finish_time", EPOCH_MS, "on_train_end")
 
-# Training progress. "_start" and "_end" count from the beginning of the model's life, the others from this job's.
+# Training progress. "_start" and "_end" count from the model's first iteration, the others from this job's.
 TRAIN_ITERATIONS_START = _metric("train_iterations_start", COUNT, "on_train_start")
 TRAIN_ITERATIONS_END = _metric("train_iterations_end", COUNT, "on_train_start", *PROGRESS)
 TRAIN_ITERATIONS = _metric("train_iterations", COUNT, *PROGRESS)

@@ -78,7 +78,7 @@ MINIMAL_SCHEMA_CALLBACK_ARGS: Args = {
     "on_validation_end": _NONE,
     "on_validation_batch_start": _NONE,
     "on_validation_batch_end": _NONE,
-    # No on_test_* in the vendored copies; BioNeMo's callers have them (API.md 2.2).
+    # No on_test_* in the vendored copies; BioNeMo's callers have them (docs/v1.md).
     "on_test_start": _NONE,
     "on_test_end": _NONE,
     "on_save_checkpoint_start": _required("global_step"),

@@ -12,7 +12,7 @@ from .timer import NamedTimer
 
 
 class Training:
-    """Counts of this job (``iterations``, ``samples``) and of the model's life (the same plus ``*_start``).
+    """Counts of this job (``iterations``, ``samples``) and of the model (the same plus ``*_start``).
 
     Attributes:
         batch_timer: the stopwatch of the callbacks ``on_train_batch_*``.

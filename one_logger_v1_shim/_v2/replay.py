@@ -64,7 +64,7 @@ class Replay:
     def _not_twice(self, exporter: Exporter) -> Exporter:
         """``exporter``, which is not told again what an earlier worker has told it."""
         if isinstance(exporter, FileExporter):
-            return exporter  # it begins its file anew, and needs all of it
+            return exporter  # it begins its file again, and needs all of it
         muted = _Muted(exporter)
         self._muted.append(muted)
         return muted

@@ -20,6 +20,7 @@ from .._journal.calls import FINISH, FROM, is_call, is_row, number
 from .._journal.destination import mode
 from .._journal.files import as_text, has_room, is_text, overflow, recover_command, temporary
 from .._journal.follow import Follower
+from .._journal.interpreter import VARIABLE
 from .._journal.locks import lock
 from .._journal.outside import is_own, make_folder, remove_journal
 from .._journal.process_table import started
@@ -125,7 +126,8 @@ class Worker:
 
     def _stuck(self) -> NoReturn:
         """``wandb.init`` does not return, and nothing else can be tried in this process."""
-        self.give_up("wandb.init does not return")
+        limit = wandb_api.stuck_limit()
+        self.give_up(f"wandb.init does not return within {limit:g} s (see ONE_LOGGER_V1_INIT_TIMEOUT)")
         end_children()
         self.leave(Exit.GIVEN_UP)
 
@@ -191,7 +193,7 @@ class Worker:
         except (ValueError, RecursionError) as error:
             self.follower.hold()
             self._keep = True
-            self._tell(f"row {self.taken} can not be read and is skipped ({error}): {self.folder}")
+            self._tell(f"row {self.taken} cannot be read and is skipped ({error}): {self.folder}")
         except Exception as error:
             self.taken -= 1
             say(f"row {self.taken + 1}: {error!r}")
@@ -376,25 +378,30 @@ def _foreign_shim() -> Optional[str]:
     return found if found != VERSION else None
 
 
+def _isolate() -> str:
+    """The command that makes an environment for the worker, which must not be hidden by the variable."""
+    return f"unset {VARIABLE} && " * (VARIABLE in os.environ) + "python -m one_logger_v1_shim isolate"
+
+
 def _work(worker: Worker, because: Optional[str], without_wandb: bool) -> None:
     """Own the run until it is finished."""
     if not worker.record.readable:
-        worker.give_up(f"the journal has format {worker.record.format}, which version {VERSION} can not read")
+        worker.give_up(f"the journal has format {worker.record.format}, which version {VERSION} cannot read")
         worker.leave(Exit.GIVEN_UP)
     other = _foreign_shim()
     if other is not None:
         worker.give_up(f"{sys.executable} has one-logger-v1-shim {other} and the job has {VERSION}; install that there "
-                       "or make an environment", "python -m one_logger_v1_shim isolate")  # fmt: skip
+                       "or make an environment", _isolate())  # fmt: skip
         worker.leave(Exit.GIVEN_UP)
     if without_wandb or worker.record.mode == "disabled":
         worker.play_only()
         return
     if not wandb_api.git_answers():
-        say("git does not answer; the run is without its words")
+        say("git does not answer; the run is without its commit")
         os.environ["WANDB_DISABLE_GIT"] = "true"
     why = wandb_api.unusable()
     if why is not None:
-        worker.give_up(why, "python -m one_logger_v1_shim isolate")
+        worker.give_up(why, _isolate())
         worker.leave(Exit.GIVEN_UP)
     worker.open(because)
     worker.close(worker.follow())

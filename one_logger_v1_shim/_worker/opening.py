@@ -29,7 +29,7 @@ from .successor import Successor
 # What a server says of an entity: permission denied, entity ... not found, returned error 403. All else may pass.
 _MAY_NOT = re.compile(r"permission denied|forbidden|not found|no such|(returned error|error|http) 40[34]\b", re.I)
 
-_LEAST = 30.0  # seconds; wandb on a slow network file system
+_ERROR_IN_LOG = re.compile(r'"error":"((?:[^"\\]|\\.)*)"')
 
 
 class Opening:
@@ -57,7 +57,7 @@ class Opening:
 
     def open(self, offline_because: Optional[str], mark: Mark) -> None:
         """Open the run: online if W&B can, else offline. ``mark``: what an earlier worker has written."""
-        with _otherwise(_patience(), self._stuck):  # older ones start a process for that
+        with _otherwise(wandb_api.stuck_limit(), self._stuck):  # older ones start a process for that
             reason = self._ask_settings()
         reason = "; ".join(filter(None, (offline_because, reason))) or None
         if reason is None and self.settings is not None:
@@ -94,14 +94,26 @@ class Opening:
 
     def _open_online(self) -> None:
         limit = wandb_api.init_limit() + 5.0
-        with _otherwise(limit, self._successor.offline, "no answer from W&B in time"):
+        late = f"no answer to wandb.init within {limit:g} s, see ONE_LOGGER_V1_INIT_TIMEOUT"
+        with _otherwise(limit, self._successor.offline, late):
             try:
                 self._run.open(offline=False)
             except Exception as error:
                 # newer ones raise without the server's words, which are in their log
                 told = self._run.last_refusal()
                 say(f"wandb.init online: {error!r} {told}")
-                self._refused(first_line(error), f"{error} {told}")
+                self._refused(self._why_refused(error, told), f"{error} {told}")
+
+    def _why_refused(self, error: BaseException, told: str) -> str:
+        """The server's own words, which newer wandbs have in their log only, and what of ours they may be about."""
+        said = first_line(error)
+        words = _ERROR_IN_LOG.search(told)
+        if words is not None and "<no message>" in said:
+            said = hidden(words[1].replace('\\"', '"'), alike=True)[:200]
+        if not _MAY_NOT.search(f"{error} {told}"):
+            return said
+        entity = self._run.spec.arguments(os.environ).get("entity") or os.environ.get("WANDB_ENTITY") or "its default"
+        return f"{said}; may this API key write to entity {entity}?"
 
     def _refused(self, why: str, all_told: str) -> NoReturn:
         """The server does not take the run. If it does not take its entity, which nobody chose, the account's own is
@@ -115,7 +127,7 @@ class Opening:
     def _open_offline(self, reason: str) -> None:
         run = self._run
         # it asks no server, but it waits for wandb's own process, which may never come up (no descriptors left)
-        with _otherwise(_patience(), self._stuck):
+        with _otherwise(wandb_api.stuck_limit(), self._stuck):
             try:
                 run.open(offline=True)
             except Exception as error:
@@ -137,11 +149,6 @@ class Opening:
             f"the account may not write to {self._record.default.get('entity')}, v1's default entity; the run goes to "
             f"its own: {self._run.url}; set WANDB_ENTITY to choose one"
         )
-
-
-def _patience() -> float:
-    """Seconds for what asks no server: a limit for the server that is short must not keep the rows from W&B's files."""
-    return max(_LEAST, 3 * wandb_api.init_limit())
 
 
 @contextmanager

@@ -208,11 +208,11 @@ class Run:
         end_children(grace=2.0)
         stored = self.rows_on_disk()
         if stored < rows:
-            return f"W&B has {stored} of {rows} rows on disk"
+            return f"W&B has {stored} of {rows} rows on disk{wandb_api.settings_in_force()}"
         if self._offline:
             return ""
         if not done.is_set():
-            return "the W&B server did not take all rows in time"
+            return f"the W&B server did not take all rows within {limit:g} s, see ONE_LOGGER_V1_DRAIN_TIMEOUT"
         if self.refused():
             return "the W&B server refused rows"
         why = server.why_incomplete(self.spec, found, os.environ) if found is not None else None

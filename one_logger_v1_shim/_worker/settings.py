@@ -32,7 +32,7 @@ _FIELDS = {"project": "project", "entity": "entity", "run_name": "run_name", "ta
 
 
 # Where the run goes, who may write there, and what the worker itself has set.
-_NEVER_LEFT_OUT = (
+NEVER_LEFT_OUT = (
     *DESTINATION,
     "WANDB_API_KEY",
     "WANDB_CONFIG_DIR",
@@ -181,7 +181,7 @@ def reason(error: BaseException) -> str:
 def mend(environ: MutableMapping[str, str], error: Exception, folder: Path) -> str:
     """Remove from ``environ`` what made wandb raise ``error`` beyond a single variable; returns what that was.
 
-    A process that is started anew with that environment can write an offline run.
+    A process that is started again with that environment can write an offline run.
 
     Args:
         environ: this process's environment, which the next one inherits.
@@ -210,7 +210,7 @@ def leave_out(environ: MutableMapping[str, str], error: Exception) -> str:
 
     wandb takes each of them alone, and can't be set up with all of them: a package may be missing that one asks for.
     """
-    names = sorted(name for name in environ if name.startswith(_VARIABLE) and name not in _NEVER_LEFT_OUT)
+    names = sorted(name for name in environ if name.startswith(_VARIABLE) and name not in NEVER_LEFT_OUT)
     for name in names:
         del environ[name]
     return f"wandb raises {reason(error)!r} with {' or '.join(names)}; unset it" if names else ""

@@ -21,7 +21,7 @@ from .._journal.secret import hidden, without_user
 from .._journal.system import KILL
 from .._journal.wandb_file import sync_options
 from .._variables import seconds
-from .settings import resumes
+from .settings import NEVER_LEFT_OUT, resumes
 
 # Wanted settings; those that the installed version does not have are left out.
 _SETTINGS: dict[str, Any] = {
@@ -42,7 +42,9 @@ _SETTINGS: dict[str, Any] = {
 _GIT_LIMIT = 3.0  # seconds; it takes a few milliseconds
 
 # The server and the key are never left out: rows would go to somebody else.
-_NEVER_LEFT_OUT = {"base_url": "the host", "api_key": "the API key"}
+_TOLD = {"base_url": "the host", "api_key": "the API key"}
+
+_LEAST = 30.0  # seconds; wandb on a slow network file system
 
 
 def init_limit() -> float:
@@ -50,9 +52,23 @@ def init_limit() -> float:
     return seconds(os.environ, "ONE_LOGGER_V1_INIT_TIMEOUT")
 
 
+def stuck_limit() -> float:
+    """Seconds after which what asks no server never returns: ``wandb.init`` offline, reading the settings.
+
+    A limit for the server that is short must not keep the rows from W&B's files.
+    """
+    return max(_LEAST, 3 * init_limit())
+
+
 def drain_limit() -> float:
     """Seconds that ``run.finish`` may take in the worker: uploading what a server has not taken yet."""
     return seconds(os.environ, "ONE_LOGGER_V1_DRAIN_TIMEOUT")
+
+
+def settings_in_force() -> str:
+    """W&B's variables that are set, in words, for who looks why its process has ended; "": there are none."""
+    names = sorted(name for name in os.environ if name.startswith("WANDB_") and name not in NEVER_LEFT_OUT)
+    return f" (its process ended early; set here: {', '.join(names)})" if names else " (its process ended early)"
 
 
 def settings(spec: RunSpec, program: Optional[str] = None) -> Any:
@@ -96,7 +112,7 @@ def cannot_be_told(spec: RunSpec) -> Optional[str]:
     """What of the v1 configuration's server and key this wandb has no setting for; None: it takes both."""
     known = known_settings()
     given = {"base_url": spec.host, "api_key": spec.api_key}
-    lacking = [_NEVER_LEFT_OUT[name] for name, value in given.items() if value and name not in known]
+    lacking = [_TOLD[name] for name, value in given.items() if value and name not in known]
     return f"this wandb has no setting for {' and '.join(lacking)} of the v1 configuration" if lacking else None
 
 
@@ -117,9 +133,9 @@ def unusable() -> Optional[str]:
     except ImportError as error:
         if error.name == "wandb":
             return f"wandb is not installed in {sys.executable}"
-        return f"wandb can not be imported in {sys.executable} ({error!r})"
+        return f"wandb cannot be imported in {sys.executable} ({error!r})"
     except Exception as error:
-        return f"wandb can not be imported in {sys.executable} ({error!r})"
+        return f"wandb cannot be imported in {sys.executable} ({error!r})"
     if not hasattr(wandb, "init"):  # a folder that happens to be called wandb, W&B's own run folder for example
         where = [*getattr(wandb, "__path__", []), getattr(wandb, "__file__", None)][0]
         return f"wandb is not installed in {sys.executable}: {where} is something else"
@@ -196,7 +212,7 @@ def log(run: Any, row: dict[str, Any], **step: Any) -> Optional[str]:
         run.log(row, **step)
     except (TypeError, ValueError, OverflowError, UnicodeError) as error:
         run.log({str(key): _storable(value) for key, value in row.items()}, **step)
-        return f"W&B refused a row ({error!r}); the values that it can not take were logged as text"
+        return f"W&B refused a row ({error!r}); the values that it cannot take were logged as text"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What the framework modules share: hooks on a fresh subclass, and the life of a job that a callback reports."""
+"""What the framework modules share: hooks on a fresh subclass, and the phases of a job that a callback reports."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ class JobCallback:
             return False
         return self.enabled and bool(self.logtimeevent.mode & OneLoggerUtils.O_CKPT)
 
-    # -- the life of the job -----------------------------------------------------------------------------------
+    # -- the phases of the job --------------------------------------------------------------------------------
 
     def _start_app(self, **kwargs: Any) -> None:
         """Report ``on_app_start`` once per job."""

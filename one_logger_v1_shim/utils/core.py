@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
-from .._log import warn, warn_once
+from .._log import off, warn, warn_once
 from .._off import switched_off
 from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import DEFAULTS, V1Config, bad_value
@@ -40,12 +40,12 @@ VERSION = named(os.environ) or DEFAULT
 
 
 class OneLoggerUtils(Callbacks):
-    """Reports the life of a training job: each callback sends the rows that v1 sent.
+    """Reports the phases of a training job: each callback sends the rows that v1 sent.
 
     Args:
-        config: v1's dictionary (README, "What is accepted"). Values may be callables without arguments, which are read
-            as often as v1 read them. Without a true ``enable_for_current_rank`` this object does nothing: nothing is
-            validated, imported, written or printed.
+        config: v1's dictionary (docs/accepted.md, "What is accepted"). Values may be callables without arguments,
+            which are read as often as v1 read them. Without a true ``enable_for_current_rank`` this object does
+            nothing: nothing is validated, imported, written or printed.
 
     Raises:
         ValueError: keys are missing, unknown or bad; ``metadata`` has the name of a metric.
@@ -136,7 +136,7 @@ class OneLoggerUtils(Callbacks):
         except ValueError:
             raise
         except Exception as error:
-            warn(f"OneLogger is off, it could not be set up: {error!r}")
+            warn(off(error))
 
     # -- the application ---------------------------------------------------------------------------------------
 
@@ -353,7 +353,9 @@ class OneLoggerUtils(Callbacks):
             return
         try:
             if self._app == "started":
-                warn_once("unended:on_app_end", "finish() was called and on_app_end was not")
+                warn_once(
+                    "unended:on_app_end", "finish() was called and on_app_end was not: v1 sends no app_finish_time then"
+                )
             self.one_logger.finish()
         except Exception as error:
             self._fail("finish", error)

@@ -26,11 +26,11 @@ FILES = {
     "PyYAML": "yaml",
 }
 BROKEN = {
-    "error": ("raise RuntimeError('broken\\nsecond line')", r"can not be imported \(RuntimeError: broken\)"),
-    "renamed": ("from os import no_such_name", r"can not be imported \(ImportError: .*no_such_name.*"),
-    "exit": ("raise SystemExit(3)", r"can not be imported \(SystemExit: 3\)"),
+    "error": ("raise RuntimeError('broken\\nsecond line')", r"cannot be imported \(RuntimeError: broken\)"),
+    "renamed": ("from os import no_such_name", r"cannot be imported \(ImportError: .*no_such_name.*"),
+    "exit": ("raise SystemExit(3)", r"cannot be imported \(SystemExit: 3\)"),
     "killed": ("import os; print('bye', flush=True); os._exit(0)", r"ends the interpreter when it is imported"),
-    "syntax": ("def", r"can not be imported \(SyntaxError: .*"),
+    "syntax": ("def", r"cannot be imported \(SyntaxError: .*"),
 }
 
 
@@ -115,10 +115,10 @@ def test_all_of_them_too_old_or_too_new(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("named", "said"),
     [
-        ("/nowhere/python", "can not be started (No such file or directory)"),
+        ("/nowhere/python", "cannot be started (No such file or directory)"),
         ("/bin/true", "is no Python that works"),
         ("/bin/cat", "is no Python that works"),
-        ("/", "can not be started (Permission denied)"),
+        ("/", "cannot be started (Permission denied)"),
     ],
 )
 def test_no_interpreter_for_the_worker(named: str, said: str, tmp_path: Path) -> None:
@@ -144,4 +144,4 @@ def test_an_import_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "wandb.py").write_text("import threading; threading.Event().wait()\n")
     environ = {"PYTHONPATH": str(tmp_path)}
     found = _checks_packages.ask(thin(tmp_path / "venv"), [], list(REQUIREMENTS[:1]), environ)
-    assert found["wandb"] == "it can not be imported within 3 s"
+    assert found["wandb"] == "it cannot be imported within 3 s"

@@ -170,7 +170,7 @@ def test_bad_input_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         r"attempt 1 logged for .* s after attempt 2 had begun",
         r"attempt 1: row times go back 1 times, by [\d.]+ s at most",
         r"attempt 1: one-logger-\S+: the last row was being written",
-        r"attempt 2: one-logger-\S+: 1 rows can not be read and are left out",
+        r"attempt 2: one-logger-\S+: 1 rows cannot be read and are left out",
         r"\S+third000: no v1 rows, left out",
     ):
         assert re.search(rf"^note: {note}", text, re.MULTILINE), f"{note}\n{text}"

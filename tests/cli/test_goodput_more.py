@@ -118,7 +118,7 @@ def test_a_row_whose_first_character_is_damaged_is_counted(tmp_path: Path, capsy
     lines[5] = b"[" + lines[5][1:]
     rows.write_bytes(b"\n".join(lines))
     (found,) = document([tmp_path], capsys)["trainings"]
-    assert any("1 rows can not be read" in note for note in found["notes"])
+    assert any("1 rows cannot be read" in note for note in found["notes"])
 
 
 # -- how it ended --------------------------------------------------------------------------------------------------

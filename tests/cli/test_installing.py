@@ -14,14 +14,14 @@ SAYS = "for i in range(80): print('Collecting', i)\n"
 
 @pytest.mark.slow
 def test_an_installer_that_succeeds_is_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _environment._run([sys.executable, "-c", SAYS], tmp_path, "a package can not be had")
+    _environment._run([sys.executable, "-c", SAYS], tmp_path, "a package cannot be had")
     assert len(capsys.readouterr().out.splitlines()) <= 2
 
 
 @pytest.mark.slow
 def test_one_that_fails_shows_its_last_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(_environment.FailedError, match="a package can not be had"):
-        _environment._run([sys.executable, "-c", SAYS + "raise SystemExit(1)"], tmp_path, "a package can not be had")
+    with pytest.raises(_environment.FailedError, match="a package cannot be had"):
+        _environment._run([sys.executable, "-c", SAYS + "raise SystemExit(1)"], tmp_path, "a package cannot be had")
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "  Collecting 79"
     assert 10 < len(lines) < 20

@@ -201,7 +201,7 @@ def test_damage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(folder, capsys)
     assert value(text, "project") == "tests"
     assert value(text, "huge").endswith("... (1,000,000 characters)")
-    assert "note: 2 rows can not be read and are left out" in text
+    assert "note: 2 rows cannot be read and are left out" in text
     assert "note: the last row was being written" in text
     assert "torn" not in text.replace("torn:", "")
     assert max(map(len, text.splitlines())) < 1000
@@ -328,7 +328,7 @@ def test_ascii_terminal() -> None:
     assert _format.sparkline([1e308, -1e308, 1e308]) != ""
 
 
-def test_page_that_can_not_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(journal(tmp_path, job_rows())), "--html", str(tmp_path / "no" / "page.html")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 

@@ -111,7 +111,7 @@ def test_a_name_whose_first_address_is_dead(server: Server, monkeypatch: pytest.
         assert question.unreachable(f"http://wandb.test:{port}", KEY, 2.0) is None
         server.stop()
         dead = question.unreachable(f"http://wandb.test:{port}", KEY, 2.0)
-        assert "can not be reached" in str(dead)
+        assert "cannot be reached" in str(dead)
         for one in crowd:
             one.close()
 

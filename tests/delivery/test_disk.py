@@ -202,7 +202,7 @@ def test_full_disk_mid_run(name: str, outcome: Callable[[str], jobs.Result]) -> 
     assert (result.code, result.out) == (0, "done\n"), result.err
     assert jobs.journal_values(result.home) == list(range(3000))
     assert sorted(set(result.values())) == list(range(3000)), result.err
-    assert sum("can not be written" in line for line in result.lines) == 1
+    assert sum("cannot be written" in line for line in result.lines) == 1
     assert sum("goes on in" in line and "-more" in line for line in result.lines) == 1
 
 
@@ -232,7 +232,7 @@ def test_without_wandb_the_rows_stay_in_the_journal(outcome: Callable[[str], job
     assert (result.code, result.out) == (0, "done\n")
     (line,) = result.lines
     (journal,) = jobs.journals(result.home)
-    assert "wandb can not be imported" in line
+    assert "wandb cannot be imported" in line
     assert f"python -m one_logger_v1_shim recover {journal}" in line
     assert jobs.journal_values(result.home) == list(range(50))
 
@@ -343,7 +343,7 @@ def test_what_no_disk_takes_is_kept_in_memory_up_to_a_limit(
         journal.append(b'{"text":"%s"}' % (b"x" * 1024 * 1024))
     assert sum(map(len, journal._queue)) <= 64 * 1024 * 1024
     assert (journal.rows, journal.unwritten) == (10_075, 10_075)
-    assert len([message for message in caplog.messages if "can not be written" in message]) <= 1  # said once a process
+    assert len([message for message in caplog.messages if "cannot be written" in message]) <= 1  # said once a process
     overflow(journal.folder).unlink()
     journal.end(0)  # now it may: what is left follows
     lines = (overflow(journal.folder) / "rows-000002.jsonl").read_bytes().splitlines()

@@ -182,4 +182,4 @@ def test_rows_of_a_handler_reach_wandb(tmp_path: Path) -> None:
         range(1, int(result.out) + 1)
     )
     assert run.exit_code == 0
-    assert "can not be written" not in result.err
+    assert "cannot be written" not in result.err

@@ -311,7 +311,7 @@ def test_all_rows_are_in_wandbs_files(told_by: str, tmp_path: Path, server: Serv
         assert f"; to send it there: WANDB_BASE_URL={server.url} python -m" in done.stdout
         environ["WANDB_BASE_URL"] = server.url
     done = run_command(command, tmp_path, env=environ, check=False)
-    said = f"{server.url} can not be reached"
+    said = f"{server.url} cannot be reached"
     assert (done.returncode, said in done.stdout, "Traceback" in done.stderr) == (1, True, False), done.stdout
 
     server.mode = "ok"

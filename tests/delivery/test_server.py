@@ -49,21 +49,21 @@ WITH_KEY = {"WANDB_API_KEY": KEY}
 
 #: name -> (what happens, what the log must say)
 AT_START: dict[str, tuple[Callable[[Path], jobs.Result], str]] = {
-    "hangs": (at_start("hang"), "can not be reached (no answer in"),
+    "hangs": (at_start("hang"), "cannot be reached (no answer in"),
     "fails": (at_start("500"), "out of order (HTTP 500)"),
     "refuses the key with 401": (at_start("401"), "refuses the API key (HTTP 401)"),
     "refuses the key with 403": (at_start("403"), "refuses the API key (HTTP 403)"),
     "is no W&B server": (at_start("404"), "is no W&B server"),
-    "drops the connection": (at_start("drop"), "can not be reached"),
+    "drops the connection": (at_start("drop"), "cannot be reached"),
     "hangs when the run is made": (at_start("init:hang"), "Error"),
-    "refuses the entity": (at_start("init:403"), "Error"),
+    "refuses the entity": (at_start("init:403"), "returned error 403"),
     "is down": (
         without_server({"WANDB_BASE_URL": closed_port(), **WITH_KEY}),
-        "can not be reached (Connection refused",
+        "cannot be reached (Connection refused",
     ),
     "has no address": (
         without_server({"WANDB_BASE_URL": "http://server.invalid", **WITH_KEY}),
-        "http://server.invalid can not be reached",
+        "http://server.invalid cannot be reached",
     ),
     "is not told a key": (without_server(NO_KEY), "(no API key)"),
 }

@@ -97,7 +97,7 @@ def test_plain_values_are_kept_as_they_are() -> None:
     assert (found["inf"], found["minus"]) == (math.inf, -math.inf)
 
 
-def test_what_wandb_can_not_store_is_text_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_wandb_cannot_store_is_text_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     from one_logger_v1_shim import _log
 
     _log.forget()

@@ -17,9 +17,12 @@ import yaml
 
 from compat_matrix.__main__ import COMMANDS
 from compat_matrix.commands import documents
+from compat_matrix.reporting import terminal
+from compat_matrix.reporting.results import CellReport, Result
 from one_logger_v1_shim._v1 import metrics as m
 from one_logger_v1_shim._v1.wires import DEFAULT, VARIABLE, WIRES
 from one_logger_v1_shim._variables import VARIABLES
+from tests.cli.browser import CHROMIUM, OPTIONS
 from tests.documents.samples import DOCUMENTS, Sample, links, name, samples
 from tests.support import GOLDENS, ROOT, clean_environment
 
@@ -36,6 +39,19 @@ DOCS = ROOT / "docs"
 def test_tables_are_those_of_the_code(file: str) -> None:
     text, wanted = documents.written(file)
     assert text == wanted, "run `python -m compat_matrix documents`"
+
+
+def test_the_figures_of_the_grid_are_those_of_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = [Result("c", name, status, rows=5) for name, status in (("a", "passed"), ("b", "not run"))]
+    cells = [CellReport(f"py3.{9 + number % 2}-x", results=results, expected=2) for number in range(120)]
+    monkeypatch.setattr(terminal, "REPORT", tmp_path)
+    assert documents.last_run() is None
+    terminal.write(cells[:20], tmp_path)
+    assert documents.last_run() is None  # a part of the grid
+    terminal.write(cells, tmp_path)
+    said = documents.last_run()
+    assert said is not None
+    assert "(py3.9, py3.10): 120 of 120 cells green, 120 jobs equal to v1 with 1,200 rows, 0 different" in said
 
 
 def test_a_metric_names_the_callbacks_that_send_it() -> None:
@@ -106,7 +122,7 @@ def test_every_document_is_in_the_navigation() -> None:
     assert [path.name for path in DOCS.glob("*.md") if path.name not in text] == []
 
 
-def test_what_can_not_be_run_is_counted() -> None:
+def test_what_cannot_be_run_is_counted() -> None:
     assert sum(one.syntax_only for one in samples("sh", "yaml", "python")) == SYNTAX_ONLY
 
 
@@ -135,7 +151,7 @@ def test_shell_samples(sample: Sample) -> None:
     text = re.sub(r"\$'.*?'", "x", text)
     done = subprocess.run([bash, "-n"], input=text, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    for line in re.split(r"\n|&&", text):
+    for line in re.split(r"\n|&&", text.replace("\\\n", " ")):
         words = shlex.split(line, comments=True)
         if words[:2] != ["python", "-m"] or words[2] not in ("one_logger_v1_shim", "compat_matrix"):
             continue
@@ -143,8 +159,9 @@ def test_shell_samples(sample: Sample) -> None:
         ours = words[3:]
         for stop in ("--", "run"):
             ours = ours[: ours.index(stop)] if stop in ours else ours
-        told = help_of(words[2], command)
-        assert [one for one in ours if one.startswith("--") and one not in told] == [], line
+        options = [one for one in ours if one.startswith("--")]
+        told = help_of(words[2], command) if options else ""  # without one the command may have no help
+        assert [one for one in options if one not in told] == [], line
 
 
 @cache
@@ -158,12 +175,64 @@ def help_of(module: str, command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+#: pages with the largest tables
+WIDEST = ("cost", "dictionary", "messages", "accepted", "goodput")
+
+
+@pytest.mark.ci
 def test_the_site_is_built_strictly(tmp_path: Path) -> None:
-    pytest.importorskip("mkdocs")
+    pytest.importorskip("material", reason="the extra docs is not installed: .ci/run installs it")
+    pytest.importorskip("mkdocstrings")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "dictionary" / "index.html").read_text()
     assert "train_iterations_end" in page
-    assert not re.findall(r'(?:src|href)="(?:https?:)?//(?!www\.mkdocs\.org)[^"]*\.(?:js|css)', page)
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*\.(?:js|css)', page)
+    reference = (tmp_path / "site" / "api" / "index.html").read_text()
+    for public in ("OneLogger", "OneLoggerUtils.on_save_checkpoint_success", "configure_v2_adapter", "capture"):
+        assert re.search(rf'id="one_logger_v1_shim[\w.]*\.{re.escape(public)}"', reference), public
+    if CHROMIUM is not None:
+        pages = [tmp_path / "site" / page / "index.html" for page in WIDEST]
+        too_wide = {page.parent.name: over for page in pages if (over := wide(page, tmp_path))}
+        assert too_wide == {}
+
+
+def wide(page: Path, home: Path) -> str:
+    """Tables that are wider than what is around them, in a window of 1280 pixels."""
+    script = """<script>addEventListener("load", () => {
+      const wide = [...document.querySelectorAll("table")].filter(
+        one => one.scrollWidth > one.parentElement.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth)
+      document.title = "WIDE " + wide.map(one => one.innerText.slice(0, 40)).join("; ") + " END"
+    })</script></body>"""
+    copy = page.with_name("looked-at.html")
+    copy.write_text(page.read_text().replace("</body>", script))
+    options = [*OPTIONS, "--window-size=1280,900", f"--user-data-dir={home / 'browser'}", "--dump-dom", copy.as_uri()]
+    environ = {**os.environ, "HOME": str(home)}
+    done = subprocess.run(
+        [str(CHROMIUM), *options], capture_output=True, text=True, env=environ, stdin=subprocess.DEVNULL
+    )
+    found = re.search(r"<title>WIDE (.*?) END</title>", done.stdout, re.DOTALL)
+    return found[1].strip() if found else f"not looked at: {done.stderr[-200:]}"
+
+
+#: a document that a module names, perhaps with a section: `docs/v1.md, "What v1 was"`
+_NAMED = re.compile(r'(?<![\w./])((?:\w+/)*[A-Za-z_-]+\.md)\b(?:,?\s+"([^"]{3,60})")?')
+
+
+def test_documents_that_modules_name_are_there() -> None:
+    """Files and their sections, in what the modules of all three trees say."""
+    wrong = []
+    for tree in ("one_logger_v1_shim", "compat_matrix", "tests"):
+        for path in (ROOT / tree).rglob("*.py"):
+            if any(part.startswith(".") for part in path.relative_to(ROOT).parts):  # environments of the grid
+                continue
+            text = re.sub(r"\s+#?\s*", " ", path.read_text(encoding="utf-8"))
+            for named, section in _NAMED.findall(text) if path != Path(__file__) else ():
+                found = next((one for one in (ROOT / named, DOCS / named, path.parent / named) if one.is_file()), None)
+                known = found is not None and (not section or f"# {section}" in found.read_text(encoding="utf-8"))
+                if not known:
+                    wrong.append((str(path.relative_to(ROOT)), named, section))
+            if re.search(r"\b(the CONTRACT|CONTRACT,)", text) and path != Path(__file__):
+                wrong.append((str(path.relative_to(ROOT)), "CONTRACT", ""))
+    assert wrong == []

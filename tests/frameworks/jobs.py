@@ -45,7 +45,7 @@ _TRAIN_START = {
     "app_train_loop_start_time",
 }  # fmt: skip
 
-#: v1's rows by their keys (METRICS.md of the project's v1 documentation, part A)
+#: v1's rows by their keys (docs/dictionary.md)
 KINDS: dict[str, set[str]] = {
     "app_start": {"app_start_time"},
     "app_end": {"app_finish_time"},

@@ -1,4 +1,4 @@
-"""Interpreters that the worker can not run on, and a job whose environment is poisoned."""
+"""Interpreters that the worker cannot run on, and a job whose environment is poisoned."""
 
 from __future__ import annotations
 

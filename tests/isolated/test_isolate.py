@@ -107,7 +107,7 @@ def test_no_network(there: bool, installer: str, tmp_path: Path) -> None:
     assert code == 1
     assert f"making {place} with {'uv' if installer == 'uv' else 'venv and pip'}" in out
     (line,) = err.splitlines()
-    assert line.startswith("one_logger_v1_shim isolate: a package can not be had: ")
+    assert line.startswith("one_logger_v1_shim isolate: a package cannot be had: ")
     assert any(one.name in line for one in REQUIREMENTS if one.worker), line
     assert line.endswith(f"what was made in {place} is removed again")
     # what was there before stays, and no more
@@ -115,7 +115,7 @@ def test_no_network(there: bool, installer: str, tmp_path: Path) -> None:
 
 
 def test_killed_in_the_middle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It counts as none, and the next call begins anew."""
+    """It counts as none, and the next call begins again."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     place = default_place(os.environ)
     assert place is not None

@@ -159,8 +159,8 @@ def in_both_modes(home: Path, sizes: list[Any], python: str) -> list[jobs.Result
     return results
 
 
-def test_callables_of_a_second_face(tmp_path: Path, python: str) -> None:
-    """v2 hears of the training from a face that joins a core's run, with the values that this face has read."""
+def test_callables_of_a_second_logger(tmp_path: Path, python: str) -> None:
+    """v2 hears of the training from a `OneLoggerUtils` that joins a core's run, with the values that it has read."""
     results = in_both_modes(tmp_path, GROWING, python)
     assert ["v2" in result.err for result in results] == [False, False], [result.err for result in results]
     inside, isolated = (events(v2_lines(result.home)) for result in results)

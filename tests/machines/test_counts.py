@@ -132,9 +132,9 @@ def test_rows_that_no_disk_took(name: str, text: str, outcome: Callable[[str], j
     result = outcome(name)
     assert result.code == 0, result.err
     assert [line for line in result.out.splitlines() if "could not be written anywhere" in line] == [
-        f"{text} could not be written anywhere"
+        f"{text} could not be written anywhere; no disk took more, so that is lost"
     ]
-    assert sum("can not be written (File too large)" in line for line in result.out.splitlines()) == 1
+    assert sum("cannot be written (File too large)" in line for line in result.out.splitlines()) == 1
     assert result.values() == [0, 1]
 
 

@@ -109,7 +109,7 @@ def test_a_mutation_that_no_longer_applies_is_an_error(tmp_path: Path) -> None:
     wheel = tmp_path / "x.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("one_logger_v1_shim/a.py", "old = 1\n")
-    with pytest.raises(ValueError, match="write this mutation anew"):
+    with pytest.raises(ValueError, match="write this mutation again"):
         mutate(wheel, Mutation("kind", "a.py", "gone", "new"), tmp_path / "out")
 
 

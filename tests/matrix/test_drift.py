@@ -176,7 +176,7 @@ def test_an_unknown_name_is_refused_in_one_line(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.slow
-def test_a_name_that_can_not_be_missed_is_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_that_cannot_be_missed_is_missed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The copies are really what job and worker import: without these public names something is lost."""
     tries = [
         (Name(V2, "on_training_loop_start"), JOB),

@@ -74,7 +74,7 @@ PROGRAMS = {
     "a copy, used": ("c = {full}\nd = c.copy()\nd['x'] = 1\nU(d)", "error", UNKNOWN),
     "copy.deepcopy": ("import copy\nc = {full}\nd = copy.deepcopy(c)\nc['x'] = 1\nU(d)", "ok", ""),
     "a name that is bound anew": ("c = {wrong}\nc = {full}\nU(c)", "ok", ""),
-    "bound anew in a branch": ("c = {wrong}\nif y: c = {full}\nU(c)", NOT, ""),
+    "bound again in a branch": ("c = {wrong}\nif y: c = {full}\nU(c)", NOT, ""),
     "made of itself": ("c = {short}\nc = {{**c, 'world_size': 1}}\nU(c)", "ok", ""),
     "a loop's variable": ("c = {full}\nfor d in (c, e): d['x'] = 1\nU(c)", NOT, ""),
     "in another container": ("c = {full}\nself.all.append(c)\nself.all[0]['x'] = 1\nU(c)", NOT, ""),

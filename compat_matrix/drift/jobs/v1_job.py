@@ -1,4 +1,4 @@
-"""A short v1 job on both faces, by the virtual clock."""
+"""A short v1 job on both APIs, by the virtual clock."""
 
 import os
 

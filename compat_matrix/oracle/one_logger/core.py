@@ -1,4 +1,4 @@
-"""v1's core, from ``API.md`` 1.1: it takes any dict as it is, and swallows by default."""
+"""v1's core, as docs/v1.md tells of it: it takes any dict as it is, and swallows by default."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ REQUIRED = {
     "enable_for_current_rank", "one_logger_project", "app_tag", "app_tag_run_name", "world_size", "global_batch_size",
     "is_train_iterations_enabled", "is_validation_iterations_enabled",
 }  # fmt: skip
-# The installed v1 refused a configuration without these; later ones, and the CONTRACT, do not.
+# The installed v1 refused a configuration without these; later ones do not, nor do we (docs/accepted.md).
 ONCE_REQUIRED = {
     "one_logger_async", "log_every_n_train_iterations", "app_tag_run_version", "batch_size",
     "train_iterations_target", "train_samples_target", "is_baseline_run", "is_test_iterations_enabled",

@@ -1,8 +1,8 @@
-"""``OneLoggerUtils`` 1.0.2, from ``API.md`` 2 and ``METRICS.md`` A. Times are seconds inside, as in v1.
+"""``OneLoggerUtils`` 1.0.2, as docs/v1.md tells of it. Times are seconds inside, as in v1.
 
-``ONE_LOGGER_V1_WIRE`` makes it 1.0.0 or 1.0.3 (``API.md`` 4): where they differ ``self._version`` is asked.
+``ONE_LOGGER_V1_WIRE`` makes it 1.0.0 or 1.0.3: where they differ ``self._version`` is asked.
 
-Where v1 crashed the job by accident, the CONTRACT says what is sent instead; ``refused`` of the core says what v1 did.
+Where v1 crashed the job by accident, docs/accepted.md says what is sent; ``refused`` of the core says what v1 did.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ class OneLoggerUtils(Checkpoints):
             if "flops_per_sample" not in self._config:
                 raise ValueError("Missing required key 'flops_per_sample' from store")
             self._flops_start = start * size * self._number("flops_per_sample")
-            self._flops, self._throughput_now = 0, 0.0  # counted anew; the time of the iterations goes on
+            self._flops, self._throughput_now = 0, 0.0  # counted again; the time of the iterations goes on
             row["train_tflop_start"] = self._flops_start / 1e12
         self._log(row)
 

@@ -1,0 +1,42 @@
+"""The README as the index shows it, and what it says of versions."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import tomllib
+from hatchling.metadata.core import ProjectMetadata
+from hatchling.plugin.manager import PluginManager
+
+from tests.support import ROOT
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+README = (ROOT / "README.md").read_text()
+
+
+def test_links_are_absolute_in_a_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_REPOSITORY", "somebody/shim")
+    monkeypatch.setenv("GITHUB_REF_NAME", "v1.2.3")
+    shown = ProjectMetadata(str(ROOT), PluginManager()).core.readme
+    links = re.findall(r"\]\(([^)\s]+)\)", shown)
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert "https://github.com/somebody/shim/blob/v1.2.3/docs/cost.md" in links
+    assert "(https://github.com/somebody/shim/raw/v1.2.3/docs/goodput.png)" in shown
+
+
+def test_links_stay_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
+    assert ProjectMetadata(str(ROOT), PluginManager()).core.readme == README
+
+
+def test_supported_versions_are_those_of_the_project() -> None:
+    (line,) = [line for line in README.split("\n\n") if line.startswith("Supported:")]
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+    wandb, v2 = (
+        next(one for one in PROJECT["dependencies"] if one.startswith(name)).split(">=")[1].split(",")[0]
+        for name in ("wandb", "nv-one-logger-core")
+    )
+    assert f"CPython {oldest} to" in line
+    assert f"brings {wandb} or newer" in line
+    assert f"OneLogger v2 {v2} and newer" in line
