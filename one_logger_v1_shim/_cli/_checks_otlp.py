@@ -38,6 +38,6 @@ def otlp() -> Iterator[Finding]:
     yield Finding(
         WARNING,
         "OTLP",
-        f"on: {where}; but {', '.join(one.name for one in missing)} can not be imported in {interpreter.path}",
+        f"on: {where}; but {', '.join(one.name for one in missing)} cannot be imported in {interpreter.path}",
         f"{quoted(interpreter.path)} -m pip install {specifiers}, or python -m one_logger_v1_shim isolate --otel",
     )

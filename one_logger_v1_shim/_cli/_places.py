@@ -35,7 +35,7 @@ def find(path: Path) -> tuple[Path, list[Path]]:
             return path, []
         children = list(chain(_children(path), _children(path / "wandb")))
     except OSError as error:
-        raise NoRunError(f"{path} can not be read ({error.strerror})") from error
+        raise NoRunError(f"{path} cannot be read ({error.strerror})") from error
     journals = [child for child in children if is_journal(child)]
     # A job's own W&B runs lie in the same folder: those are not what v1 sent.
     found = sorted(journals or [child for child in children if _is_run(child)], key=_age)

@@ -114,7 +114,7 @@ def _fetched_rows(run: Run) -> Iterator[dict[str, Any]]:
     missing = run.damaged + run.fetched - found
     if missing:
         run.notes.append(
-            f"{missing} rows can not be read and are left out; to fetch them again, remove {run.path.parent}"
+            f"{missing} rows cannot be read and are left out; to fetch them again, remove {run.path.parent}"
         )
 
 

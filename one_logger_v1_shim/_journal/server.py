@@ -147,7 +147,7 @@ def _no_token(environ: Mapping[str, str]) -> Optional[str]:
         with open(path, "rb") as file:
             return None if file.read(4096).strip() else f"{_TOKEN} names an empty file"
     except (OSError, ValueError) as error:
-        return f"{_TOKEN} names a file that can not be read ({getattr(error, 'strerror', None) or error})"
+        return f"{_TOKEN} names a file that cannot be read ({getattr(error, 'strerror', None) or error})"
 
 
 def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:

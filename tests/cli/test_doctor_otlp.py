@@ -77,7 +77,7 @@ def test_what_is_missing(protocol: str, bare: Path, monkeypatch: pytest.MonkeyPa
     found = line()
     package = f"opentelemetry-exporter-otlp-proto-{protocol[:4]}"
     assert found.level == WARNING
-    assert f"but opentelemetry-sdk, {package} can not be imported in {python}" in found.detail
+    assert f"but opentelemetry-sdk, {package} cannot be imported in {python}" in found.detail
     assert f"{python} -m pip install 'opentelemetry-sdk" in found.advice
     assert "isolate --otel" in found.advice
 

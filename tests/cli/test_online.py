@@ -199,7 +199,7 @@ def test_one_run_that_cannot_be_had_is_named(server: HistoryServer, capsys: pyte
         ("team/nothing", {}, "Could not find project nothing"),
         ("team/foreign", {}, "no v1 rows in the runs of team/foreign on W&B"),
         ("team/pretraining", {"WANDB_API_KEY": ""}, "no API key for http://127.0.0.1"),
-        ("team/pretraining", {"WANDB_BASE_URL": "http://127.0.0.1:9"}, "127.0.0.1:9 can not be reached"),
+        ("team/pretraining", {"WANDB_BASE_URL": "http://127.0.0.1:9"}, "127.0.0.1:9 cannot be reached"),
         ("team/pretraining", {"XDG_CACHE_HOME": "/proc/none"}, "cannot be written"),
         ("team/pretraining", {"ONE_LOGGER_V1_PYTHON": "/no/python"}, "No such file or directory"),
     ],
