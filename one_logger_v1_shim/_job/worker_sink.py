@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from .process import WorkerProcess
 
 _LOOK_EVERY = 5.0  # seconds between looks at the worker, while rows come in
+_FIRST_LOOK = 1.0  # then after twice that time, up to the above: a job may be short
 _MOST_WORKERS = 3  # that live for less than _LONG seconds
 _LONG = 300.0
 _SURELY = 10.0  # seconds after which an interpreter that has not run our code never will
+_RAY = "RAY_RAYLET_PID"  # Ray sets it for each process that works for it
 _FIRST_WAIT = 20.0  # seconds that a callback may wait in sync mode for the first row, while wandb comes up
 
 
@@ -61,12 +63,13 @@ class WorkerSink:
         self._waited = False
         self._abandoned = False
         self._notice: Optional[str] = None
-        self._late = False
+        self._late = self._answered = False
         self._process: Optional[WorkerProcess] = None
         self._workers = 0
         self._libraries = False
         self._waits = seconds(os.environ, "ONE_LOGGER_V1_SYNC_TIMEOUT", _FIRST_WAIT)
-        self._next_look = monotonic() + _LOOK_EVERY
+        self._opened = monotonic()
+        self._next_look = self._opened + _FIRST_LOOK
         record = new_record(
             spec,
             environ,
@@ -76,6 +79,10 @@ class WorkerSink:
             v2_values=v2_values,
         )
         self._journal = begin(spec.folder(os.environ), record)
+        if _RAY in os.environ and not disabled and not is_quietly_offline(environ):
+            # Ray has changed the working directory and ends this process without a word: nothing can be said later
+            warn(f"this process is Ray's; its journal is {self._journal.folder}; what is left of it is sent by: "
+                 f"{self._recover()}")  # fmt: skip
         if interpreter is not None:
             self._start(interpreter)
 
@@ -101,7 +108,8 @@ class WorkerSink:
 
     def _look(self) -> None:
         """Look, now and then, whether the worker is alive and has something to say."""
-        self._next_look = monotonic() + _LOOK_EVERY
+        now = monotonic()
+        self._next_look = now + min(_LOOK_EVERY, max(_FIRST_LOOK, now - self._opened))
         with later():
             if not self._talking.acquire(blocking=False):
                 return  # another thread is doing it
@@ -223,6 +231,8 @@ class WorkerSink:
             alive = self._ask(max(0.0, min(0.5, left)))
             process = self._process
             if process is not None and process.acknowledged >= rows:
+                if not self._answered:  # the run is open: what is to be said of it is said before the row returns
+                    self._answered, self._next_look = True, 0.0
                 self._late = False
                 self._waits = seconds(os.environ, "ONE_LOGGER_V1_SYNC_TIMEOUT")
                 return
