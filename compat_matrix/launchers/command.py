@@ -34,8 +34,10 @@ _ENVIRON = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_worker_niceness": "0",
-    "RAY_raylet_start_wait_time_s": "300",  # a busy machine
+    "RAY_raylet_start_wait_time_s": "60",  # a busy machine
     "RAY_gcs_server_request_timeout_seconds": "300",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_worker_register_timeout_seconds": "300",
 }
 
 

@@ -289,6 +289,8 @@ class WorkerSink:
                 self._await_end()
             self._tell()
         except Exception as error:
+            if raised_by_handler(error):
+                raise
             warn_once("worker:finish", f"the W&B process could not be waited for: {error!r}; {self._kept()}")
 
     def _await_end(self) -> None:
