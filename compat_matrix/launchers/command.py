@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Optional
 
 from ..runner.installer import TREE, Environment, EnvironmentTrouble, alone, build_wheel
 from ..wandb_file import read
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     return max(_try(name, options.python) for name in options.launcher or LAUNCHERS)
 
 
-def _try(name: str, python: str) -> int:
+def _try(name: str, python: Optional[str]) -> int:
     requirements, programs = LAUNCHERS[name]
     try:
         python = python or _environment(name, requirements)

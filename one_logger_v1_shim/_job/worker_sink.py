@@ -37,7 +37,8 @@ _FIRST_LOOK = 1.0  # then after twice that time, up to the above: a job may be s
 _MOST_WORKERS = 3  # that live for less than _LONG seconds
 _LONG = 300.0
 _SURELY = 10.0  # seconds after which an interpreter that has not run our code never will
-_RAY = "RAY_RAYLET_PID"  # Ray sets it for each process that works for it
+# Variables of launchers that end their processes without exit handlers, often in a working directory of their own
+_SILENT = {"RAY_RAYLET_PID": "Ray", "PYTHON_WORKER_FACTORY_SECRET": "Spark", "PYTHON_WORKER_FACTORY_SOCK_DIR": "Spark"}
 _FIRST_WAIT = 20.0  # seconds that a callback may wait in sync mode for the first row, while wandb comes up
 
 
@@ -79,10 +80,10 @@ class WorkerSink:
             v2_values=v2_values,
         )
         self._journal = begin(spec.folder(os.environ), record)
-        if _RAY in os.environ and not disabled and not is_quietly_offline(environ):
-            # Ray has changed the working directory and ends this process without a word: nothing can be said later
-            warn(f"this process is Ray's; its journal is {self._journal.folder}; what is left of it is sent by: "
-                 f"{self._recover()}")  # fmt: skip
+        launcher = next((_SILENT[name] for name in _SILENT if name in os.environ), None)
+        if launcher is not None and not disabled and not is_quietly_offline(environ):
+            warn(f"{launcher} may end this process before it hears of its run; its journal is {self._journal.folder}; "
+                 f"what is left of it is sent by: {self._recover()}")  # fmt: skip
         if interpreter is not None:
             self._start(interpreter)
 

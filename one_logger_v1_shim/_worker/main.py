@@ -343,7 +343,7 @@ def _work(worker: Worker, because: Optional[str]) -> None:
         return
     if not wandb_api.git_answers():
         say("git does not answer; the run is without its words")
-        os.environ["WANDB_DISABLE_GIT"] = "true"
+        wandb_api.hide_git(os.environ)
     why = wandb_api.unusable()
     if why is not None:
         worker.give_up(why, "python -m one_logger_v1_shim isolate")

@@ -111,9 +111,9 @@ os._exit(0)
 """
 
 
-@pytest.mark.parametrize("kind", ["a process of Ray's", "sync"])
+@pytest.mark.parametrize("kind", ["RAY_RAYLET_PID", "PYTHON_WORKER_FACTORY_SECRET", "sync"])
 def test_the_line_is_out_before_the_first_row_returns(kind: str, tmp_path: Path) -> None:
-    environ = {"RAY_RAYLET_PID": "1"} if kind != "sync" else {}
+    environ = {kind: "1"} if kind != "sync" else {}
     result = jobs.run(SHORT.replace("ASYNCHRONOUS", str(kind != "sync")), tmp_path, environ)
     (journal,) = jobs.journals(tmp_path)
     (line,) = result.lines
