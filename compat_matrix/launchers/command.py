@@ -90,7 +90,9 @@ def _run(python: str, program: str, folder: Path) -> str:
     home = folder / "home"
     home.mkdir()
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("WANDB_", "ONE_LOGGER_"))}
-    environ.update(_ENVIRON, HOME=str(home), PYTHONPATH=str(TREE), RAY_FOLDER=str(folder / "ray"))
+    environ.update(
+        _ENVIRON, HOME=str(home), PYTHONPATH=str(TREE), RAY_FOLDER=str(folder / "ray"), PYSPARK_PYTHON=python
+    )
     with (folder / "output").open("w") as output:
         try:
             code = subprocess.call(
