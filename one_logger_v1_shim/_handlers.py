@@ -13,7 +13,7 @@ from types import CodeType
 from typing import Any, Optional
 
 _PACKAGE = __name__.partition(".")[0]
-_STANDARD = getattr(sys, "stdlib_module_names", frozenset({"subprocess", "threading", "time"})) | {"builtins"}
+_KNOWN = getattr(sys, "stdlib_module_names", frozenset({"subprocess", "threading", "time"})) | {"builtins", _PACKAGE}
 
 
 def raised_by_handler(error: BaseException) -> bool:
@@ -37,18 +37,18 @@ def raised_by_handler(error: BaseException) -> bool:
 
 def _set_by_thread(error: BaseException) -> bool:
     """Python makes it of a class without arguments, in the frame where the thread happens to be: none of the
-    application's, whose values may raise anything. The standard library raises nothing of that kind."""
-    if error.args or (type(error) is not Exception and _is_standard(type(error).__module__)):
+    application's, whose values may raise anything. The standard library's classes and ours are no such thing."""
+    if error.args or (type(error) is not Exception and _is_known(type(error).__module__)):
         return False
     traceback = error.__traceback__
     while traceback is not None and traceback.tb_next is not None:
         traceback = traceback.tb_next
     name = str(traceback.tb_frame.f_globals.get("__name__")) if traceback is not None else ""
-    return name.partition(".")[0] == _PACKAGE or (name != "__main__" and _is_standard(name))
+    return _is_known(name)
 
 
-def _is_standard(module: str) -> bool:
-    return module.partition(".")[0] in _STANDARD
+def _is_known(module: str) -> bool:
+    return module.partition(".")[0] in _KNOWN
 
 
 def _code(handler: Any) -> Optional[CodeType]:
