@@ -26,6 +26,10 @@ COMMANDS = {
     "mutations": ("commands.mutations", "break a metric in a copy of the wheel, ten times: is it noticed?"),
     "drift": ("drift.command", "rename each private name of v2 and of wandb that we touch: is anything lost?"),
     "bench": ("bench.main", "what the shim costs a job, beside what v2 and wandb cost it"),
+    "launchers": (
+        "launchers.command",
+        "[NAME ...]: Ray and Spark, the real ones: all rows, and a line that says where they are",
+    ),
     "documents": ("commands.documents", "write the tables of docs/ that stand in the code"),
     "record": ("commands.record", "[NAME ...]: write the expected rows of programs again, from the oracle"),
     "clean": ("", "remove the environments and the report"),

@@ -1,7 +1,9 @@
 """Exceptions that the application's signal handlers raise while our code runs. Any process.
 
 A handler runs between any two instructions of the main thread, ours included: a time limit by ``signal.alarm`` raises
-where the job happens to be. Such an exception is the application's and passes; our own trouble does not.
+where the job happens to be. So does what another thread sets (``PyThreadState_SetAsyncExc``: a trial that
+``wandb.agent`` ends, time limits in threads). Such an exception is the application's and passes; our own trouble does
+not.
 """
 
 from __future__ import annotations
@@ -10,12 +12,20 @@ import sys
 from types import CodeType
 from typing import Any, Optional
 
+_PACKAGE = __name__.partition(".")[0]
+_KNOWN = getattr(sys, "stdlib_module_names", frozenset({"subprocess", "threading", "time"})) | {"builtins", _PACKAGE}
+
 
 def raised_by_handler(error: BaseException) -> bool:
-    """Whether one of the installed signal handlers is among the frames that ``error`` came through."""
+    """Whether one of the installed signal handlers is among the frames that ``error`` came through, or another thread
+    has set it."""
     signal: Any = sys.modules.get("signal")
     traceback = error.__traceback__
-    if signal is None or traceback is None:
+    if traceback is None:
+        return False
+    if _set_by_thread(error):
+        return True
+    if signal is None:
         return False
     codes = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     while codes and traceback is not None:
@@ -23,6 +33,22 @@ def raised_by_handler(error: BaseException) -> bool:
             return True
         traceback = traceback.tb_next
     return False
+
+
+def _set_by_thread(error: BaseException) -> bool:
+    """Python makes it of a class without arguments, in the frame where the thread happens to be: none of the
+    application's, whose values may raise anything. The standard library's classes and ours are no such thing."""
+    if error.args or (type(error) is not Exception and _is_known(type(error).__module__)):
+        return False
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    name = str(traceback.tb_frame.f_globals.get("__name__")) if traceback is not None else ""
+    return _is_known(name)
+
+
+def _is_known(module: str) -> bool:
+    return module.partition(".")[0] in _KNOWN
 
 
 def _code(handler: Any) -> Optional[CodeType]:

@@ -35,9 +35,12 @@ if TYPE_CHECKING:
     from .process import WorkerProcess
 
 _LOOK_EVERY = 5.0  # seconds between looks at the worker, while rows come in
+_FIRST_LOOK = 1.0  # then after twice that time, up to the above: a job may be short
 _MOST_WORKERS = 3  # that live for less than _LONG seconds
 _LONG = 300.0
 _SURELY = 10.0  # seconds after which an interpreter that has not run our code never will
+# Variables of launchers that end their processes without exit handlers, often in a working directory of their own
+_SILENT = {"RAY_RAYLET_PID": "Ray", "PYTHON_WORKER_FACTORY_SECRET": "Spark", "PYTHON_WORKER_FACTORY_SOCK_DIR": "Spark"}
 _FIRST_WAIT = 20.0  # seconds that a callback may wait in sync mode for the first row, while wandb comes up
 
 
@@ -63,12 +66,13 @@ class WorkerSink:
         self._waited = False
         self._abandoned = False
         self._notice: Optional[str] = None
-        self._late = False
+        self._late = self._answered = False
         self._process: Optional[WorkerProcess] = None
         self._workers = 0
         self._libraries = False
         self._waits = seconds(os.environ, "ONE_LOGGER_V1_SYNC_TIMEOUT", _FIRST_WAIT)
-        self._next_look = monotonic() + _LOOK_EVERY
+        self._opened = monotonic()
+        self._next_look = self._opened + _FIRST_LOOK
         record = new_record(
             spec,
             environ,
@@ -78,6 +82,10 @@ class WorkerSink:
             v2_values=v2_values,
         )
         self._journal = begin(spec.folder(os.environ), record, synced=switch(os.environ, "ONE_LOGGER_V1_FSYNC"))
+        launcher = next((_SILENT[name] for name in _SILENT if name in os.environ), None)
+        if launcher is not None and not disabled and not is_quietly_offline(environ):
+            warn(f"{launcher} may end this process before it hears of its run; its journal is {self._journal.folder}; "
+                 f"what is left of it is sent by: {self._recover()}")  # fmt: skip
         if interpreter is not None:
             self._start(interpreter)
 
@@ -103,7 +111,8 @@ class WorkerSink:
 
     def _look(self) -> None:
         """Look, now and then, whether the worker is alive and has something to say."""
-        self._next_look = monotonic() + _LOOK_EVERY
+        now = monotonic()
+        self._next_look = now + min(_LOOK_EVERY, max(_FIRST_LOOK, now - self._opened))
         with later():
             if not self._talking.acquire(blocking=False):
                 return  # another thread is doing it
@@ -243,6 +252,8 @@ class WorkerSink:
             alive = self._ask(max(0.0, min(0.5, left)))
             process = self._process
             if process is not None and process.acknowledged >= rows:
+                if not self._answered:  # the run is open: what is to be said of it is said before the row returns
+                    self._answered, self._next_look = True, 0.0
                 self._late = False
                 self._waits = seconds(os.environ, "ONE_LOGGER_V1_SYNC_TIMEOUT")
                 return
@@ -302,6 +313,8 @@ class WorkerSink:
                 self._await_end()
             self._tell()
         except Exception as error:
+            if raised_by_handler(error):
+                raise
             warn_once("worker:finish", f"the W&B process could not be waited for: {error!r}; {self._kept()}")
 
     def _await_end(self) -> None:

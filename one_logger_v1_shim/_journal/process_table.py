@@ -1,4 +1,8 @@
-"""Whether a process is still there. Asked by the job about its worker, and by the worker about its job."""
+"""Whether a process is still there. Asked by the job about its worker, and by the worker about its job.
+
+``/proc`` is believed where it shows a process, and where it shows this one: a container may have that of the machine,
+in which the same numbers are those of others (bubblewrap, ``unshare --pid``).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ def is_running(pid: int, began: Optional[str] = None) -> bool:
     try:
         words = stat(pid)
     except OSError:
-        return not os.path.isdir("/proc/self") and answers(pid)
+        return answers(pid)
     return words[0] != "Z" and (began is None or words[19] == began)
 
 
@@ -43,8 +47,9 @@ def has_gone(pid: int) -> bool:
 def stat(pid: int) -> list[str]:
     """What the system says about the process, from its state on. Its name before that may be any bytes.
 
-    Raises ``OSError``: there is no such process, or no ``/proc``.
+    Raises ``OSError``: there is no such process, or no ``/proc`` of ours.
     """
+    _must_be_ours()
     return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].decode("ascii", "replace").split()
 
 
@@ -54,9 +59,15 @@ def variable(pid: int, name: str) -> Optional[str]:
     A process id, and what a command line says, can be anybody's.
     """
     try:
+        _must_be_ours()
         with open(f"/proc/{pid}/environ", "rb") as file:
             words = file.read(_MOST).split(b"\0")
     except OSError:
         return None
     before = os.fsencode(f"{name}=")
     return next((os.fsdecode(word[len(before) :]) for word in words if word.startswith(before)), None)
+
+
+def _must_be_ours() -> None:
+    if os.readlink("/proc/self") != str(os.getpid()):
+        raise OSError(0, "/proc shows the processes of another namespace")

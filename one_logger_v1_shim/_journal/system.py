@@ -46,14 +46,16 @@ def user_number() -> Optional[int]:
 
 
 def answers(pid: int) -> bool:
-    """Whether the system knows the process ``pid``, as far as it tells this user."""
+    """Whether the system knows the process ``pid``, as far as it tells this user. The number may come from a file."""
+    if not 0 < pid < 2**31:
+        return False
     if not hasattr(os, "fork"):
         return _answers_windows(pid)
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
+    except OSError:
         return True
     return True
 

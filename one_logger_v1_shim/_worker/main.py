@@ -398,7 +398,7 @@ def _work(worker: Worker, because: Optional[str], without_wandb: bool) -> None:
         return
     if not wandb_api.git_answers():
         say("git does not answer; the run is without its commit")
-        os.environ["WANDB_DISABLE_GIT"] = "true"
+        wandb_api.hide_git(os.environ)
     why = wandb_api.unusable()
     if why is not None:
         worker.give_up(why, _isolate())

@@ -9,7 +9,7 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Optional
@@ -106,6 +106,14 @@ def git_answers() -> bool:
             os.killpg(asked.pid, KILL) if hasattr(os, "killpg") else asked.kill()
         return False
     return True
+
+
+def hide_git(environ: MutableMapping[str, str]) -> None:
+    """wandb is to do without. wandb 0.20 and its process ask it all the same: they are not to find it."""
+    environ["WANDB_DISABLE_GIT"] = "true"
+    folders = environ.get("PATH", os.defpath).split(os.pathsep)
+    without = [one for one in folders if one and not os.access(os.path.join(one, "git"), os.X_OK)]
+    environ["PATH"] = os.pathsep.join(without) or os.devnull
 
 
 def cannot_be_told(spec: RunSpec) -> Optional[str]:

@@ -34,6 +34,8 @@ class Server:
         #: how an entity is refused: an HTTP status, or ``errors``: 200 and GraphQL's errors
         self.refusal = "403"
         self.authorized: set[str] = set()
+        #: what an agent of a sweep is told at its first question
+        self.commands: list[dict[str, Any]] = []
         self._released = threading.Event()
         server = self
 
@@ -138,6 +140,11 @@ class Server:
         if "bucket(" in query or "RunResumeStatus" in query:
             return {"data": {"model": {"id": "p1", "name": "p", "entity": {"id": "e1", "name": "team"},
                                        "bucket": self._bucket(variables)}}}  # fmt: skip
+        if "createAgent(" in query:
+            return {"data": {"createAgent": {"agent": {"id": "QWdlbnQ6MQ=="}}}}
+        if "agentHeartbeat(" in query:
+            commands, self.commands = self.commands, []
+            return {"data": {"agentHeartbeat": {"agent": {"id": "QWdlbnQ6MQ=="}, "commands": json.dumps(commands)}}}
         if "createRunFiles" in query:
             return {"data": {"createRunFiles": {"runID": "1", "uploadHeaders": [], "files": []}}}
         if "viewer" in query or "serverInfo" in query:

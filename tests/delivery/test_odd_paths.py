@@ -14,6 +14,8 @@ from typing import Any, Callable
 
 import pytest
 
+from one_logger_v1_shim._worker.settings import leave_out
+from one_logger_v1_shim._worker.wandb_api import hide_git
 from tests.delivery import jobs
 from tests.delivery.server import Server
 from tests.support import clean_environment
@@ -144,3 +146,15 @@ def test_recover_of_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     (run,) = jobs.stored(odd)
     assert [row["i"] for row in run.rows] == ROWS
+
+
+@pytest.mark.parametrize(("rest", "left"), [("/nowhere", "/nowhere"), ("", os.devnull)])
+def test_a_git_that_does_not_answer_is_not_found(rest: str, left: str, tmp_path: Path) -> None:
+    """wandb 0.20 and its process ask it whatever the setting says; the setting stays when others are left out."""
+    (tmp_path / "git").write_text("#!/bin/sh\nexec sleep 20\n")
+    (tmp_path / "git").chmod(0o755)
+    environ = {"PATH": f"{tmp_path}{os.pathsep}{rest}", "WANDB_CONSOLE": "off"}
+    hide_git(environ)
+    assert environ["PATH"] == left
+    assert "WANDB_CONSOLE" in leave_out(environ, RuntimeError("refused"))
+    assert environ["WANDB_DISABLE_GIT"] == "true"

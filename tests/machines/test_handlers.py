@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from one_logger_v1_shim._handlers import raised_by_handler
+from tests.delivery.jobs import processes
 from tests.support import run_python, stored_rows
 
 _ALARM = """
@@ -50,6 +53,81 @@ def test_it_passes_and_no_row_is_lost(kind: str, tmp_path: Path) -> None:
     assert logged <= len(rows) - 1 <= logged + heard
 
 
+_SET = """
+import ctypes, sys, threading, time
+from one_logger_v1_shim import OneLogger
+
+kind = {"own": type("Limit", (Exception,), {}), "Exception": Exception}[sys.argv[1]]
+logger = OneLogger({"project": "p"})
+heard = []
+
+def work(turn):
+    logged = 0
+    try:
+        while True:
+            logger.log_metrics({"turn": turn, "x": 0.5, "values": [1, 2, 3]})
+            logged += 1
+    except kind:
+        heard.append(logged)
+
+for turn in range(8):
+    thread = threading.Thread(target=work, args=(turn,))
+    thread.start()
+    time.sleep(0.01)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(kind))
+    thread.join(10)
+    assert not thread.is_alive()
+logger.log_metrics({"last": True})
+logger.finish()
+print(len(heard), sum(heard))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["own", "Exception"])
+def test_what_another_thread_sets_passes(kind: str, tmp_path: Path) -> None:
+    """A thread that logs is ended: `wandb.agent` does it, and so do time limits in threads."""
+    env = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "ONE_LOGGER_V1_FINISH_TIMEOUT": "100"}
+    heard, logged = map(int, run_python(_SET, tmp_path, kind, env=env).stdout.split())
+    rows = stored_rows(tmp_path)
+    assert heard == 8
+    assert rows[-1] == {"last": True}
+    assert logged <= len(rows) - 1 <= logged + heard
+
+
+_WAITS = """
+import os, signal, sys, time
+from one_logger_v1_shim import OneLogger
+
+class Limit(Exception):
+    pass
+
+def over(*_):
+    raise Limit("time is over")
+
+signal.signal(signal.SIGALRM, over)
+logger = OneLogger({"project": "p"})
+logger.log_metrics({"a": 1})
+signal.setitimer(signal.ITIMER_REAL, 0.5)
+began = time.monotonic()
+try:
+    logger.finish()
+except Limit:
+    print("heard", time.monotonic() - began < 10)
+"""
+
+
+@pytest.mark.slow
+def test_a_time_limit_for_finish(tmp_path: Path) -> None:
+    python = tmp_path / "python3"
+    python.write_text("#!/bin/sh\nexec sleep 15\n")
+    python.chmod(0o755)
+    env = {"ONE_LOGGER_V1_PYTHON": str(python), "ONE_LOGGER_V1_FINISH_TIMEOUT": "12"}
+    assert run_python(_WAITS, tmp_path, env=env).stdout.split() == ["heard", "True"]
+    for pid in processes(tmp_path, "start.py"):
+        os.kill(pid, signal.SIGKILL)
+
+
 def _raise(*_: object) -> None:
     raise RuntimeError("in the handler")
 
@@ -68,8 +146,6 @@ class _Handler:
     ids=["function", "method", "object", "partial"],
 )
 def test_every_kind_of_handler_is_known(handler: Any) -> None:
-    import signal
-
     before = signal.signal(signal.SIGUSR2, handler)
     try:
         with pytest.raises(RuntimeError) as raised:
@@ -85,3 +161,12 @@ def test_trouble_of_ours_is_not_the_applications() -> None:
         raise ValueError("ours")
     assert not raised_by_handler(raised.value)
     assert not raised_by_handler(ValueError("without a traceback"))
+
+
+def test_a_value_that_raises_is_not_set_by_a_thread() -> None:
+    class Missing(Exception):
+        pass
+
+    with pytest.raises(Missing) as raised:
+        raise Missing
+    assert not raised_by_handler(raised.value)

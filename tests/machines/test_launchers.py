@@ -102,6 +102,43 @@ def test_all_rows_reach_wandb(name: str, outcome: Callable[[str], jobs.Result]) 
     assert jobs.mark(result.home)["state"] == "finished"
 
 
+# Both change the working directory and are ended without exit handlers, right after a row.
+SHORT = """
+os.makedirs("elsewhere"); os.chdir("elsewhere")
+one = one_logger(ASYNCHRONOUS)
+one.log_metrics({"i": 0})
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("kind", ["RAY_RAYLET_PID", "PYTHON_WORKER_FACTORY_SECRET", "sync"])
+def test_the_line_is_out_before_the_first_row_returns(kind: str, tmp_path: Path) -> None:
+    environ = {kind: "1"} if kind != "sync" else {}
+    result = jobs.run(SHORT.replace("ASYNCHRONOUS", str(kind != "sync")), tmp_path, environ)
+    (journal,) = jobs.journals(tmp_path)
+    (line,) = result.lines
+    assert journal.parent == tmp_path / "elsewhere" / "wandb"
+    assert (str(journal) if kind != "sync" else jobs.mark(tmp_path)["dir"]) in line
+    assert "one_logger_v1_shim recover " in line or "W&B run is offline (" in line
+    assert result.values() == [0]
+
+
+def test_a_short_job_hears_where_its_run_is(tmp_path: Path) -> None:
+    """It logs for a few seconds and is killed."""
+    code = """
+one = one_logger()
+for i in range(600):
+    one.log_metrics({"i": i})
+    if "W&B run is offline" in open("job.err").read():
+        break
+    time.sleep(0.05)
+os.kill(os.getpid(), 9)
+"""
+    job = jobs.Job(code, tmp_path)
+    result = job.end()
+    assert (result.code, len(result.lines)) == (-9, 1), result.err
+
+
 def test_rows_are_with_wandb_soon_after_on_app_end(server: Server, tmp_path: Path) -> None:
     """Nobody calls finish(), and the job goes on."""
     job = jobs.Job(
