@@ -91,7 +91,7 @@ def test_deltas_add_up_to_the_same() -> None:
 
 
 @pytest.mark.parametrize(("delta", "last"), [(False, (3, 14, 15)), (True, (3, 14, 15))])
-def test_a_count_that_begins_anew_begins_where_the_old_one_ended(delta: bool, last: tuple[int, int, int]) -> None:
+def test_a_count_that_begins_again_begins_where_the_old_one_ended(delta: bool, last: tuple[int, int, int]) -> None:
     meter = Meter(10 * NS, delta)
     meter.points({m.TRAIN_ITERATIONS: 9}, 14 * NS)
     assert counted(meter.points({m.TRAIN_ITERATIONS: 3}, 15 * NS)) == [last]
@@ -120,7 +120,7 @@ def test_what_is_no_number_is_no_point(value: Any) -> None:
     assert Meter(0).points({"mine": value, m.IS_BASELINE_RUN: True, m.USER: "me"}, NS) == []
 
 
-def test_numbers_that_a_point_can_not_carry_as_they_are() -> None:
+def test_numbers_that_a_point_cannot_carry_as_they_are() -> None:
     found = {
         one.instrument.name: one.value
         for one in Meter(0).points({m.TRAIN_SAMPLES: math.inf, "a": math.nan, m.WORLD_SIZE: 2**70}, NS)
@@ -220,7 +220,7 @@ def test_rows_are_events_of_the_innermost_span() -> None:
     assert spans[0].attributes == {"one_logger.train_iterations_start": 5, "one_logger.train_samples_start": 40}
 
 
-def test_attributes_that_otlp_can_not_carry_as_they_are() -> None:
+def test_attributes_that_otlp_cannot_carry_as_they_are() -> None:
     row = {"none": None, "mixed": [1, "a"], "nested": {"a": 1}, "long": "x" * 9999, "huge": 2**70, "tags": ["a", "b"]}
     (span,) = told(("row", 0, row), ("end", 1))
     assert span.events[0].attributes == {

@@ -173,7 +173,7 @@ def _netrc_files(environ: Mapping[str, str]) -> list[str]:
 
 
 class _Doubt(str):
-    """Why a server is probably none of W&B's. ``wandb.init``, which is bounded, is the question."""
+    """Why a server is probably none of W&B's. ``wandb.init``, which is bounded, decides."""
 
 
 def unreachable(base_url: str, key: Optional[str], timeout: float, doubts: bool = False) -> Optional[str]:

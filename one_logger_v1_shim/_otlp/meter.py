@@ -57,7 +57,7 @@ class Meter:
     def _count(self, known: Instrument, value: Union[int, float], time: int) -> Point:
         before, start, last = self._last.get(known.name, (0, min(self._start, time), min(self._start, time)))
         time = max(time, last)  # a clock that steps back
-        fallen = value < before  # a program that counts anew
+        fallen = value < before  # a program that counts from 0 again
         if fallen:
             start = last
         self._last[known.name] = (value, start, time)

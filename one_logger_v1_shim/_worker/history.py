@@ -207,7 +207,7 @@ class _Kept:
         size = 0
         with suppress(OSError):
             size = (folder / ROWS).stat().st_size
-        # a run that was deleted and made again, an older format, a file that was cut: all anew
+        # a run that was deleted and made again, an older format, a file that was cut: all again
         fits = state.get("format") == FORMAT and state.get("made") == str(run.created_at)
         counts: list[Any] = [state.get(name) for name in ("rows", "bytes", "next_step")]
         fits = fits and all(isinstance(one, int) and one >= 0 for one in counts) and size >= state["bytes"]

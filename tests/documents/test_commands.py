@@ -17,6 +17,7 @@ from tests.support import ROOT, clean_environment
 #: what a line has in it -> why it is not run here
 NOT_RUN = {
     "pip install": "it needs an index; .ci/run and tests/release install",
+    "pip uninstall": "it removes the package that is tested",
     "venv .venv": "its next line needs an index",
     "pytest": "the tests do not run themselves: .ci/run, tests/test_testing_plugin.py",
     "wandb sync": "it needs an account",
@@ -34,6 +35,10 @@ NOT_RUN = {
     "compat_matrix mutations": "minutes; tests/matrix",
     "compat_matrix random": "minutes; tests/matrix/test_random_jobs.py",
     "compat_matrix changes": "a minute; tests/matrix/test_verify.py",
+    "compat_matrix launchers": "it needs an index, Ray and Java",
+    "compat_matrix mutants": "minutes; tests/matrix",
+    " team/": "it needs an account; tests/cli/test_online.py",
+    "BEFORE": "names of runs that the reader has; tests/documents/test_leaving.py",
     "compat_matrix clean": "it removes the developer's environments",
     "compat_matrix --list": "it looks for every Python of the machine; tests/matrix/test_plan.py",
     "mutmut": "an hour",

@@ -38,7 +38,7 @@ def two_loops(clock: Clock, second: int) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("second", [0, 3, 10])
-def test_a_second_loop_counts_anew(second: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_loop_counts_from_0(second: int, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = two_loops(Clock(monkeypatch, T0), second)
     assert [one.text for one in accused(check(history("h", rows)))] == []
     assert compare(history("old", rows), history("new", rows)) == []
