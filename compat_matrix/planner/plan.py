@@ -38,6 +38,8 @@ class Cell:
     consumer: str = ""
     #: wandb and v2 live in an environment of their own (``isolate``); only our wheel is added to the job's
     isolated: bool = False
+    #: of the recorded jobs only every third one, from the one with this number on; 0: all of them
+    third: int = 0
 
     @property
     def name(self) -> str:
@@ -114,7 +116,8 @@ def grid(axes: Mapping[str, Any]) -> list[Cell]:
 def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
     """The cells of ``--quick``: each Python with its wandb, the last one online and disabled; the other axes alternate.
 
-    An online cell looks at the files that W&B wrote as well: it needs no offline one beside it.
+    An online cell looks at the files that W&B wrote as well: it needs no offline one beside it. All recorded jobs run
+    with the oldest wandb and with the newest; those between share them.
     """
     *corners, last = (corner.split("/") for corner in axes["quick"])
     cells = []
@@ -122,7 +125,8 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
         steps = (("wrapt", 1), ("mode", 2))
         bits = [axes[axis][number // by % len(axes[axis])] for axis, by in steps]
         imports = axes["imports"][(number + 1) % 2]
-        cells.append(Cell(python, wandb, *bits, imports, "offline"))
+        third = (number - 1) % 3 + 1 if number else 0
+        cells.append(Cell(python, wandb, *bits, imports, "offline", third=third))
     python, wandb = last
     wrapt = axes["wrapt"][-1]
     cells.append(Cell(python, wandb, wrapt, "async", "no-edit", "online"))

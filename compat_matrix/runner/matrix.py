@@ -1,4 +1,4 @@
-"""Runs jobs side by side, two for each core; what is done is in the report, also after Ctrl-C."""
+"""Runs cells side by side on the cores there are; what is done is in the report, also after Ctrl-C."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Matrix:
         self._progress = progress or Progress(self.reports)
         self._stop_at_failure = stop_at_failure
         self._workshop: Optional[Workshop] = None
-        self._pool = ThreadPoolExecutor(2 * (os.cpu_count() or 1))  # a job waits for wandb half of its time
+        self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
         self._stopped = threading.Event()
         self._futures: list[Future[None]] = []
 
