@@ -231,7 +231,7 @@ def _about(counted: Counted) -> list[str]:
 def _attempt(number: int, counted: Counted) -> list[str]:
     attempt, rows, wall = counted.attempt, counted.attempt.rows, counted.wall
     code = attempt.exit_code
-    ended = attempt.ended + (f" ({code})" if attempt.ended == FAILED and code is not None else "")
+    ended = attempt.ended + (f" ({code})" if code else "")
     reached = "-" if rows.end is None else f"{f.count(rows.start or 0)} to {f.count(rows.end)}"
     share = f.percent(counted.division.parts[d.PRODUCTIVE] / wall) if wall else "-"
     lost, again = counted.division.parts[d.LOST_WORK], counted.division.iterations_lost

@@ -243,6 +243,25 @@ def test_a_narrow_terminal_leaves_columns_out_and_cuts_none() -> None:
     assert "2" * 30 in out.getvalue(), "nobody's screen has no width"
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_bars_curves_and_notes_fit_the_terminal(width: int) -> None:
+    lines = [
+        Line("a part with a name", "15 h 20 min 50 s (57.1 %)", share=0.99, kind="idle"),
+        Line("a metric", "1.25", spark=[1.0, 2.0] * 50),
+    ]
+    report = Report("t", [Section("S", lines=lines)], ["a note of many words " * 6 + "--an-option-with-hyphens"])
+    plain, rich = io.StringIO(), io.StringIO()
+    _text.write_plain(report, plain, width)
+    _text.write_rich(report, rich, width=width)
+    for text in (plain.getvalue(), rich.getvalue()):
+        assert max(map(len, text.splitlines())) <= width
+        assert len([line for line in text.splitlines() if "█" in line or "#" in line]) <= 2, "no bar on two lines"
+    assert "--an-option-with-hyphens" in plain.getvalue()
+    free = io.StringIO()
+    _text.write_plain(report, free)
+    assert free.getvalue().splitlines()[-1].startswith("note: a note of many words"), "nobody's screen has no width"
+
+
 def test_a_sum_is_never_cut_off() -> None:
     table = [["one"], *([str(number)] for number in range(3000)), ["all 3000"]]
     for total in (True, False):
