@@ -8,7 +8,7 @@ from typing import Callable, Optional
 from .._goodput import definitions as d
 from .._goodput.counted import Counted
 from .._goodput.training import Training
-from .._goodput.trainings import FAILED, RUNNING
+from .._goodput.trainings import RUNNING
 from .._goodput.values import from_ms
 from .._v1 import metrics as m
 from . import _format as f

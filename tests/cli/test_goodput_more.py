@@ -56,6 +56,24 @@ def test_one_flipped_bit_costs_one_record_at_most(path: Path, tmp_path: Path) ->
         assert len(rows) == len(whole) or damage or at >= len(data) - 40_000, "it is told; the last record may be torn"
 
 
+def test_flipped_bits_in_several_blocks(tmp_path: Path) -> None:
+    """In the first, a middle and the last of the blocks that the format has: one record for each, at most."""
+    path = max(RECORDED, key=lambda one: one.stat().st_size)
+    whole, data = list(records(path, {})), path.read_bytes()
+    blocks = range(0, len(data), 32_768)
+    dice = random.Random(2)
+    for count in (2, 3, 3, 3):
+        damaged = bytearray(data)
+        for first in (blocks[0], blocks[-1], blocks[len(blocks) // 2])[:count]:
+            damaged[dice.randrange(first, min(first + 32_768, len(data)))] ^= 1 << dice.randrange(8)
+        (tmp_path / "run-x.wandb").write_bytes(damaged)
+        damage: set[int] = set()
+        rows = list(records(tmp_path / "run-x.wandb", {}, damage=damage))
+        assert all(row in whole for row in rows)
+        assert len(rows) >= len(whole) - count
+        assert damage
+
+
 def test_what_decides_about_rows_still_stops_at_damage(tmp_path: Path) -> None:
     path = max(RECORDED, key=lambda one: one.stat().st_size)
     data = bytearray(path.read_bytes())
