@@ -111,6 +111,10 @@ def test_show_has_the_time_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert show([str(folder), "--html", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text()
     assert "start-up and loading" in text
+    assert main([str(folder), "--html", str(tmp_path / "goodput.html")]) == 0
+    text_of_goodput = (tmp_path / "goodput.html").read_text()
+    assert "once 1.00 s" in text_of_goodput
+    assert "1 save of 1.00 s" in text_of_goodput
     assert "<figcaption>Iterations" in text
 
 
