@@ -26,10 +26,13 @@ def attempts_of(run: Run) -> tuple[list[t.Attempt], Optional[str]]:
         OSError: it can't be read.
     """
     attempts = Attempts()
+    wait = 0 if run.journal else _ENOUGH
     for row in run.rows():
         attempts.take(row)
-        if attempts.has_none_of_v1(_ENOUGH) and not run.journal:
-            break
+        if wait:
+            wait -= 1
+            if not wait and attempts.has_none_of_v1():
+                break
     if attempts.has_none_of_v1():
         damage = "".join(f"; {note}" for note in run.notes)
         return [], f"{run.name}: no v1 rows, left out{damage}"
@@ -51,9 +54,9 @@ class Attempts:
             self._all.append(self._now)
         self._now.take(row)
 
-    def has_none_of_v1(self, after: int = 0) -> bool:
-        """Whether at least ``after`` rows have come, and none of v1's."""
-        return self._now.rows >= after and not any(one.v1_rows for one in self._all)
+    def has_none_of_v1(self) -> bool:
+        """Whether no row of v1's has come."""
+        return not any(one.v1_rows for one in self._all)
 
     def found(self, run: Run) -> list[t.Attempt]:
         """Those whose rows have times. ``run`` has been read to its end."""

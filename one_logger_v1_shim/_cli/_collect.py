@@ -69,15 +69,17 @@ class Collector:
                 self._other(name, value)
 
     def _other(self, name: str, value: Any) -> None:
-        if name not in self.counts and len(self.counts) >= _MOST_OTHER_NAMES:
+        count = self.counts.get(name, 0)
+        if not count and len(self.counts) >= _MOST_OTHER_NAMES:
             return
-        self.counts[name] = self.counts.get(name, 0) + 1
+        self.counts[name] = count + 1
         self.last[name] = value
-        number = f.number(value)
-        if number is not None and (name in self.series or len(self.series) < _MOST_OTHER_SERIES):
-            if name not in self.series:
-                self.series[name] = Points(512)
-            self.series[name].add(float(self.rows), number)
+        points = self.series.get(name)
+        if points is None:
+            if len(self.series) >= _MOST_OTHER_SERIES or f.number(value) is None:
+                return
+            points = self.series[name] = Points(512)
+        points.add_later(_numbered, self.rows, value)
 
     def _training(self, row: dict[str, Any]) -> None:
         done = row.get(m.TRAIN_ITERATIONS)
@@ -85,6 +87,10 @@ class Collector:
             return  # the same numbers again, before a checkpoint
         self._progress.add_later(_point, row, self._before)
         self._before = row
+
+
+def _numbered(row: int, value: Any) -> tuple[Optional[float], ...]:
+    return (float(row), f.number(value))
 
 
 def _point(row: dict[str, Any], before: Optional[dict[str, Any]]) -> tuple[Optional[float], ...]:

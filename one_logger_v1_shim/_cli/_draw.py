@@ -12,6 +12,7 @@ from ._format import count, measured
 from ._model import Chart, Drawing, Lane, Timeline
 
 _WIDTH, _HEIGHT = 1000, 100  # units of an SVG; the page stretches them
+_ROOM = 88.0  # per cent
 _MINUTE, _HOUR, _DAY = 60_000, 3_600_000, 86_400_000
 _STEPS = [
     *(1_000 * one for one in (1, 2, 5, 10, 15, 30)), *(_MINUTE * one for one in (1, 2, 5, 10, 15, 30)),
@@ -104,12 +105,19 @@ def _time_axis(ends: tuple[float, float]) -> str:
     ticks = [first + step * number for number in range(7) if first + step * number <= end]
     same_day = len({int(one // _DAY) for one in ends}) == 1
     labels = [(_x(at, ends) / 10, _moment(at, step, same_day)) for at in ticks]
-    return _axis(labels, f"{_moment(begin, _DAY, False)} UTC")
+    return _axis(labels, f"{_moment(begin, _DAY, False)} UTC", "ticks times")
 
 
-def _axis(labels: Sequence[tuple[float, str]], beside: str) -> str:
-    texts = "".join(f'<span style="left:{at:.2f}%">{escape(text)}</span>' for at, text in labels)
-    return f'<div class="axis"><span class="name">{escape(beside)}</span><div class="ticks">{texts}</div></div>'
+def _axis(labels: Sequence[tuple[float, str]], beside: str, kind: str = "ticks") -> str:
+    texts = "".join(_tick(at, escape(text)) for at, text in labels)
+    return f'<div class="axis"><span class="name">{escape(beside)}</span><div class="{kind}">{texts}</div></div>'
+
+
+def _tick(at: float, text: str) -> str:
+    """The text of one near the right end stands before it: behind it there is no room."""
+    if at > _ROOM:
+        return f'<span class="end" style="right:{100 - at:.2f}%">{text}</span>'
+    return f'<span style="left:{at:.2f}%">{text}</span>'
 
 
 def _moment(ms: float, step: float, same_day: bool) -> str:

@@ -31,6 +31,10 @@ def hours(given: Optional[float]) -> str:
     return f"{given:,.0f}" if given >= 100 else f.measured(given)
 
 
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{f.count(number)} times"
+
+
 def _why(key: str, training: Training) -> str:
     figures, attempts = training.figures, len(training.attempts)
     if key == d.LOST_WORK:
@@ -41,14 +45,17 @@ def _why(key: str, training: Training) -> str:
         return said if best is None else f"{said}; every {f.duration(best / 1000)} would cost least"
     if key == d.SAVE_CHECKPOINT:
         saves = sum(one.attempt.rows.saves_begun for one in training.attempts)
-        return f"{f.count(saves)} saves of {f.duration(training.parts[key] / 1e6 / saves)}" if saves else ""
+        many = "1 save" if saves == 1 else f"{f.count(saves)} saves"
+        return f"{many} of {f.duration(training.parts[key] / 1e6 / saves)}" if saves else ""
     if key in _STARTUP:
         with_it = sum(one.division.parts[key] > 0 for one in training.attempts)
-        return f"{with_it} times {f.duration(training.parts[key] / 1e6 / with_it)}" if with_it else ""
+        return f"{_times(with_it)} {f.duration(training.parts[key] / 1e6 / with_it)}" if with_it else ""
     if key in (l.QUEUE, l.LAUNCH, d.BETWEEN):
         of = {l.QUEUE: "queue", l.LAUNCH: "launch", d.BETWEEN: "gap"}[key]
         gaps = [us for us in (getattr(one, of) for one in training.attempts) if us]
-        longest = f"{len(gaps)} times, the longest {f.duration(max(gaps) / 1e6)}" if gaps else ""
+        longest = _times(len(gaps)) if gaps else ""
+        if len(gaps) > 1:
+            longest += f", the longest {f.duration(max(gaps) / 1e6)}"
         notes = {
             l.QUEUE: "until SLURM gave the nodes; not paid",
             l.LAUNCH: "from there to the start of the application",

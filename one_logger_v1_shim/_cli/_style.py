@@ -21,7 +21,7 @@ h2 { font-size: 1.1rem; margin: 2rem 0 .6rem; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100% }
 td, th { padding: .3rem .8rem .3rem 0; vertical-align: top; text-align: left; border-bottom: 1px solid var(--line);
   overflow-wrap: anywhere; font-weight: 400 }
-.wide .n { white-space: nowrap } .wide { font-size: .93rem }
+.wide .n { white-space: nowrap } .wide { font-size: .93rem } .wide th { overflow-wrap: normal }
 th { color: var(--soft) } .lines th { width: 17rem }
 .bar { display: block; width: 100%; max-width: 30rem; height: .5rem; margin-top: .2rem }
 details { margin: 1rem 0 } summary { cursor: pointer; color: var(--soft) }
@@ -39,6 +39,7 @@ figure { margin: 1rem 0 1.6rem } figcaption { font-weight: 600 }
 .tall .name span { position: absolute; right: 0; transform: translateY(50%) }
 .ticks { position: relative; height: 1.4rem; font-size: .8rem; color: var(--soft); overflow: hidden }
 .ticks span { position: absolute; padding-left: .2rem; border-left: 1px solid var(--soft); white-space: nowrap }
+.ticks .end { padding: 0 .2rem 0 0; border: 0; border-right: 1px solid var(--soft) }
 .cross { color: var(--text); font-weight: 700 }
 .plot .cross { position: absolute; top: 0; transform: translateX(-50%); font-size: 1.3rem; line-height: 1.9rem;
   text-shadow: 0 0 3px var(--back), 0 0 3px var(--back) }
@@ -61,7 +62,7 @@ figure { margin: 1rem 0 1.6rem } figcaption { font-weight: 600 }
   .wide td::before { content: attr(data-name); color: var(--soft) }
   .lines th { width: 9rem }
   .lane, .axis { grid-template-columns: 4.6rem 1fr }
-  .ticks span:nth-child(even) { display: none }
+  .ticks span:nth-child(even), .times .end { display: none }
 }
 @media print { details > * { display: block } }
 """

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import textwrap
 from typing import Any, Optional, TextIO
 
 from ._format import sparkline
 from ._model import Line, Report, Section
 
 _MOST_LINES = 200  # of one section
-_BAR = 30  # characters
+_BAR, _CURVE = 30, 40  # characters
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -36,12 +37,13 @@ def write_plain(report: Report, out: TextIO, width: Optional[int] = None) -> Non
             print(f"  {_more(len(section.table) - 1)}", file=out)
         label = min(40, max((len(line.label) for line in section.lines), default=0))
         for line in section.lines[:_MOST_LINES]:
-            print(f"  {line.label:<{label}}  {line.value}{_plot(line, out)}", file=out)
+            room = None if width is None else width - 4 - max(label, len(line.label)) - len(line.value)
+            print(f"  {line.label:<{label}}  {line.value}{_plot(line, out, room)}", file=out)
         if len(section.lines) > _MOST_LINES:
             print(f"  {_more(len(section.lines))}", file=out)
         print(file=out)
     for note in report.notes:
-        print(f"note: {note}", file=out)
+        print(_wrapped(f"note: {note}", width), file=out)
 
 
 def write_rich(report: Report, out: TextIO, **options: Any) -> None:
@@ -62,9 +64,10 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
         if len(section.table) > _most(section) + 1:
             table.add_row(Text(_more(len(section.table) - 1), style="dim"))
         # Text and not str: a value may look like rich's markup
+        label = max((len(line.label) for line in section.lines), default=0)
         for line in section.lines[:_MOST_LINES]:
             value = Text(line.value)
-            value.append(_plot(line, out), style="green")
+            value.append(_plot(line, out, console.width - 6 - label - len(line.value)), style="green")
             table.add_row(Text(line.label, style="cyan"), value)
         if len(section.lines) > _MOST_LINES:
             table.add_row(Text(""), Text(_more(len(section.lines)), style="dim"))
@@ -100,14 +103,28 @@ def _more(lines: int) -> str:
     return f"... and {lines - _MOST_LINES:,} more"
 
 
-def _plot(line: Line, out: TextIO) -> str:
+def _wrapped(text: str, width: Optional[int]) -> str:
+    """As lines that fit, with no word broken: a path or an option is copied from there."""
+    if width is None:
+        return text
+    lines = textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+    return "\n".join(lines)
+
+
+def _plot(line: Line, out: TextIO, room: Optional[int]) -> str:
+    """A bar or a small curve, and the space before it; nothing where ``room`` is too small for it."""
     try:
         "▁█".encode(getattr(out, "encoding", None) or "ascii")
         plain = False
     except (UnicodeError, LookupError):
         plain = True
+    most = _BAR if line.share is not None else _CURVE
+    if room is not None:
+        most = min(most, room - 2)
+    if most < 1:
+        return ""
     if line.share is not None:
-        drawn = ("#" if plain else "█") * round(_BAR * min(1.0, max(0.0, line.share)))
+        drawn = ("#" if plain else "█") * round(most * min(1.0, max(0.0, line.share)))
     else:
-        drawn = sparkline(line.spark, ascii_only=plain)
+        drawn = sparkline(line.spark, most, ascii_only=plain)
     return f"  {drawn}" if drawn else ""

@@ -8,7 +8,7 @@ from typing import Callable, Optional
 from .._goodput import definitions as d
 from .._goodput.counted import Counted
 from .._goodput.training import Training
-from .._goodput.trainings import FAILED, RUNNING
+from .._goodput.trainings import RUNNING
 from .._goodput.values import from_ms
 from .._v1 import metrics as m
 from . import _format as f
@@ -231,7 +231,7 @@ def _about(counted: Counted) -> list[str]:
 def _attempt(number: int, counted: Counted) -> list[str]:
     attempt, rows, wall = counted.attempt, counted.attempt.rows, counted.wall
     code = attempt.exit_code
-    ended = attempt.ended + (f" ({code})" if attempt.ended == FAILED and code is not None else "")
+    ended = attempt.ended + (f" ({code})" if code else "")
     reached = "-" if rows.end is None else f"{f.count(rows.start or 0)} to {f.count(rows.end)}"
     share = f.percent(counted.division.parts[d.PRODUCTIVE] / wall) if wall else "-"
     lost, again = counted.division.parts[d.LOST_WORK], counted.division.iterations_lost

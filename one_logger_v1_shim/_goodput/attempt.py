@@ -62,6 +62,8 @@ class _Divider:
         self.phases = self._phases()
         taken = union([span for some in self.phases.values() for span in some])
         self.free = minus(division.own, taken)
+        #: what may lie inside of a validation's batch, and is none of its time then
+        self.inner = union([*taken, *rows.saves.spans()])
 
     def divide(self, redone: bool) -> Division:
         for part, spans in self.phases.items():
@@ -100,8 +102,13 @@ class _Divider:
 
     def _take(self, room: int, place: str) -> int:
         """Give validation and saves their time in ``room``; returns what is left of it."""
-        for part, running in ((d.VALIDATION, self.rows.validation), (d.SAVE_CHECKPOINT, self.rows.saves)):
-            wanted = running.grown(place, self.own)
+        rows = self.rows
+        validation, saves = rows.validation.grown(place, self.own), rows.saves.grown(place, self.own)
+        last = rows.progress.last
+        more = validation + saves + (last.spent if last is not None and place == LOOP else 0) - room
+        if validation and more > _ROUNDING:  # the rows do not tell where its batches were: only where it cannot be else
+            validation -= min(validation, more, length(common(union(rows.validation.spans(place)), self.inner)))
+        for part, wanted in ((d.VALIDATION, validation), (d.SAVE_CHECKPOINT, saves)):
             given = min(room, wanted)
             if wanted - given > _ROUNDING:
                 self._contradiction(d.LABELS[part], wanted - given)
@@ -206,6 +213,7 @@ class _Divider:
     # -- where it lies -----------------------------------------------------------------------------------------
 
     def _place(self) -> None:
-        for part, running in ((d.VALIDATION, self.rows.validation), (d.SAVE_CHECKPOINT, self.rows.saves)):
+        validation = minus(union(self.rows.validation.spans()), self.inner)
+        for part, spans in ((d.VALIDATION, validation), (d.SAVE_CHECKPOINT, union(self.rows.saves.spans()))):
             if self.parts[part]:
-                self.division.spans += [(part, span) for span in common(union(running.spans()), self.division.own)]
+                self.division.spans += [(part, span) for span in common(spans, self.division.own)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 _STEP_BACK = 1_000_000  # us; less is the rounding of row times, and rows of several threads
 
@@ -20,12 +20,20 @@ class Clock:
         self._offset = self._offset_before = 0
         #: a row whose time went back: the next one tells whether it was late or the clock was set
         self._held: Optional[tuple[Row, int]] = None
+        #: how much time certainly passed before that row, by its own timers
+        self._passed = 0
 
-    def take(self, row: Row, logged: Optional[int]) -> list[tuple[Row, Optional[int]]]:
-        """The rows that are ready, with their times; ``logged`` is that of ``row``, if it has one."""
-        ready = [] if self._held is None else [self._release(logged)]
+    def take(self, row: Row, logged: Optional[int], passed: Callable[[], int]) -> list[tuple[Row, Optional[int]]]:
+        """The rows that are ready, with their times.
+
+        Args:
+            row: the next one.
+            logged: when it was logged, if it says so.
+            passed: the least that has passed, by its own timers (us), since the newest row that is taken.
+        """
+        ready = [] if self._held is None else [self._release(logged, passed())]
         if logged is not None and self._newest is not None and logged < self._newest - _STEP_BACK:
-            self._held = (row, logged)
+            self._held, self._passed = (row, logged), passed()
             return ready
         if logged is not None:
             self._newest = logged if self._newest is None else max(self._newest, logged)
@@ -41,9 +49,9 @@ class Clock:
 
     def rest(self) -> list[tuple[Row, Optional[int]]]:
         """What was held back, when there are no more rows."""
-        return [] if self._held is None else [self._release(None)]
+        return [] if self._held is None else [self._release(None, 0)]
 
-    def _release(self, following: Optional[int]) -> tuple[Row, Optional[int]]:
+    def _release(self, following: Optional[int], passed: int) -> tuple[Row, Optional[int]]:
         assert self._held is not None
         assert self._newest is not None
         row, logged = self._held
@@ -51,7 +59,8 @@ class Clock:
         self.backs += 1
         self.back = max(self.back, self._newest - logged)
         if following is None or following < self._newest - _STEP_BACK:
-            self._offset_before, self._offset = self._offset, self._offset + self._newest - logged
+            passed = max(self._passed, passed - max(0, (following or logged) - logged))
+            self._offset_before, self._offset = self._offset, self._offset + self._newest + passed - logged
             self._newest = logged
         return row, logged + self._offset
 

@@ -106,7 +106,7 @@ PARTS: tuple[Definition, ...] = (
     Definition(
         VALIDATION, "validation",
         "Validation batches. What a validation does outside its batches is idle time.",
-        "validation_iterations_time_total",
+        "validation_iterations_time_total, without saves and loads inside of a batch",
         "ms", "none: a custom badput event, if the program reports one", "counted as useful",
     ),
     Definition(

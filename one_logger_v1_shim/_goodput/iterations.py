@@ -112,6 +112,12 @@ class Iterations:
             if missing > 0 and len(self.untold) < _MOST_UNTOLD:
                 self.untold.append((last.at, at, total - before))
 
+    def _passed(self, row: dict[str, Any]) -> int:
+        """The time (us) that has certainly passed since the newest row, by the iterations that ``row`` has more."""
+        if self.last is None or self._progress_at is None or m.TRAIN_ITERATIONS_END not in row:
+            return 0
+        return max(0, (_spent(row) or 0) - self._series.newest - (self.last - self._progress_at))
+
     # -- doubts ------------------------------------------------------------------------------------------------
 
     def _problem(self, text: str) -> None:

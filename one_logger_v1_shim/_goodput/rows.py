@@ -73,7 +73,7 @@ class AttemptRows(Iterations):
         if quick is not None:
             self._take(row, quick)
             return
-        for one, when in self.clock.take(row, at):
+        for one, when in self.clock.take(row, at, lambda: self._passed(row)):
             self._take(one, when)
 
     def settle(self) -> None:

@@ -43,6 +43,11 @@ class Series:
         #: of all series so far
         self.total = 0
 
+    @property
+    def newest(self) -> int:
+        """The total of the newest series alone."""
+        return 0 if self._last is None else self._last.total
+
     def take(self, now: Reading) -> int:
         """The total of all series up to ``now``."""
         last = self._last
@@ -133,6 +138,8 @@ class Running:
                 found += more if at == _NEVER else own.until(at) - own.until(at - more)
         return found
 
-    def spans(self) -> list[Span]:
-        """Where it grew, as far as row times tell."""
-        return [(at - more, at) for more, at in zip(self._more, self._at) if at != _NEVER]
+    def spans(self, *places: str) -> list[Span]:
+        """Where it grew, as far as row times tell; ``places``: only there."""
+        wanted = [_PLACES.index(place) for place in places or _PLACES]
+        told = zip(self._more, self._at, self._place)
+        return [(at - more, at) for more, at, place in told if at != _NEVER and place in wanted]

@@ -56,6 +56,24 @@ def test_one_flipped_bit_costs_one_record_at_most(path: Path, tmp_path: Path) ->
         assert len(rows) == len(whole) or damage or at >= len(data) - 40_000, "it is told; the last record may be torn"
 
 
+def test_flipped_bits_in_several_blocks(tmp_path: Path) -> None:
+    """In the first, a middle and the last of the blocks that the format has: one record for each, at most."""
+    path = max(RECORDED, key=lambda one: one.stat().st_size)
+    whole, data = list(records(path, {})), path.read_bytes()
+    blocks = range(0, len(data), 32_768)
+    dice = random.Random(2)
+    for count in (2, 3, 3, 3):
+        damaged = bytearray(data)
+        for first in (blocks[0], blocks[-1], blocks[len(blocks) // 2])[:count]:
+            damaged[dice.randrange(first, min(first + 32_768, len(data)))] ^= 1 << dice.randrange(8)
+        (tmp_path / "run-x.wandb").write_bytes(damaged)
+        damage: set[int] = set()
+        rows = list(records(tmp_path / "run-x.wandb", {}, damage=damage))
+        assert all(row in whole for row in rows)
+        assert len(rows) >= len(whole) - count
+        assert damage
+
+
 def test_what_decides_about_rows_still_stops_at_damage(tmp_path: Path) -> None:
     path = max(RECORDED, key=lambda one: one.stat().st_size)
     data = bytearray(path.read_bytes())
@@ -241,6 +259,25 @@ def test_a_narrow_terminal_leaves_columns_out_and_cuts_none() -> None:
     assert "2" * 30 not in out.getvalue()
     _text.write_plain(Report("t", [first, Section("S", table=table, drop=(1, 2))], []), out)
     assert "2" * 30 in out.getvalue(), "nobody's screen has no width"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_bars_curves_and_notes_fit_the_terminal(width: int) -> None:
+    lines = [
+        Line("a part with a name", "15 h 20 min 50 s (57.1 %)", share=0.99, kind="idle"),
+        Line("a metric", "1.25", spark=[1.0, 2.0] * 50),
+    ]
+    report = Report("t", [Section("S", lines=lines)], ["a note of many words " * 6 + "--an-option-with-hyphens"])
+    plain, rich = io.StringIO(), io.StringIO()
+    _text.write_plain(report, plain, width)
+    _text.write_rich(report, rich, width=width)
+    for text in (plain.getvalue(), rich.getvalue()):
+        assert max(map(len, text.splitlines())) <= width
+        assert len([line for line in text.splitlines() if "█" in line or "#" in line]) <= 2, "no bar on two lines"
+    assert "--an-option-with-hyphens" in plain.getvalue()
+    free = io.StringIO()
+    _text.write_plain(report, free)
+    assert free.getvalue().splitlines()[-1].startswith("note: a note of many words"), "nobody's screen has no width"
 
 
 def test_a_sum_is_never_cut_off() -> None:

@@ -182,6 +182,49 @@ def test_ctrl_c_loses_nothing(server: HistoryServer) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="not run: a limit on files as Linux has it")
+def test_a_full_disk_and_a_rewound_run(
+    server: HistoryServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of a file ends a write as a full disk does: in the middle of a page."""
+    rows = long_rows(2500)
+    where = project(server, [Stored("aaaa0001", rows)])
+    limit = len("".join(json.dumps(row) + "\n" for row in rows[:1700]))
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))\n"
+        f"from one_logger_v1_shim._cli.goodput import main; raise SystemExit(main([{where!r}]))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert len(told.stderr.splitlines()) == 1
+    assert "cannot be written (File too large)" in told.stderr
+    (file,) = cached(tmp_path)
+    assert file.stat().st_size <= limit
+    assert said([where], capsys)["trainings"][0]["attempts"][0]["rows"] == len(rows)
+    assert [step for _, step in server.pages[:3]] == [0, 1000, 1000], "what had come is not fetched again"
+    assert [json.loads(line) for line in file.read_text().splitlines()] == rows
+
+    project(server, [Stored("aaaa0001", rows[:5])])  # rewound
+    assert said([where], capsys)["trainings"][0]["attempts"][0]["rows"] == 5
+    assert [json.loads(line) for line in file.read_text().splitlines()] == rows[:5]
+
+
+@pytest.mark.slow
+def test_two_commands_on_one_cache(server: HistoryServer, tmp_path: Path) -> None:
+    rows = long_rows(1500)
+    where = project(server, [Stored("aaaa0001", rows)])
+    command = [sys.executable, "-m", "one_logger_v1_shim", "goodput", str(where), "--json"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [one.communicate(timeout=60) for one in both]
+    assert [one.returncode for one in both] == [0, 0]
+    assert told[0] == told[1]
+    assert json.loads(told[0][0])["trainings"][0]["attempts"][0]["rows"] == len(rows)
+    assert server.pages == [("aaaa0001", 0), ("aaaa0001", 1000)], "one of them fetched"
+    (file,) = cached(tmp_path)
+    assert [json.loads(line) for line in file.read_text().splitlines()] == rows
+
+
+@pytest.mark.slow
 def test_one_run_that_cannot_be_had_is_named(server: HistoryServer, capsys: pytest.CaptureFixture[str]) -> None:
     late = Stored("cccc0003", long_rows(1), created="2023-11-14T23:00:00Z")
     where = project(server, [Stored("aaaa0001", job_rows()), late])

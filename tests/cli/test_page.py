@@ -111,6 +111,10 @@ def test_show_has_the_time_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert show([str(folder), "--html", str(tmp_path / "page.html")]) == 0
     text = (tmp_path / "page.html").read_text()
     assert "start-up and loading" in text
+    assert main([str(folder), "--html", str(tmp_path / "goodput.html")]) == 0
+    text_of_goodput = (tmp_path / "goodput.html").read_text()
+    assert "once 1.00 s" in text_of_goodput
+    assert "1 save of 1.00 s" in text_of_goodput
     assert "<figcaption>Iterations" in text
 
 
@@ -131,7 +135,14 @@ onload = () => {
   found.least = Math.min(...words.map(one => parseFloat(style(one).fontSize)));
   found.contrast = Math.min(...words.map(one => contrast(rgb(style(one).color), back)));
   const right = (one) => one.getBoundingClientRect().right;
-  found.outside = words.filter(one => !one.closest(".ticks") && right(one) > found.width + 1).length;
+  found.outside = words.filter(one => right(one) > right(one.closest(".ticks") || inner.documentElement) + 1).length;
+  const lines = (one) => {
+    const range = inner.createRange();
+    range.selectNodeContents(one);
+    return range.getClientRects().length;
+  };
+  found.broken = [...inner.querySelectorAll("thead th")].filter(one => !one.textContent.includes(" ") && lines(one) > 1)
+    .length;
   found.fills = {};
   for (const one of inner.querySelectorAll(".legend rect, .legend path")) found.fills[one.getAttribute("class")] =
     light(rgb(style(one).fill === "none" ? style(one).stroke : style(one).fill));
@@ -160,6 +171,7 @@ def test_how_it_looks_in_a_browser(page: Path, width: int, scheme: str, tmp_path
     assert found["dark"] == (scheme == "dark")
     assert found["width"] <= width, "nothing to scroll to the side"
     assert found["outside"] == 0
+    assert found["broken"] == 0, "a heading of one word has one line"
     assert found["least"] >= 12
     assert found["contrast"] >= 4.5
     light = found["fills"]
