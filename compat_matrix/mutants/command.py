@@ -42,9 +42,9 @@ class Room(NamedTuple):
 
 ROOMS = {
     "_job": Room("one_logger_v1_shim/_job", _JOB, _DELIVERY),
-    "_journal": Room("one_logger_v1_shim/_journal", (*_JOB, "tests/cli"), (*_DELIVERY, "tests/delivery/test_disk.py")),
+    "_journal": Room("one_logger_v1_shim/_journal", (*_JOB, "tests/cli", "tests/test_journal_parts.py"), (*_DELIVERY, "tests/delivery/test_disk.py")),
     "_worker": Room(
-        "one_logger_v1_shim/_worker", ("tests/test_v2_player.py", "tests/test_outside.py"),
+        "one_logger_v1_shim/_worker", ("tests/test_v2_player.py", "tests/test_outside.py", "tests/test_journal_parts.py"),
         (*_DELIVERY, "tests/delivery/test_server.py", "tests/delivery/test_settings.py"),
     ),
     "_goodput": Room(
