@@ -21,10 +21,11 @@ LISTED = ROOT / "tests" / "survivors.toml"
 _LIMIT = 60  # seconds of CPU time for the fast tests of one mutant
 _WHOLE_LIMIT = 600.0
 
+_PARTS = "tests/test_journal_parts.py"
 _JOB = (
     "tests/test_arguments_of_init.py", "tests/test_calls.py", "tests/test_core.py", "tests/test_encode.py",
     "tests/test_outside.py", "tests/test_defaults.py", "tests/test_rows_first.py", "tests/test_testing.py",
-    "tests/test_v2_appends.py", "tests/test_values_as_wandb.py",
+    "tests/test_v2_appends.py", "tests/test_values_as_wandb.py", _PARTS,
 )  # fmt: skip
 _DELIVERY = (
     "tests/delivery/test_values.py", "tests/delivery/test_exit_codes.py", "tests/delivery/test_interrupted.py",
@@ -42,9 +43,11 @@ class Room(NamedTuple):
 
 ROOMS = {
     "_job": Room("one_logger_v1_shim/_job", _JOB, _DELIVERY),
-    "_journal": Room("one_logger_v1_shim/_journal", (*_JOB, "tests/cli", "tests/test_journal_parts.py"), (*_DELIVERY, "tests/delivery/test_disk.py")),
+    "_journal": Room(
+        "one_logger_v1_shim/_journal", (*_JOB, "tests/cli"), (*_DELIVERY, "tests/delivery/test_disk.py"),
+    ),
     "_worker": Room(
-        "one_logger_v1_shim/_worker", ("tests/test_v2_player.py", "tests/test_outside.py", "tests/test_journal_parts.py"),
+        "one_logger_v1_shim/_worker", ("tests/test_v2_player.py", "tests/test_outside.py", _PARTS),
         (*_DELIVERY, "tests/delivery/test_server.py", "tests/delivery/test_settings.py"),
     ),
     "_goodput": Room(
