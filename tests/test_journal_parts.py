@@ -1,4 +1,4 @@
-"""Small parts of the journal's and the worker's rooms that no other fast test sees."""
+"""Small parts of the rooms `_job`, `_journal` and `_worker` that no other fast test sees."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import logging
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from one_logger_v1_shim._job.values import _duration
 from one_logger_v1_shim._journal.destination import RunSpec, mode
 from one_logger_v1_shim._journal.environment import job_path
 from one_logger_v1_shim._journal.files import has_room
@@ -34,6 +36,17 @@ def test_the_mode_that_the_variable_asks_for(asked: str, meant: str) -> None:
 def test_room_on_the_disk(tmp_path: Path) -> None:
     assert has_room(tmp_path)
     assert not has_room(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (timedelta(), "PT0S"), (timedelta(hours=2), "PT2H"), (timedelta(seconds=-5), "-PT5S"),
+        (timedelta(days=400, milliseconds=1500), "P1Y35DT1.5S"),
+    ],
+)  # fmt: skip
+def test_a_duration_is_text_of_iso_8601(given: timedelta, text: str) -> None:
+    assert _duration(given) == text
 
 
 def test_the_player_hears_what_its_own_thread_logs() -> None:
