@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +82,26 @@ class Copy:
         """Which of the fast tests run which lines of ``sources``: one run of all of them.
 
         Raises:
-            ValueError: a test fails in the copy as it is.
+            ValueError: pytest could not run them.
         """
         out = self.root.parent / "map.json"
         code = self._in_child(lambda: _measured(tests, [str(self.root / one) for one in sources], self.root, out))
-        if code != 0:
-            raise ValueError(f"the tests do not pass as they are (exit code {code}): {' '.join(tests)}")
+        if code not in (0, 1):  # 1: some fail, which the control finds, too
+            raise ValueError(f"the tests cannot be run as they are (exit code {code}): {' '.join(tests)}")
         found: Map = json.loads(out.read_text(encoding="utf-8"))
+        return found
+
+    def failing(self, tests: Sequence[str]) -> list[str]:
+        """Which of these fast tests fail.
+
+        Raises:
+            ValueError: pytest could not run them.
+        """
+        out = self.root.parent / "failing.json"
+        code = self._in_child(lambda: _failing(tests, out)) if tests else 0
+        if code not in (0, 1):
+            raise ValueError(f"the tests cannot be run as they are (exit code {code}): {' '.join(tests)}")
+        found: list[str] = json.loads(out.read_text(encoding="utf-8")) if code else []
         return found
 
     def _environment(self) -> dict[str, str]:
@@ -132,6 +145,37 @@ class Copy:
                 del sys.modules[name]
 
 
+class Control:
+    """Which tests pass on the unchanged code: only these can notice a change.
+
+    Raises:
+        ValueError: pytest could not run them.
+    """
+
+    def __init__(self, copy: Copy, tests: Iterable[str]) -> None:
+        """``tests``: the fast ones of all mutants of a sample; they are run here, once."""
+        self.copy = copy
+        #: tests and files of tests that fail on the unchanged code
+        self.failed = copy.failing(sorted(tests))
+        self._whole: dict[str, bool] = {}
+
+    def sound(self, tests: Iterable[str]) -> list[str]:
+        """Those of the fast tests that pass."""
+        return [test for test in tests if test not in self.failed]
+
+    def sound_whole(self, files: Iterable[str], limit: float) -> list[str]:
+        """Those of the files that pass with the tests that start processes; a file is run when it is first asked."""
+        found = []
+        for file in files:
+            if file not in self._whole:
+                self._whole[file] = self.copy.passes_whole([file], limit)
+                if not self._whole[file]:
+                    self.failed.append(file)
+            if self._whole[file]:
+                found.append(file)
+        return found
+
+
 def warm_up() -> None:
     """Import once, before the forks, what every test run imports."""
     for name in ("pytest", "_pytest.assertion.rewrite", "hypothesis", "libcst.metadata", "json", "asyncio", "sqlite3"):
@@ -143,6 +187,21 @@ def _pytest(arguments: Sequence[str], *plugins: Any) -> int:
     import pytest
 
     return int(pytest.main(list(arguments), plugins=list(plugins)))
+
+
+def _failing(tests: Sequence[str], out: Path) -> int:
+    import pytest
+
+    found: dict[str, None] = {}
+
+    class Failures:
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            if report.failed:
+                found[report.nodeid] = None
+
+    code = _pytest(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "fast", *tests], Failures())
+    out.write_text(json.dumps(list(found)), encoding="utf-8")
+    return code
 
 
 def _measured(tests: Sequence[str], sources: Sequence[str], root: Path, out: Path) -> int:

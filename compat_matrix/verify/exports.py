@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..deep_json import from_json
-from .beliefs import METRICS, STRING
+from .beliefs import METRICS, STRING, STRINGS
 from .history import BadSource, History, history
+from .numbers import is_number
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 
@@ -24,7 +25,8 @@ def read_export(path: Path) -> History:
             return history(str(path), _csv(path), exact=False)
         if suffix == ".parquet":
             return history(str(path), _parquet(path), exact=False)
-        return history(str(path), _json(path))
+        rows = list(_json(path))
+        return history(str(path), rows, exact=not _was_a_table(rows))
     except UnicodeDecodeError as error:
         raise BadSource(f"{path}: not UTF-8 at byte {error.start}; expected the text of an export") from None
 
@@ -46,6 +48,19 @@ def _json(path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(row, dict):
             raise BadSource(f"{path}: row {number} is {_shown(row)}; expected a JSON object, a row of scan_history()")
         yield row
+
+
+def _was_a_table(rows: Sequence[dict[str, Any]]) -> bool:
+    """Whether pandas has read the rows from CSV, of which no row has a hole (:func:`history` knows those with one).
+
+    What v1 sent as a text is a number there if it looks like one, and a list is a text.
+    """
+    return all(row.keys() == rows[0].keys() for row in rows) and any(
+        isinstance(value, str) and value[:1] == "[" if METRICS[name].type == STRINGS else is_number(value)
+        for row in rows
+        for name, value in row.items()
+        if name in METRICS and METRICS[name].type in (STRING, STRINGS)
+    )
 
 
 def _parsed(path: Path, number: int, text: str) -> Any:

@@ -14,6 +14,7 @@ from ..compare import ABSENT, BOOKKEEPING
 from .beliefs import CONFIGURED, EPOCH_MS, INTEGER, METRICS, MSECS, SECONDS, TFLOPS_PER_GPU, Metric
 from .history import History, Row
 from .numbers import as_number, is_number
+from .spelled import spelled_alike
 
 _SLACK_MS = 2000.0  # between an event and the row that says so
 #: two machines differ by less than this, two units (s and ms) by more
@@ -68,6 +69,8 @@ def difference(name: str, was: Any, now: Any, before: Row, after: Row, lives: Li
         return _number(metric, was, now, exact)
     if metric is not None and metric.type == CONFIGURED and not exact and as_number(was) == as_number(now) is not None:
         return ""  # "8" that a table has read as 8
+    if metric is None and not exact and isinstance(was, str) != isinstance(now, str) and spelled_alike(was, now):
+        return ""
     if was is None or now is None or isinstance(was, str) != isinstance(now, str):
         return "" if was is now else "type"
     if isinstance(was, (int, float)) and isinstance(now, (int, float)):

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from compat_matrix.mutants import command
 from compat_matrix.mutants.operators import is_python, mutants
+from compat_matrix.mutants.tests import Control, Copy
 
+ROOT = Path(__file__).resolve().parents[2]
 SOURCE = b'''"""A docstring."""
 __all__ = ["left"]
 LIMIT = 3
@@ -104,3 +110,40 @@ def test_what_is_no_room(capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("coverage")
     assert command.main(["_nothing"]) == 2
     assert "neither a room nor a file of one; rooms: _job," in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_test_that_fails_on_the_unchanged_code_does_not_count(tmp_path: Path) -> None:
+    """In a process of its own: the runner forks, and this one has a thread that watches the time."""
+    code = f"from tests.matrix.test_mutants import tried; tried({str(tmp_path)!r})"
+    quick = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=quick, capture_output=True, text=True, check=True)
+    ends, failed_at_first, failed = json.loads(done.stdout.splitlines()[-1])
+    assert ends == ["lives", "lives, not reached", "noticed", "noticed by processes"]
+    assert failed_at_first == ["test_broken.py::test_it"]
+    assert failed == ["test_broken.py::test_it", "test_broken.py"]
+
+
+def tried(folder: str) -> None:
+    """Prints how a mutant of a small program ends with tests that see it, that do not, and that always fail."""
+    copy = Copy(Path(folder))
+    copy.root.mkdir()
+    command.ROOT = copy.root
+    (copy.root / "pytest.ini").write_text("[pytest]\nmarkers = fast")
+    (copy.root / "doubled.py").write_text("def doubled(x):\n    return x * 2\n")
+    fast = "import pytest, doubled\n\n@pytest.mark.fast\ndef test_it():\n    assert "
+    lines = {"sees": "doubled.doubled(2) == 4", "does_not": "not doubled.doubled(0)", "broken": "doubled.doubled(0)"}
+    for name, line in lines.items():
+        (copy.root / f"test_{name}.py").write_text(fast + line)
+    mutant = next(one for one in mutants((copy.root / "doubled.py").read_bytes()) if one.new == "/")
+    sees, does_not, broken = (f"test_{name}.py::test_it" for name in lines)
+    control = Control(copy, [sees, does_not, broken])
+    failed_at_first = list(control.failed)
+    ends = []
+    for tests, whole in (
+        ((does_not, broken), "test_broken.py"), ((broken,), "test_broken.py"), ((sees, broken), ""),
+        ((does_not,), "test_sees.py"),
+    ):  # fmt: skip
+        room = command.Room("", (), (whole,))
+        ends.append(command._try(control, room, "doubled.py", mutant, tests, whole=bool(whole)).end)
+    print(json.dumps([ends, failed_at_first, control.failed]))

@@ -203,6 +203,48 @@ def test_each_form_is_the_same_history(form: str, capsys: pytest.CaptureFixture[
         assert [verify(capsys, *sources)[0] for sources in ((other,), (plain, other))] == [0, 0], name
 
 
+#: a list of the job's own, and what pandas writes to CSV after Parquet
+SPELLED: tuple[tuple[Any, str], ...] = (
+    ([1, 2, 3], "[1 2 3]"),
+    ([1.5, 2.0], "[1.5 2. ]"),
+    ([0.123456789, 1.0], "[0.12345679 1.        ]"),
+    ([[1, 2], [3, 4]], "[array([1, 2]) array([3, 4])]"),
+    ([True, False], "[ True False]"),
+    ([None, 1], "[nan  1.]"),
+    ({"a": [1, 2], "b": "it's"}, """{'a': array([1, 2]), 'b': "it's"}"""),
+    (list(range(2000)), "[   0    1    2 ... 1997 1998 1999]"),
+    ("4711", "4711"),
+)
+
+
+@pytest.mark.parametrize(("value", "text"), SPELLED, ids=lambda one: str(one)[:20])
+def test_a_list_as_numpy_spells_it(value: Any, text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    def with_it(own: Any) -> Rows:
+        rows = copy.deepcopy(changes.recorded()["golden/quickstart"])
+        rows[-1]["mine"] = own
+        return rows
+
+    plain = write(tmp_path / "plain.jsonl", with_it(value))
+    spelled = as_csv(tmp_path / "spelled.csv", table(with_it(text), None), True)
+    other = as_csv(tmp_path / "other.csv", table(with_it(text.replace("1", "7")), None), True)
+    assert [verify(capsys, plain, spelled)[0], verify(capsys, spelled, plain)[0]] == [0, 0]
+    assert [verify(capsys, plain, other)[0], verify(capsys, other, plain)[0]] == [1, 1] or "1" not in text
+    assert verify(capsys, plain, write(tmp_path / "a_text.jsonl", with_it(text)))[0] == int(value != text)
+
+
+def test_a_table_without_holes_that_became_lines(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A killed job has one row: pandas reads its texts from CSV as numbers, and its lists as texts."""
+    row = {**changes.recorded()["golden/quickstart"][0], "jobid": "4711", "app_tag": ["a"], "app_tag_count": 1}
+    row["app_tag_id"] = ["0cc175b9c0f1b6a831c399e269772661"]
+    of_a_table = {**row, "jobid": 4711, "app_tag": "['a']", "app_tag_id": str(row["app_tag_id"])}
+    plain = write(tmp_path / "plain.jsonl", [row])
+    for rows in ([of_a_table], [{**row, "jobid": 4711}], [{**row, "app_tag": of_a_table["app_tag"]}]):
+        other = write(tmp_path / "other.jsonl", rows)
+        assert verify(capsys, plain)[0] == verify(capsys, other)[0] == 0
+        assert [verify(capsys, plain, other)[0], verify(capsys, other, plain)[0]] == [0, 0]
+    assert verify(capsys, write(tmp_path / "other.jsonl", [of_a_table, {"jobid": 4711}]))[0] == 1
+
+
 # -- what must not be accused -----------------------------------------------------------------------------------------
 
 
