@@ -27,7 +27,10 @@ from .run import Run
 from .successor import Successor
 
 # What a server says of an entity: permission denied, entity ... not found, returned error 403. All else may pass.
-_MAY_NOT = re.compile(r"permission denied|forbidden|not found|no such|(returned error|error|http) 40[34]\b", re.I)
+# "no such host" is said of a name, a proxy's for example.
+_MAY_NOT = re.compile(
+    r"permission denied|forbidden|not found|no such(?! host)|(returned error|error|http) 40[34]\b", re.I
+)
 
 _LONGEST = 400  # characters of an error; wandb's process says the address twice before it says the cause
 

@@ -14,6 +14,7 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from one_logger_v1_shim._worker.opening import _MAY_NOT
 from tests.delivery import jobs
 from tests.delivery.server import Server
 
@@ -160,6 +161,7 @@ def test_all_rows(name: str, outcome: Callable[[str], Outcome]) -> None:
         (line,) = result.lines
         assert "W&B run is offline (" in line
         assert WHY[name] in line
+        assert "may this API key" not in line
         assert sent == []
     else:
         assert (result.lines, sent) == ([], ROWS)
@@ -174,3 +176,15 @@ def written(home: Path) -> Iterator[Path]:
     files = [path for path in home.rglob("*") if path.is_file() and path.name != "settings"]
     assert {"job.err", "worker.log", "debug-internal.log", "run.json"} <= {path.name for path in files}
     yield from files
+
+
+@pytest.mark.parametrize(
+    ("said", "of_the_entity"),
+    [
+        ("proxyconnect tcp: dial tcp: lookup proxy on 10.0.0.1:53: no such host", False),
+        ("returned error 403", True),
+        ("no such entity", True),
+    ],
+)
+def test_a_name_that_is_not_known_says_nothing_of_the_entity(said: str, of_the_entity: bool) -> None:
+    assert bool(_MAY_NOT.search(said)) == of_the_entity
