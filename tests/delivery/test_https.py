@@ -147,7 +147,10 @@ SCENARIOS: dict[str, Callable[[Path], Outcome]] = {
     "wrong password": lambda home: with_proxy(home, "HTTPS_PROXY", f"wrong-{PASSWORD}"),
 }
 #: what the one line says of those that get no row
-WHY = {"untrusted": "certificate signed by unknown authority", "wrong password": "Proxy Authentication Required"}
+WHY = {
+    "untrusted": ("certificate signed by unknown authority",),
+    "wrong password": ("Proxy Authentication Required", "timed out"),  # wandb 0.20 says no more
+}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -160,13 +163,14 @@ def test_all_rows(name: str, outcome: Callable[[str], Outcome]) -> None:
     if name in WHY:
         (line,) = result.lines
         assert "W&B run is offline (" in line
-        assert WHY[name] in line
+        assert any(why in line for why in WHY[name])
         assert "may this API key" not in line
         assert sent == []
     else:
         assert (result.lines, sent) == ([], ROWS)
     if proxy is not None:
-        assert set(proxy.asked) == {(f"{NAME}:443", name not in WHY)}
+        asked = {known for where, known in proxy.asked if where == f"{NAME}:443"}  # wandb 0.20 asks others, too
+        assert asked == {name not in WHY}
         assert [path for path in written(result.home) if PASSWORD.encode() in path.read_bytes()] == []
         assert PASSWORD not in result.out + result.err
 
