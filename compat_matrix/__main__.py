@@ -28,7 +28,7 @@ COMMANDS = {
     "bench": ("bench.main", "what the shim costs a job, beside what v2 and wandb cost it"),
     "launchers": (
         "launchers.command",
-        "[NAME ...]: Ray and Spark, the real ones: all rows, and a line that says where they are",
+        "[NAME ...]: Ray, Spark and uwsgi, the real ones: all rows, and a line that says where they are",
     ),
     "documents": ("commands.documents", "write the tables of docs/ that stand in the code"),
     "record": ("commands.record", "[NAME ...]: write the expected rows of programs again, from the oracle"),

@@ -27,7 +27,12 @@ from .run import Run
 from .successor import Successor
 
 # What a server says of an entity: permission denied, entity ... not found, returned error 403. All else may pass.
-_MAY_NOT = re.compile(r"permission denied|forbidden|not found|no such|(returned error|error|http) 40[34]\b", re.I)
+# "no such host" is said of a name, a proxy's for example.
+_MAY_NOT = re.compile(
+    r"permission denied|forbidden|not found|no such(?! host)|(returned error|error|http) 40[34]\b", re.I
+)
+
+_LONGEST = 400  # characters of an error; wandb's process says the address twice before it says the cause
 
 _ERROR_IN_LOG = re.compile(r'"error":"((?:[^"\\]|\\.)*)"')
 
@@ -109,7 +114,7 @@ class Opening:
         said = first_line(error)
         words = _ERROR_IN_LOG.search(told)
         if words is not None and "<no message>" in said:
-            said = hidden(words[1].replace('\\"', '"'), alike=True)[:200]
+            said = hidden(words[1].replace('\\"', '"'), alike=True)[:_LONGEST]
         if not _MAY_NOT.search(f"{error} {told}"):
             return said
         entity = self._run.spec.arguments(os.environ).get("entity") or os.environ.get("WANDB_ENTITY") or "its default"
@@ -166,4 +171,4 @@ def _otherwise(limit: float, do: Callable[..., object], *arguments: object) -> I
 def first_line(error: BaseException) -> str:
     """An error for a log line: its type, and the first line of its text."""
     text = hidden(str(error), alike=True).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0][:200]}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text.splitlines()[0][:_LONGEST]}" if text else type(error).__name__

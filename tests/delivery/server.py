@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit
 
@@ -18,9 +20,10 @@ class Server:
     ``ok``; ``hang``: no answer; ``drop``: the connection is closed; a number: that HTTP status. ``init:<mode>`` and
     ``rows:<mode>`` are ``ok`` but for the request that makes the run, and for those that bring rows.
     ``entity:<name>`` refuses to make runs of that entity. It can also be asked as an HTTP proxy.
+    ``certificate``: a file with a certificate and its key; then it speaks HTTPS.
     """
 
-    def __init__(self, mode: str = "ok") -> None:
+    def __init__(self, mode: str = "ok", certificate: Optional[Path] = None) -> None:
         self.mode = mode
         #: step -> row, as they came in
         self.rows: dict[int, dict[str, Any]] = {}
@@ -58,7 +61,14 @@ class Server:
                 pass
 
         self._http = Http(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._http.server_port}"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # the handshake comes with the first read, in the request's own thread
+            self._http.socket = context.wrap_socket(self._http.socket, True, do_handshake_on_connect=False)
+        #: where it listens
+        self.port = self._http.server_port
+        self.url = f"http{'s' * (certificate is not None)}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self._http.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         self._thread.start()
 

@@ -35,7 +35,7 @@ NOT_RUN = {
     "compat_matrix mutations": "minutes; tests/matrix",
     "compat_matrix random": "minutes; tests/matrix/test_random_jobs.py",
     "compat_matrix changes": "a minute; tests/matrix/test_verify.py",
-    "compat_matrix launchers": "it needs an index, Ray and Java",
+    "compat_matrix launchers": "it needs an index, Ray, Java and a C compiler",
     "compat_matrix mutants": "minutes; tests/matrix",
     " team/": "it needs an account; tests/cli/test_online.py",
     "BEFORE": "names of runs that the reader has; tests/documents/test_leaving.py",
