@@ -117,7 +117,7 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
     """The cells of ``--quick``: each Python with its wandb, the last one online and disabled; the other axes alternate.
 
     An online cell looks at the files that W&B wrote as well: it needs no offline one beside it. All recorded jobs run
-    with the oldest wandb and with the newest; those between share them.
+    with the newest wandb; the older ones share them.
     """
     *corners, last = (corner.split("/") for corner in axes["quick"])
     cells = []
@@ -125,7 +125,7 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
         steps = (("wrapt", 1), ("mode", 2))
         bits = [axes[axis][number // by % len(axes[axis])] for axis, by in steps]
         imports = axes["imports"][(number + 1) % 2]
-        third = (number - 1) % 3 + 1 if number else 0
+        third = number % 3 + 1
         cells.append(Cell(python, wandb, *bits, imports, "offline", third=third))
     python, wandb = last
     wrapt = axes["wrapt"][-1]

@@ -320,7 +320,7 @@ class Journal:
 def _sync_names(folder: Path) -> None:
     """The journal's files as they are, and their names, are on the disk. Raises ``OSError``."""
     for path in (*(one for one in folder.iterdir() if not one.is_symlink()), folder, folder.parent):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         try:
             os.fsync(descriptor)
         finally:

@@ -7,7 +7,6 @@ how much of the file counts. So whoever ends this process ends it between two pa
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
@@ -116,8 +115,12 @@ class _Fetch:
             lock = open_to_write(self._folder / "lock", os.O_RDWR | os.O_CREAT)
         except OSError as error:
             raise _StopError(f"{error.filename} cannot be written ({error.strerror}); set XDG_CACHE_HOME") from None
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at a time: the second one has less to fetch
+        try:  # two commands at a time: the second one has less to fetch
+            import fcntl
+
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except (ImportError, OSError):  # Windows; a file system without locks
+            pass
         found = [one for one in self._runs() if self._is_wanted(one)]
         if self._asked["newest"]:
             found = found[-1:]

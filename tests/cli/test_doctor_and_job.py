@@ -51,7 +51,8 @@ def test_what_is_said(name: str, outcomes: dict[str, Future[Outcome]]) -> None:
     assert (found.code == 1) is (found.happened != situation.wanted), everything
     if situation.job == UTILS:
         assert found.v2 is not any(line.startswith("warning  v2 ") for line in found.said.splitlines()), everything
-    if situation.job == CORE and found.happened in (ONLINE, OFFLINE) and found.told("W&B entity"):
+    stays = bool(found.run)  # the journal that says it
+    if situation.job == CORE and found.happened in (ONLINE, OFFLINE) and found.told("W&B entity") and stays:
         told = [found.told(f"W&B {what}") for what in ("entity", "project", "run name", "tags")]
         entity, project, name, tags = (found.run[one] for one in ("entity", "project", "run_name", "tags"))
         assert told[0].startswith(entity or "the account's own") or "the account's own" in told[0], everything
