@@ -19,7 +19,7 @@ from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 from strenum import StrEnum
 
-from one_logger_v1_shim import V1CompatibleExporter, configure_v2_adapter
+from one_logger_v1_shim import V1CompatibleExporter, _log, configure_v2_adapter
 from one_logger_v1_shim._v2 import attach as attaching
 from one_logger_v1_shim._v2 import private
 from one_logger_v1_shim._v2.beside import attach
@@ -174,6 +174,9 @@ class TestAttached:
 
     def test_v2s_own_lines_stay(self, caplog: pytest.LogCaptureFixture) -> None:
         """Our wrappers stand between the application and v2: they must not hide what v2 says of its calls."""
+        _log.forget()  # each line is said once in a process
+        for name in [one for one in logging.Logger.manager.loggerDict if one.startswith("nv_one_logger")]:
+            caplog.set_level(logging.DEBUG, logger=name)  # v2 raises it when an application's trouble disables it
         recorder: Any = configured()
         attach(recorder, Heard())
         attaching.silence.install()
