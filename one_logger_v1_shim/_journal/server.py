@@ -236,8 +236,9 @@ def _ask(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
             return None if _is_graphql(error) else _Doubt(_STRANGE.format(shown, f"HTTP {error.code}"))
     except Exception as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            return None  # W&B has certificate settings of its own: let it try
+        if isinstance(reason, ssl.SSLCertVerificationError):  # W&B has certificate settings of its own: let it try
+            checked = os.environ.get("WANDB_INSECURE_DISABLE_SSL", "").lower() not in ("1", "true", "yes", "on")
+            return _Doubt(f"the certificate of {shown} is not trusted here") if checked else None
         if isinstance(reason, ssl.SSLError):
             return _Doubt(_STRANGE.format(shown, reason.reason or "TLS"))
         return f"{_NOT_REACHED.format(shown)} ({_reason(reason)})"

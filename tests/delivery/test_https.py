@@ -7,6 +7,7 @@ import shutil
 import socket
 import socketserver
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from one_logger_v1_shim._worker.opening import _MAY_NOT
 from tests.delivery import jobs
 from tests.delivery.server import Server
+from tests.support import clean_environment
 
 pytestmark = [
     pytest.mark.ci,
@@ -192,3 +194,19 @@ def written(home: Path) -> Iterator[Path]:
 )
 def test_a_name_that_is_not_known_says_nothing_of_the_entity(said: str, of_the_entity: bool) -> None:
     assert bool(_MAY_NOT.search(said)) == of_the_entity
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_doctor_says_what_wandb_will_find(trusted: bool, tmp_path: Path) -> None:
+    file = certificate(tmp_path / "certificate")
+    server = Server(certificate=file)
+    try:
+        told = {**server.environment(), **({"SSL_CERT_FILE": str(file)} if trusted else {})}
+        done = subprocess.run(
+            [sys.executable, "-m", "one_logger_v1_shim", "doctor"], cwd=tmp_path,
+            env=clean_environment(tmp_path, told), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        server.stop()
+    assert done.returncode == (0 if trusted else 1), done.stdout
+    assert ("is not trusted here" in done.stdout) is not trusted
