@@ -27,7 +27,7 @@ from one_logger_v1_shim._journal.destination import RunSpec
 from one_logger_v1_shim._journal.follow import Follower
 from one_logger_v1_shim._journal.locks import lock, locked
 from one_logger_v1_shim._journal.process_table import variable
-from one_logger_v1_shim._journal.records import Mark, RunRecord, read_played, write_played
+from one_logger_v1_shim._journal.records import Mark, RunRecord, Sent, read_played, write_played
 from one_logger_v1_shim._journal.secret import hidden, without_user
 from one_logger_v1_shim._journal.settings_files import setting
 from one_logger_v1_shim._journal.wandb_file import Scanner, rows_at_end
@@ -69,7 +69,9 @@ KINDS = ("fifo", "device", "sparse", "dangling")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["run.json", "mark.json", "played", "rows-000001.jsonl", "worker.lock", "W&B's"])
+@pytest.mark.parametrize(
+    "name", ["run.json", "mark.json", "played", "sent", "rows-000001.jsonl", "worker.lock", "W&B's"]
+)
 def test_nothing_hangs(kind: str, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = planted.journal(tmp_path, v2="worker")
     run = tmp_path / "wandb" / "offline-run-20260101_000000-abcdefgh"
@@ -79,9 +81,9 @@ def test_nothing_hangs(kind: str, name: str, tmp_path: Path, capsys: pytest.Capt
     with bounded():
         left = _left.look(folder)
         Scanner(run / "run-abcdefgh.wandb").advance()
-        RunRecord.read(folder), Mark.read(folder), read_played(folder), locked(folder)
+        RunRecord.read(folder), Mark.read(folder), read_played(folder), Sent.read(folder), locked(folder)
     assert name == "W&B's" or kind == "sparse" or outside.writers(folder) == f"{name} is not an ordinary file"
-    if name in ("mark.json", "played", "worker.lock", "W&B's"):
+    if name in ("mark.json", "played", "sent", "worker.lock", "W&B's"):
         assert (left.rows, left.stored, left.run_id) == (3, 0, "abcdefgh")
     from one_logger_v1_shim._cli import show
 
@@ -94,6 +96,7 @@ def test_what_is_written_follows_nothing(kind: str, tmp_path: Path) -> None:
     for name, write in {
         "worker.log": lambda: outside.open_to_write(tmp_path / "worker.log", os.O_WRONLY | os.O_CREAT),
         "played": lambda: write_played(tmp_path, 3),
+        "sent": lambda: Sent(1, 2).write(tmp_path),
         "mark.json": lambda: Mark(state="x").write(tmp_path),
         "worker.lock": lambda: lock(tmp_path),
     }.items():
@@ -123,6 +126,7 @@ def test_modes(umask: int, tmp_path: Path) -> None:
         journal = begin(tmp_path, record)
         Mark(state="x").write(journal.folder)
         write_played(journal.folder, 1)
+        Sent(1, 2).write(journal.folder)
         lock(journal.folder)
         journal.append(b"{}")
         journal.close()
@@ -130,7 +134,7 @@ def test_modes(umask: int, tmp_path: Path) -> None:
         os.umask(before)
     assert journal.folder.stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in journal.folder.iterdir()} == dict.fromkeys(
-        ["run.json", "mark.json", "played", "worker.lock", "rows-000001.jsonl"], 0o600
+        ["run.json", "mark.json", "played", "sent", "worker.lock", "rows-000001.jsonl"], 0o600
     )
     assert outside.writers(journal.folder) is None
 
@@ -155,6 +159,10 @@ def test_removed_is_what_has_our_names(tmp_path: Path) -> None:
     folder = planted.journal(tmp_path)
     (folder / "thesis.tex").touch()
     (folder / ".git").mkdir()
+    Mark(state="x").write(folder)
+    write_played(folder, 1)
+    Sent(1, 2).write(folder)
+    assert lock(folder)
     outside.remove_journal(folder)
     assert sorted(path.name for path in folder.iterdir()) == [".git", "thesis.tex"]
     other = tmp_path / "repository"

@@ -7,5 +7,6 @@ A journal is a folder beside the W&B run:
 - ``rows-000001.jsonl`` and so on (:mod:`.calls`): the rows, v1's calls, and the end, in the order of the job.
 - ``mark.json`` (:class:`~.records.Mark`): how far W&B has taken it. The worker writes it.
 - ``played``: how many of the calls v2 has heard. The worker writes it.
+- ``sent`` (:class:`~.records.Sent`): how far an OpenTelemetry collector has taken it. The worker writes it.
 - ``worker.log``: what the worker, wandb and v2 have printed.
 """

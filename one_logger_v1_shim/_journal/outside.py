@@ -29,7 +29,9 @@ MOST_LINE = 64 * 1024 * 1024
 _MOST_DIGITS = 4000  # of a number in a file
 
 _OUR_FOLDER = re.compile(r"one-logger-[A-Za-z0-9_.-]+")
-_OUR_FILES = re.compile(r"rows-[0-9]{1,9}\.jsonl|(run|mark)\.json(\.partial)?|played|path\.json|worker\.(lock|log)")
+_OUR_FILES = re.compile(
+    r"rows-[0-9]{1,9}\.jsonl|(run|mark)\.json(\.partial)?|played|sent(\.partial)?|path\.json|worker\.(lock|log)"
+)
 
 
 def open_to_read(path: Union[str, Path], follow: bool = False) -> int:
