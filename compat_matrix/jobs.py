@@ -15,6 +15,9 @@ HOME = Path(__file__).resolve().parent
 GOLDENS = HOME / "goldens"
 PROGRAMS = HOME / "programs"
 
+#: of a job's environment: its rows are those of another v1 than 1.0.2
+WIRE = "ONE_LOGGER_V1_WIRE"
+
 #: where v1's packages live in the shim
 SHIM = {"one_logger": "one_logger_v1_shim", "one_logger_utils": "one_logger_v1_shim.utils"}
 _V1_IMPORT = re.compile(r"^(\s*(?:from|import)\s+)one_logger(_utils)?\b", re.MULTILINE)

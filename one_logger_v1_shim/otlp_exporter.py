@@ -52,7 +52,6 @@ _EVERY = 5.0  # seconds between requests
 _MOST = 2000  # spans and points of a request
 _QUEUE = 20000  # that wait for one: 20 MB at most
 _MOST_EVENTS = 128  # of a span: OpenTelemetry's own default
-_PATIENCE = 30.0  # seconds between tries, at most
 
 
 class OTLPExporter(BaseExporter):
@@ -156,12 +155,8 @@ class OTLPExporter(BaseExporter):
 
     def _event(self, span: V2Span, name: str, at: int, said: otlp.Attributes) -> None:
         made = self._kept(span)
-        if made is None:
-            return
-        made.events.append(otlp.Event(name, at, said))
-        if len(made.events) > _MOST_EVENTS:
-            made.events.popleft()
-            made.dropped += 1
+        if made is not None:
+            made.add(otlp.Event(name, at, said), _MOST_EVENTS)
 
     def _translate(self) -> Translation:
         if self._translation is None:
@@ -232,19 +227,19 @@ class OTLPExporter(BaseExporter):
         return Sender(resource.attributes(record, "", None, os.environ), os.environ)
 
     def _send(self, sender: Any, batch: list[Union[otlp.Span, Point]]) -> None:
-        from ._otlp.sender import NotSentError
+        from ._otlp.sender import NotSentError, waits
 
         spans = [one for one in batch if isinstance(one, otlp.Span)]
         points = [one for one in batch if isinstance(one, Point)]
-        patience = 1.0
-        while batch:
+        if not batch:
+            return
+        for seconds in waits():
             try:
                 sender.send(otlp.identifier(16, "trace", self._run_id), spans, points)
                 return
             except NotSentError as error:
                 warn_once("otlp:not sent", f"OTLP: {error}; it is tried again while the program runs")
-            time.sleep(patience)
-            patience = min(2 * patience, _PATIENCE)
+            time.sleep(seconds)
 
 
 def _time(event: Event) -> int:

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any, Callable, Optional
 
+from compat_matrix.jobs import WIRE
+
 ROOT = Path(__file__).resolve().parent.parent
 GOLDENS = ROOT / "compat_matrix" / "goldens"
-WIRE = "ONE_LOGGER_V1_WIRE"
 
 #: the smallest configuration of an enabled rank
 CONFIG: dict[str, Any] = {

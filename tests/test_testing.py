@@ -29,6 +29,7 @@ from one_logger_v1_shim.utils.nemo import get_hooked_model
 from tests.support import CONFIG, GOLDENS, Clock, decoded, golden, golden_names
 from tests.test_v2_stream import shape, stream
 from tests.v2_recording import RecordingExporter
+from tests.v2_room import train_to_the_end
 
 BOOKKEEPING = compare.BOOKKEEPING | set(compare.TAG_KEYS)
 
@@ -68,12 +69,7 @@ def native_job(**config: Any) -> None:
     """A job on v2's callbacks."""
     configure_v2_adapter({**CONFIG, **config})
     v2.on_app_start()
-    v2.on_train_start(train_iterations_start=0, train_samples_start=0)
-    for _ in range(4):
-        v2.on_training_single_iteration_start()
-        v2.on_training_single_iteration_end()
-    v2.on_train_end()
-    v2.on_app_end()
+    train_to_the_end()
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture) -> list[str]:

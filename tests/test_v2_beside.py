@@ -29,7 +29,7 @@ from tests.support import CONFIG, journalled_rows, journalled_runs
 from tests.test_exporter import TRAINING
 from tests.test_v2_attach import HEARD, exporting, warnings
 from tests.test_v2_exporter import KeptRows, exporter_of
-from tests.v2_room import Heard, configured, no_provider, v2_config
+from tests.v2_room import Heard, configured, no_provider, train_to_the_end, v2_config
 
 __all__ = ["no_provider"]
 
@@ -55,12 +55,7 @@ class Callback:
     def train(self) -> None:
         if self.provider.config.telemetry_config is None:
             self.provider.set_training_telemetry_config(TrainingTelemetryConfig(**TRAINING))
-        v2.on_train_start(train_iterations_start=0, train_samples_start=0)
-        for _ in range(4):
-            v2.on_training_single_iteration_start()
-            v2.on_training_single_iteration_end()
-        v2.on_train_end()
-        v2.on_app_end()
+        train_to_the_end()
 
 
 def names_of(rows: list[dict[str, Any]]) -> set[str]:

@@ -14,6 +14,7 @@ from nv_one_logger.core.event import ErrorEvent, Event, TelemetryDataError
 from nv_one_logger.core.span import Span
 from nv_one_logger.core.time import TracingTimestamp
 from nv_one_logger.exporter.exporter import BaseExporter
+from nv_one_logger.training_telemetry.api import callbacks as v2
 from nv_one_logger.training_telemetry.api.config import TrainingTelemetryConfig
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 from overrides import override
@@ -120,6 +121,16 @@ TRAINING: dict[str, Any] = {
     "global_batch_size_or_fn": 8,
     "log_every_n_train_iterations": 2,
 }
+
+
+def train_to_the_end() -> None:
+    """A training of four iterations by v2's own callbacks, to the end of the application."""
+    v2.on_train_start(train_iterations_start=0, train_samples_start=0)
+    for _ in range(4):
+        v2.on_training_single_iteration_start()
+        v2.on_training_single_iteration_end()
+    v2.on_train_end()
+    v2.on_app_end()
 
 
 def v2_config(training: Optional[dict[str, Any]] = TRAINING, **base: Any) -> OneLoggerConfig:

@@ -17,7 +17,7 @@ from random import Random
 from typing import Any, Optional
 
 from ..compare import BOOKKEEPING, events_rows
-from ..jobs import all_jobs
+from ..jobs import WIRE, all_jobs
 from .beliefs import EPOCH_MS, METRICS
 from .check_life import check
 from .compared import compare
@@ -26,9 +26,6 @@ from .history import history
 from .numbers import is_number
 
 Rows = list[dict[str, Any]]
-
-#: of a job's environment: its rows are those of another v1 than 1.0.2
-WIRE = "ONE_LOGGER_V1_WIRE"
 
 
 @dataclass(frozen=True)

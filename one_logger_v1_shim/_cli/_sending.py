@@ -6,6 +6,7 @@ works in a fresh folder that is empty: neither code nor settings lie there.
 
 from __future__ import annotations
 
+import functools
 import os
 import shlex
 import shutil
@@ -80,8 +81,9 @@ def _send(
     if refused:
         yield refused
         return
+    work = functools.partial(_work, left, interpreter, environ, private, progress)
     if left.unsent:
-        yield from _otlp(left, interpreter, environ, private, progress)
+        yield from _otlp(left, environ, work)
         if left.finished or left.stored < left.rows or left.state == "failed":
             return
     if left.on_disk_only and not left.unplayed and mode(environ) != "offline":
@@ -96,16 +98,10 @@ def _send(
     if record.v2 == "worker" and left.v2 in ("", UNPLAYED) and record.exporters and not environ.get(EXPORTERS):
         name = shown(record.exporters, 300)
         yield f"v2's export configuration {name} is not used: a journal names no code to run; set {EXPORTERS}"
-    yield from _work(left, interpreter, environ, private, progress)
+    yield from work()
 
 
-def _otlp(
-    left: Left,
-    interpreter: Interpreter,
-    environ: dict[str, str],
-    private: Path,
-    progress: Optional[Callable[[int], None]],
-) -> Iterator[str]:
+def _otlp(left: Left, environ: dict[str, str], work: Callable[..., Iterator[str]]) -> Iterator[str]:
     """Send spans and metrics to where this user's environment says; W&B is not asked if it has all rows on disk."""
     try:
         on = wanted(environ)
@@ -115,9 +111,9 @@ def _otlp(
     if not on:
         yield f"a collector has not taken all spans and metrics; to send them, set {VARIABLE_OTLP}=1 and its address"
     elif left.stored < left.rows:
-        yield from _work(left, interpreter, environ, private, progress)
+        yield from work()
     else:
-        yield from _work(left, interpreter, environ, private, progress, "--without-wandb")
+        yield from work("--without-wandb")
 
 
 def _work(

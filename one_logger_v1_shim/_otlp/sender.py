@@ -39,12 +39,21 @@ _SCOPE = InstrumentationScope("one_logger_v1_shim", VERSION)
 # of one request: a collector takes 4 MiB over gRPC
 _MOST_POINTS = 5000
 _MOST_EVENTS = 500
+_PATIENCE = 30.0  # seconds between tries, at most
 
 _Kind = TypeVar("_Kind")
 
 
 class NotSentError(Exception):
     """A collector has not taken everything; the text says where and why."""
+
+
+def waits() -> Iterator[float]:
+    """The seconds to wait after each try that has failed: each time twice as long, up to a limit. Without an end."""
+    seconds = 1.0
+    while True:
+        yield seconds
+        seconds = min(2 * seconds, _PATIENCE)
 
 
 class Sender:

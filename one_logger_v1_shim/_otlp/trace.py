@@ -69,6 +69,13 @@ class Span:
     dropped: int = 0
     error: str = ""
 
+    def add(self, event: Event, most: int) -> None:
+        """One event more; beyond ``most`` the oldest is dropped."""
+        self.events.append(event)
+        if len(self.events) > most:
+            self.events.popleft()
+            self.dropped += 1
+
 
 def nanoseconds(seconds: float) -> int:
     """Seconds since the epoch as OTLP has them; a product would be wrong by a quarter of a microsecond."""
@@ -240,10 +247,7 @@ class Trace:
         return span
 
     def _event(self, span: Span, name: str, seconds: float, said: Attributes) -> None:
-        span.events.append(Event(name, nanoseconds(seconds), said))
-        if len(span.events) > self._most_events:
-            span.events.popleft()
-            span.dropped += 1
+        span.add(Event(name, nanoseconds(seconds), said), self._most_events)
 
     def _end(self, span: Span, seconds: float) -> None:
         if span in self._open:

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn, Optional
+from typing import NoReturn, Optional, Union
 
 from .._journal.calls import FINISH, FROM, is_call, is_row, number
 from .._journal.destination import mode
@@ -32,7 +32,7 @@ from . import wandb_api
 from .children import Log, block_signals, children, end_children, say, tidy_up
 from .job import JobEnd
 from .opening import Opening, first_line
-from .otlp import OTLP
+from .otlp import OTLP, Otlp
 from .otlp import make as make_otlp
 from .player import Player
 from .run import Recovery, Run
@@ -119,10 +119,14 @@ class Worker:
         self._write_mark(force=True)
         self._start_listeners()
 
+    @property
+    def _listeners(self) -> list[Union[Player, Otlp]]:
+        """Who hears of the journal beside W&B."""
+        return [one for one in (self.player, self.otlp) if one is not None]
+
     def _start_listeners(self) -> None:
-        for one in (self.player, self.otlp):
-            if one is not None:
-                one.start()
+        for one in self._listeners:
+            one.start()
 
     def _stuck(self) -> NoReturn:
         """``wandb.init`` does not return, and nothing else can be tried in this process."""
@@ -177,7 +181,7 @@ class Worker:
             asked, gone = self._job.wait(_POLL if idle < 50 else _POLL_IDLE) if self._job is not None else (False, True)
 
     def _remove_files(self) -> None:
-        told = [one.rows for one in (self.player, self.otlp) if one is not None and one.state in (UNPLAYED, UNSENT)]
+        told = [one.rows for one in self._listeners if one.state in (UNPLAYED, UNSENT)]
         self.follower.remove(min(self.run.rows_on_disk(), *told), keep=_SEGMENTS if told else 0)
 
     def take(self, line: bytes) -> None:
@@ -256,9 +260,8 @@ class Worker:
             self.remove_journal()
 
     def _job_has_gone(self) -> None:
-        for one in (self.player, self.otlp):
-            if one is not None:
-                one.job_has_gone()
+        for one in self._listeners:
+            one.job_has_gone()
 
     def _forget_otlp(self) -> None:
         """What was said of trouble that is over."""
@@ -324,8 +327,8 @@ class Worker:
             self.mark.v2 = self.player.state
         if self.otlp is not None:
             self.mark.otlp = self.otlp.state
-        for one in (self.player, self.otlp):
-            for text in one.said if one is not None else ():
+        for one in self._listeners:
+            for text in one.said:
                 self._pass_on(text)
         try:
             self.mark.write(self.folder)
@@ -349,7 +352,7 @@ class Worker:
         Returns with the journal gone if it is not to be kept and all is told.
         """
         self.taken = self.mark.rows
-        listeners = [one for one in (self.player, self.otlp) if one is not None]
+        listeners = self._listeners
         self._start_listeners()
         while any(one.is_alive() for one in listeners) and self._job is not None and not self._job.wait(_POLL)[1]:
             pass

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _POLL = 0.1  # seconds between looks at the journal
 _EVERY = 5.0  # seconds between requests
 _MOST = 2000  # points and spans that wait for a request
-_PATIENCE = 30.0  # seconds between tries, at most
 _QUICK = 1.0  # seconds for a request
 _SETTLE = 5.0  # seconds for all of it, on a busy machine
 
@@ -196,11 +195,10 @@ class Otlp(threading.Thread):
 
     def _send(self, sender: Sender, trace: Trace) -> None:
         """Until a collector has taken what waits. What waits longer than the worker does is for `recover`."""
-        from .._otlp.sender import NotSentError
+        from .._otlp.sender import NotSentError, waits
 
-        patience = 1.0
         spans: list[Span] = trace.ended
-        while True:
+        for seconds in waits():
             self._asked = time.monotonic()
             try:
                 sender.send(trace.id, spans, self._waiting)
@@ -211,8 +209,7 @@ class Otlp(threading.Thread):
                 if not self.said:
                     self.said.append(f"{text}; what is not sent waits in the journal, {NOT_AFFECTED}; after the job: "
                                      f"{recover_command(self._folder)}")  # fmt: skip
-            time.sleep(patience)
-            patience = min(2 * patience, _PATIENCE)
+            time.sleep(seconds)
         self._asked = 0.0
         trace.ended, self._waiting = [], []
         self.rows = self._read_rows
