@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..jobs import HOME
 
-_TESTS = "tests/test_outside.py"
+_TESTS = "tests/journal/test_outside.py"
 
 
 def main(arguments: Sequence[str] = ()) -> int:

@@ -21,11 +21,9 @@ LISTED = ROOT / "tests" / "survivors.toml"
 _LIMIT = 60  # seconds of CPU time for the fast tests of one mutant
 _WHOLE_LIMIT = 600.0
 
-_PARTS = "tests/test_journal_parts.py"
 _JOB = (
-    "tests/test_arguments_of_init.py", "tests/test_calls.py", "tests/test_core.py", "tests/test_encode.py",
-    "tests/test_outside.py", "tests/test_defaults.py", "tests/test_rows_first.py", "tests/test_testing.py",
-    "tests/test_v2_appends.py", "tests/test_values_as_wandb.py", _PARTS,
+    "tests/job", "tests/journal", "tests/api/test_core.py", "tests/test_defaults.py", "tests/testing/test_blocks.py",
+    "tests/v2/test_appends.py", "tests/v2/test_rows_first.py",
 )  # fmt: skip
 _DELIVERY = (
     "tests/delivery/test_values.py", "tests/delivery/test_exit_codes.py", "tests/delivery/test_interrupted.py",
@@ -47,7 +45,7 @@ ROOMS = {
         "one_logger_v1_shim/_journal", (*_JOB, "tests/cli"), (*_DELIVERY, "tests/delivery/test_disk.py"),
     ),
     "_worker": Room(
-        "one_logger_v1_shim/_worker", ("tests/test_v2_player.py", "tests/test_outside.py", _PARTS),
+        "one_logger_v1_shim/_worker", ("tests/v2/test_player.py", "tests/journal"),
         (*_DELIVERY, "tests/delivery/test_server.py", "tests/delivery/test_settings.py"),
     ),
     "_goodput": Room(

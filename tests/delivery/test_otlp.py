@@ -1,6 +1,6 @@
 """OTLP from the worker, with whole jobs: a collector that hangs, refuses or is away costs neither rows nor time.
 
-tests/test_otlp_journal.py has the same faults with the worker's thread alone.
+tests/otlp/test_journal.py has the same faults with the worker's thread alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 from tests.delivery import jobs
 from tests.delivery.test_recover import recover
-from tests.otlp_receiver import HANGS, OK, REFUSES, Collector, attributes, collector, number
+from tests.otlp.receiver import HANGS, OK, REFUSES, Collector, attributes, collector, number
 from tests.support import CONFIG
 
 JOB = f"""

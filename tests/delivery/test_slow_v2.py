@@ -1,6 +1,6 @@
 """v2 lives with the worker: an exporter that hangs, or a v2 that is broken, costs the job neither time nor rows.
 
-Where the application itself uses v2 in its process: tests/test_rows_first.py.
+Where the application itself uses v2 in its process: tests/v2/test_rows_first.py.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ NOT_RUN = {
     "pip install": "it needs an index; .ci/run and tests/release install",
     "pip uninstall": "it removes the package that is tested",
     "venv .venv": "its next line needs an index",
-    "pytest": "the tests do not run themselves: .ci/run, tests/test_testing_plugin.py",
+    "pytest": "the tests do not run themselves: .ci/run, tests/testing/test_plugin.py",
     "wandb sync": "it needs an account",
     "srun ": "it needs SLURM",
     "#SBATCH": "the same",

@@ -29,7 +29,7 @@ from tests.support import GOLDENS, ROOT, clean_environment
 #: blocks that say that they can't be run here: a scheduler, a cluster, an account
 SYNTAX_ONLY = 3
 
-#: tests/test_testing_plugin.py runs the samples of this one, which belong together
+#: tests/testing/test_plugin.py runs the samples of this one, which belong together
 ELSEWHERE = "testing-your-code.md"
 
 DOCS = ROOT / "docs"
