@@ -21,7 +21,7 @@ _LINK = re.compile(r"\]\((?!https?:|#)([^)\s]+)\)")
 
 
 class ReadmeHook(MetadataHookInterface):
-    """The README as the index shows it: there a link to a file of the tree leads nowhere.
+    """The README and the project's addresses as the index shows them: there a link to a file of the tree leads nowhere.
 
     Whose repository that is says the workflow that builds a release (``GITHUB_REPOSITORY``); elsewhere links stay.
     """
@@ -29,6 +29,7 @@ class ReadmeHook(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         """Called by hatchling."""
         text = Path(self.root, "README.md").read_text(encoding="utf-8")
+        metadata["urls"] = {"Homepage": "https://pypi.org/project/one-logger-v1-shim/"}
         name = os.environ.get("GITHUB_REPOSITORY")
         if name:
             server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
@@ -37,6 +38,11 @@ class ReadmeHook(MetadataHookInterface):
             text = _LINK.sub(
                 lambda link: f"]({place}/{'raw' if link[1].endswith('.png') else 'blob'}/{reference}/{link[1]})", text
             )
+            metadata["urls"] |= {
+                "Source": place,
+                "Changelog": f"{place}/blob/{reference}/CHANGELOG.md",
+                "Issues": f"{place}/issues",
+            }
         metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 

@@ -139,3 +139,18 @@ def test_ci_run_has_no_versions_of_its_own() -> None:
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert not re.search(r"(ruff|mypy)\s*[=~<>]=", text)
     assert "'.[lint]'" in text
+
+
+def test_a_release_is_built_with_files_that_are_known_by_their_hash() -> None:
+    """``.ci/release.in`` names them, ``.ci/release.txt`` has their versions and all that these need."""
+    blocks = (ROOT / ".ci" / "release.txt").read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    known = {}
+    for block in blocks:
+        if not block.startswith("#"):
+            match = re.match(r"([\w.-]+)==(\S+)( ; .+?)?(\s+--hash=sha256:[0-9a-f]{64})+\s*$", block)
+            assert match is not None, block
+            known[match[1]] = match[2]
+    wanted = set((ROOT / ".ci" / "release.in").read_text(encoding="utf-8").split())
+    assert wanted == {"build", "hatchling", "twine"}
+    assert wanted <= set(known)
+    assert "--require-hashes --only-binary :all: -r .ci/release.txt" in (ROOT / ".ci" / "run").read_text()
