@@ -8,14 +8,13 @@ from .._v1 import metrics as m
 from .clock import Clock
 from .progress import Point, Progress
 from .totals import Reading, Series
-from .values import from_ms, from_seconds, number
+from .values import PLAIN, from_ms, from_seconds, number
 
 _ROUNDED = 500  # us
 _ROUNDING = 2_000  # us: row times are whole ms
 _NEAR = 500_000  # us
 _FAR = 366 * 86_400 * 1_000_000  # us; a time that is further from its row is none of this attempt
 _MOST_UNTOLD = 100_000
-_PLAIN = frozenset({float, int, bytes})
 
 
 class Iterations:
@@ -74,7 +73,7 @@ class Iterations:
             return False
         end, total = row[m.TRAIN_ITERATIONS_END], row.get(m.TRAIN_ITERATIONS_TIME_TOTAL, "")
         finished = row.get(m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, b"")
-        if type(end) not in _PLAIN or type(total) not in _PLAIN or type(finished) not in _PLAIN:
+        if type(end) not in PLAIN or type(total) not in PLAIN or type(finished) not in PLAIN:
             return False
         try:
             end, spent, then = float(end), round(float(total) * 1e6), round(float(finished) * 1e3) if finished else at
@@ -92,7 +91,10 @@ class Iterations:
         self.newest.update(row)
         progress.append(end, series.total, then)
         self.end = end if self.end is None or end > self.end else self.end
-        self.horizon, self._progress_at = later(max(then, self.horizon or then), at), at
+        self._progress_at = at
+        self.horizon = then = then if self.horizon is None or then > self.horizon else self.horizon
+        if at > then + _ROUNDED:
+            self.horizon = at
         if self.open:
             self.open.clear()
         return True

@@ -36,21 +36,22 @@ class Series:
     def __init__(self) -> None:
         self._base = 0
         self._last: Optional[Reading] = None
+        #: what :meth:`goes_on` has taken since then: total, windows, at
+        self._more: Optional[tuple[int, float, int]] = None
         #: (windows at the begin of the series, us before it) of each series but the first
         self._begins: list[tuple[float, int]] = []
         #: whether the newest reading began a series
         self.is_new = False
         #: of all series so far
         self.total = 0
-
-    @property
-    def newest(self) -> int:
-        """The total of the newest series alone."""
-        return 0 if self._last is None else self._last.total
+        #: of the newest series alone
+        self.newest = 0
 
     def take(self, now: Reading) -> int:
         """The total of all series up to ``now``."""
         last = self._last
+        if self._more is not None:
+            last, self._more = Reading(self._more[0], windows=self._more[1], at=self._more[2]), None
         self.is_new = False
         if last is not None:
             if now.total < last.total - _FLOAT and ((now.least or 0) < 0 or self._goes_on(last, now)):
@@ -61,17 +62,16 @@ class Series:
                 self.is_new = True
         elif now.total < 0:
             self._base = -now.total
-        self._last = now
+        self._last, self.newest = now, now.total
         self.total = self._base + now.total
         return self.total
 
     def goes_on(self, total: int, windows: float, at: int) -> bool:
         """Take the total of a row of which is known that it is of the same series; False: it is not."""
-        last = self._last
-        if last is None or total < last.total:
+        if self._last is None or total < self.newest:
             return False
         self.is_new = False
-        self._last = Reading(total, windows=windows, at=at)
+        self.newest, self._more = total, (total, windows, at)
         self.total = self._base + total
         return True
 

@@ -215,8 +215,9 @@ class _Kept:
         counts: list[Any] = [state.get(name) for name in ("rows", "bytes", "next_step", "last_row")]
         fits = fits and all(isinstance(one, int) and one >= 0 for one in counts) and size >= state["bytes"]
         self._old = state if fits else {}
+        kept: list[int] = counts if fits else [0, 0, 0, 0]
         # rows, their bytes, the step of the next one, where the last one begins
-        self.rows, self._bytes, self._next, self._last = counts if fits else [0, 0, 0, 0]
+        self.rows, self._bytes, self._next, self._last = kept
         self._lines = getattr(run, "historyLineCount", None)
         self._seen = [str(run.state), self._lines, str(getattr(run, "heartbeatAt", None))]
 
@@ -286,7 +287,8 @@ class _Kept:
         }  # fmt: skip
         state = {
             "format": FORMAT, "made": str(run.created_at), "seen": self._seen, "whole": whole, "rows": self.rows,
-            "bytes": self._bytes, "next_step": self._next, "last_row": self._last, "state": str(run.state), "about": about,
+            "bytes": self._bytes, "next_step": self._next, "last_row": self._last, "state": str(run.state),
+            "about": about,
         }  # fmt: skip
         write_json(self.folder / STATE, state)
 
