@@ -42,12 +42,14 @@ class Iterations:
         self._series = Series()
         #: when the newest row of progress was logged
         self._progress_at: Optional[int] = None
+        #: what saves, validation and phases have taken since then
+        self._busy = 0
         #: the newest time before that of the row that is taken
         self._before: Optional[int] = None
 
     def _progress(self, row: dict[str, Any], at: Optional[int]) -> None:
         self.v1_rows += 1
-        end, done, spent = number(row[m.TRAIN_ITERATIONS_END]), number(row.get(m.TRAIN_ITERATIONS)), _spent(row)
+        end, done, spent = number(row[m.TRAIN_ITERATIONS_END]), number(row.get(m.TRAIN_ITERATIONS)), time_spent(row)
         if end is None:
             return
         self.end = end if self.end is None else max(self.end, end)
@@ -91,7 +93,7 @@ class Iterations:
         self.newest.update(row)
         progress.append(end, series.total, then)
         self.end = end if self.end is None or end > self.end else self.end
-        self._progress_at = at
+        self._progress_at, self._busy = at, 0
         self.horizon = then = then if self.horizon is None or then > self.horizon else self.horizon
         if at > then + _ROUNDED:
             self.horizon = at
@@ -108,17 +110,11 @@ class Iterations:
         last, before = self.progress.last, self._series.total
         total = self._series.take(Reading(spent, count, least, None, end, at, self._before))
         self.progress.add(Point(end, total, at))
-        self._progress_at = self.last
+        self._progress_at, self._busy = self.last, 0
         if self._series.is_new and last is not None and last.at is not None and at is not None and count is not None:
             missing = end - last.iterations - count
             if missing > 0 and len(self.untold) < _MOST_UNTOLD:
                 self.untold.append((last.at, at, total - before))
-
-    def _passed(self, row: dict[str, Any]) -> int:
-        """The time (us) that has certainly passed since the newest row, by the iterations that ``row`` has more."""
-        if self.last is None or self._progress_at is None or m.TRAIN_ITERATIONS_END not in row:
-            return 0
-        return max(0, (_spent(row) or 0) - self._series.newest - (self.last - self._progress_at))
 
     # -- doubts ------------------------------------------------------------------------------------------------
 
@@ -148,7 +144,7 @@ def later(exact: Optional[int], at: Optional[int]) -> Optional[int]:
     return at if at > exact + _ROUNDED else exact
 
 
-def _spent(row: dict[str, Any]) -> Optional[int]:
+def time_spent(row: dict[str, Any]) -> Optional[int]:
     """Time in all iterations, in us. Megatron wrote no total before July 2024; average and count make it."""
     total = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
     if total is not None:

@@ -119,16 +119,22 @@ class Running:
         #: of each growth: how much, when a row told it, where that was
         self._more, self._at, self._place = array("q"), array("q"), array("b")
 
-    def take(self, reading: Reading, place: str, at: Optional[int]) -> None:
-        """A row tells ``reading``."""
+    @property
+    def newest(self) -> int:
+        """As the newest row tells it."""
+        return self._series.newest
+
+    def take(self, reading: Reading, place: str, at: Optional[int]) -> int:
+        """A row tells ``reading``; returns how much more that is."""
         total = self._series.take(reading)
         more = total - self.total
         if more <= 0:
-            return
+            return 0
         self.total = total
         self._more.append(more)
         self._at.append(_NEVER if at is None else at)
         self._place.append(_PLACES.index(place))
+        return more
 
     def grown(self, place: str, own: Measure, after: Optional[int] = None) -> int:
         """How much it grew at ``place`` within ``own``, and after the instant ``after`` if that is given."""
