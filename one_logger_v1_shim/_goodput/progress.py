@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-from .spans import Measure
+from .spans import Measure, Span
 
 _MOST = 1 << 22  # points, 24 bytes each; beyond that every second one is dropped
 _NEVER = -1  # stands for "the row has no time" in an array of instants
@@ -99,6 +99,21 @@ class Progress:
             return before
         return before + taken * (at - begin) // whole
 
+    def newest(self, at: int) -> int:
+        """When the newest of the points until an instant was; 0: there is none."""
+        return max(0, newest(self._at, at))
+
+    def crossed(self, start: float, spans: Sequence[Span]) -> bool:
+        """Whether one of ``spans`` lies in a single iteration. ``start``: the one at which the attempt began."""
+        for _, end in spans:
+            index = bisect_left(self._at, end)
+            if index == len(self):
+                return False
+            before, spent = (self.iterations[index - 1], self.spent[index - 1]) if index else (start, 0)
+            if self.iterations[index] - before == 1 and self._at[index] - (self.spent[index] - spent) < end - _ROUNDING:
+                return True
+        return False
+
     def fitted(self, start: float, begin: int, available: Measure, cut: Measure) -> array[int]:
         """``spent`` of each point, as far as there was time: what lies in another attempt or inside other work is cut.
 
@@ -121,7 +136,7 @@ class Progress:
                     room = min(room, taken * room // (room + lost))
                 if lost or taken - room > _ROUNDING:
                     taken = min(taken, room)
-                here = max(here, at)
+                here = max(here, at) if taken else here  # a save inside of an iteration repeats the number before it
             total += taken
             found.append(total)
             before, done = spent, iterations
@@ -135,6 +150,12 @@ class Progress:
     def _point(self, index: int) -> Point:
         at = self._at[index]
         return Point(self.iterations[index], self.spent[index], None if at == _NEVER else at)
+
+
+def newest(some: Sequence[int], at: int) -> int:
+    """The newest of ``some``, which are in order, until an instant; 0: there is none."""
+    index = bisect_right(some, at)
+    return some[index - 1] if index else 0
 
 
 def has(some: array[float], one: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
 from .spans import Measure, Span
@@ -136,12 +137,18 @@ class Running:
         self._place.append(_PLACES.index(place))
         return more
 
+    def growths(self, place: str) -> Iterator[tuple[int, Optional[int]]]:
+        """How much it grew at ``place`` each time, and when a row told it."""
+        wanted = _PLACES.index(place)
+        told = zip(self._more, self._at, self._place)
+        return ((more, None if at == _NEVER else at) for more, at, where in told if where == wanted)
+
     def grown(self, place: str, own: Measure, after: Optional[int] = None) -> int:
         """How much it grew at ``place`` within ``own``, and after the instant ``after`` if that is given."""
-        wanted, found = _PLACES.index(place), 0
-        for more, at, where in zip(self._more, self._at, self._place):
-            if where == wanted and (at == _NEVER or after is None or at > after):
-                found += more if at == _NEVER else own.until(at) - own.until(at - more)
+        found = 0
+        for more, at in self.growths(place):
+            if at is None or after is None or at > after:
+                found += more if at is None else own.until(at) - own.until(at - more)
         return found
 
     def spans(self, *places: str) -> list[Span]:
