@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._v1 import metrics as m
-from .clock import Clock
+from .clock import STEP_BACK, Clock
 from .progress import Point, Progress
 from .totals import Reading, Series
 from .values import PLAIN, from_ms, from_seconds, number
@@ -87,7 +87,7 @@ class Iterations:
             end > progress.iterations[-1] and spent > at - self._progress_at + _ROUNDING and abs(then - at) < _NEAR
         ):
             return False
-        if not series.goes_on(spent, end, at):
+        if spent - series.newest > then - progress.newest_at + STEP_BACK or not series.goes_on(spent, end, at):
             return False
         self.v1_rows += 1
         self.newest.update(row)
@@ -115,6 +115,17 @@ class Iterations:
             missing = end - last.iterations - count
             if missing > 0 and len(self.untold) < _MOST_UNTOLD:
                 self.untold.append((last.at, at, total - before))
+
+    def _behind(self, row: dict[str, Any], at: int) -> int:
+        """By how much (us) the clock was set back since the row of progress before ``row``: iterations took longer."""
+        last, finished = self.progress.last, self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
+        if last is None or not last.spent or last.at is None or finished is None:
+            return 0
+        behind = (time_spent(row) or 0) - self._series.newest - (finished - last.at)
+        if behind <= STEP_BACK:
+            return 0
+        self.clock.set_back(behind)
+        return behind
 
     # -- doubts ------------------------------------------------------------------------------------------------
 

@@ -42,6 +42,11 @@ class Progress:
         """The furthest point."""
         return self._point(len(self) - 1) if len(self) else None
 
+    @property
+    def newest_at(self) -> int:
+        """When the furthest point was; less than 0 where its row does not say. There must be one."""
+        return self._at[-1]
+
     def add(self, point: Point) -> None:
         """What a row says; one that is not further than the newest is left out."""
         last = self.last

@@ -84,14 +84,16 @@ class AttemptRows(Iterations):
             self._take(one, when)
 
     def _take(self, row: dict[str, Any], at: Optional[int]) -> None:
+        doubtful = m.TRAIN_ITERATIONS_END in row and not self._goes_on(row, at)
         if at is not None:
+            at += self._behind(row, at) if doubtful else 0
             if self.last is None or self.first is None:
                 self.first = self.last = at
             elif at > self.last:
                 self._before, self.last = self.last, at
             elif at < self.first:
                 self.first = at
-        if m.TRAIN_ITERATIONS_END in row and not self._goes_on(row, at):
+        if doubtful:
             self._progress(row, at)
         if _MORE.isdisjoint(row):
             return
