@@ -74,9 +74,7 @@ class Collector:
         if m.TRAIN_ITERATIONS_TIME_TOTAL in row:
             self._training(row)
         if m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL in row:
-            total = f.number(row[m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL])
-            if total is not None:
-                self.saves.add(moment(row), total)
+            self.saves.add_later(_saved, row)
 
     def decoded(self) -> dict[str, Any]:
         """The newest values, as JSON values."""
@@ -112,6 +110,10 @@ class Collector:
 
 def _numbered(row: int, value: Any) -> tuple[Optional[float], ...]:
     return (float(row), f.number(value))
+
+
+def _saved(row: dict[str, Any]) -> tuple[Optional[float], ...]:
+    return moment(row), f.number(row[m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL])
 
 
 def _point(row: dict[str, Any], before: Optional[dict[str, Any]]) -> tuple[Optional[float], ...]:

@@ -54,12 +54,10 @@ class Progress:
             if point.iterations == last.iterations and point.spent > last.spent:
                 self.spent[-1] = point.spent
             return
-        self._insert(len(self), point)
-        if len(self) > self._most:
-            del self.iterations[:-1:2], self.spent[:-1:2], self._at[:-1:2]
+        self.append(point.iterations, point.spent, _NEVER if point.at is None else point.at)
 
     def append(self, iterations: float, spent: int, at: int) -> None:
-        """A point that is known to be the furthest."""
+        """A point that is known to be the furthest; ``at`` is less than 0 where its row does not say."""
         self.iterations.append(iterations)
         self.spent.append(spent)
         self._at.append(at)
@@ -79,7 +77,9 @@ class Progress:
         low = self.spent[index - 1] if index else 0
         high = self.spent[index] if index < len(self) else spent
         if low <= spent <= high:  # a program that logs no other total
-            self._insert(index, Point(iterations, spent, None))
+            self.iterations.insert(index, iterations)
+            self.spent.insert(index, spent)
+            self._at.insert(index, _NEVER)
 
     def points(self) -> Iterator[Point]:
         """All of them, in order; both numbers grow."""
@@ -146,11 +146,6 @@ class Progress:
             found.append(total)
             before, done = spent, iterations
         return found
-
-    def _insert(self, index: int, point: Point) -> None:
-        self.iterations.insert(index, point.iterations)
-        self.spent.insert(index, point.spent)
-        self._at.insert(index, _NEVER if point.at is None else point.at)
 
     def _point(self, index: int) -> Point:
         at = self._at[index]
