@@ -97,11 +97,6 @@ def _alive(run: Run) -> bool:
         return False
 
 
-def signature(run: Run) -> tuple[Any, ...]:
-    """Changes when the run does: for who reads again and again."""
-    return (run.path, run.size, _alive(run))
-
-
 class Reader:
     """Reads runs, those that have not changed only once."""
 
@@ -113,7 +108,7 @@ class Reader:
     ) -> Iterator[tuple[list[t.Attempt], Optional[str]]]:
         """As :func:`attempts_of`, for each run; ``progress`` hears of bytes."""
         for run in runs:
-            now = signature(run)
+            now = (run.path, run.size, _alive(run))
             known = self._known.get(run.path)
             if known is None or known[0] != now:
                 run.progress = progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Optional
 
 from .._v1 import metrics as m
@@ -10,6 +11,7 @@ from ._model import Points
 
 _MOST_OTHER_SERIES = 24
 _MOST_OTHER_NAMES = 10_000
+_MOST_KINDS = 1_000
 # W&B's own stamp counts as known: it is read where a row has none of v1's.
 STAMP = "_timestamp"
 _KNOWN = frozenset({*m.UNITS, STAMP})
@@ -21,34 +23,58 @@ _COLUMNS = (
 )  # fmt: skip
 
 
+@dataclass
+class Other:
+    """In how many rows a name was, and its curve."""
+
+    count: int = 0
+    points: Optional[Points] = None
+
+
 class Collector:
     """The newest value of every metric, counts of the others, and curves thinned out to a bounded number of points."""
 
     def __init__(self) -> None:
         self.last: dict[str, Any] = {}
         self.metadata: dict[str, Any] = {}
-        self.counts: dict[str, int] = {}
-        self.series: dict[str, Points] = {}
+        #: what is no metric of v1's
+        self.others: dict[str, Other] = {}
         self.rows = 0
         #: x, then BETWEEN and _COLUMNS
         self._progress = Points()
+        self._curves = 0
         #: x, time of all saves
         self.saves = Points()
         self._before: Optional[dict[str, Any]] = None
+        #: names of a row -> those of others among them: the rows of a long run have a few sets of names
+        self._kinds: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def take(self, row: dict[str, Any]) -> None:
         """One row. It is kept: the caller must not change it afterwards."""
         self.rows += 1
-        if row.keys() <= _KNOWN:
+        names = tuple(row)
+        others = self._kinds.get(names)
+        if others is None:
+            others = tuple(name for name in names if name not in _KNOWN)
+            if len(self._kinds) < _MOST_KINDS:
+                self._kinds[names] = others
+        if not others:
             self.last.update(row)
+        elif m.ONE_LOGGER_UTILS_VERSION in row:
+            self.last.update((name, row[name]) for name in names if name in _KNOWN)
+            self.metadata.update((name, f.decoded(row[name])) for name in others)
         else:
-            self._mixed(row)
+            self.last.update(row)
+            for name in others:
+                other = self.others.get(name) or self._other(name)
+                other.count += 1
+                points = other.points or self._curve(other, row[name])
+                if points is not None:
+                    points.add_later(_numbered, self.rows, row[name])
         if m.TRAIN_ITERATIONS_TIME_TOTAL in row:
             self._training(row)
         if m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL in row:
-            total = f.number(row[m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL])
-            if total is not None:
-                self.saves.add(moment(row), total)
+            self.saves.add_later(_saved, row)
 
     def decoded(self) -> dict[str, Any]:
         """The newest values, as JSON values."""
@@ -58,28 +84,21 @@ class Collector:
         """Of the rows of progress: when (ms since the epoch), and the metric ``name`` or :data:`BETWEEN`."""
         return self._progress.curve(1 + (BETWEEN, *_COLUMNS).index(name))
 
-    def _mixed(self, row: dict[str, Any]) -> None:
-        constructed = m.ONE_LOGGER_UTILS_VERSION in row
-        for name, value in row.items():
-            if name in _KNOWN:
-                self.last[name] = value
-            elif constructed:
-                self.metadata[name] = f.decoded(value)
-            else:
-                self._other(name, value)
+    def _other(self, name: str) -> Other:
+        """A name that is new; of too many nothing is kept."""
+        other = Other()
+        if len(self.others) < _MOST_OTHER_NAMES:
+            self.others[name] = other
+        else:
+            del self.last[name]
+        return other
 
-    def _other(self, name: str, value: Any) -> None:
-        count = self.counts.get(name, 0)
-        if not count and len(self.counts) >= _MOST_OTHER_NAMES:
-            return
-        self.counts[name] = count + 1
-        self.last[name] = value
-        points = self.series.get(name)
-        if points is None:
-            if len(self.series) >= _MOST_OTHER_SERIES or f.number(value) is None:
-                return
-            points = self.series[name] = Points(512)
-        points.add_later(_numbered, self.rows, value)
+    def _curve(self, other: Other, value: Any) -> Optional[Points]:
+        """The curve of a name that has had no number until now."""
+        if self._curves < _MOST_OTHER_SERIES and f.number(value) is not None:
+            self._curves += 1
+            other.points = Points(512)
+        return other.points
 
     def _training(self, row: dict[str, Any]) -> None:
         done = row.get(m.TRAIN_ITERATIONS)
@@ -91,6 +110,10 @@ class Collector:
 
 def _numbered(row: int, value: Any) -> tuple[Optional[float], ...]:
     return (float(row), f.number(value))
+
+
+def _saved(row: dict[str, Any]) -> tuple[Optional[float], ...]:
+    return moment(row), f.number(row[m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL])
 
 
 def _point(row: dict[str, Any], before: Optional[dict[str, Any]]) -> tuple[Optional[float], ...]:

@@ -125,10 +125,6 @@ class Points:
         #: the newest point, if it is not kept: it or what makes it
         self._last: Optional[tuple[Callable[..., tuple[Optional[float], ...]], tuple[Any, ...]]] = None
 
-    def add(self, *point: Optional[float]) -> None:
-        """One more point."""
-        self.add_later(_same, *point)
-
     def add_later(self, make: Callable[..., tuple[Optional[float], ...]], *arguments: Any) -> None:
         """One more point, ``make(*arguments)``: made only if it is kept."""
         if self._until_next:
@@ -150,7 +146,3 @@ class Points:
             points = [*points, make(*arguments)]
         pairs = [(point[0], point[column]) for point in points]
         return [(x, y) for x, y in pairs if x is not None and y is not None]
-
-
-def _same(*point: Optional[float]) -> tuple[Optional[float], ...]:
-    return point

@@ -93,7 +93,7 @@ def find_all(path: Path) -> list[Run]:
         elif STATE in names:
             downloads.append(here)
         for file in stored:
-            files.setdefault(file.stem.rpartition("-")[2], []).append(file)
+            files.setdefault(file.stem.removeprefix("run-"), []).append(file)
         if stored or kept or STATE in names or len(here.relative_to(path).parts) >= _DEPTH:
             below.clear()
     runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
@@ -101,7 +101,7 @@ def find_all(path: Path) -> list[Run]:
         files.pop(str(run.about.get("id")), None)
     runs += map(open_download, sorted(downloads))
     for found in files.values():
-        found.sort(key=lambda one: (_changed(one), one.name))
+        found.sort(key=lambda one: (one.parent.name.rpartition("run-")[2], _changed(one), one.name))
         runs.append(Run(found[-1], False, found))
     if not runs:
         raise NoRunError(f"no run in {path} or the {_DEPTH} levels of folders below it: expected {_EXPECTED}")

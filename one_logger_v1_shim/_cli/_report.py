@@ -46,7 +46,7 @@ class _Sections:
 
     def __init__(self, collector: Collector) -> None:
         self.last = collector.decoded()
-        self.metadata, self.counts, self.series = collector.metadata, collector.counts, collector.series
+        self.metadata, self.others = collector.metadata, collector.others
         self.curve, self.saves = collector.curve, collector.saves
         self._told = {*_SAID}
 
@@ -221,9 +221,9 @@ class _Sections:
         for name in m.UNITS:
             if name in self.last and name not in self._told:
                 section.add(name, shown(name, self.last[name]))
-        for name, times in self.counts.items():
-            points = _ys(self.series[name].curve(1)) if name in self.series else []
-            many = f"  ({f.count(float(times))} rows)" if times > 1 else ""
+        for name, other in self.others.items():
+            points = [] if other.points is None else _ys(other.points.curve(1))
+            many = f"  ({f.count(float(other.count))} rows)" if other.count > 1 else ""
             section.add(name, f"{shown(name, self.last[name])}{many}", points)
         return section
 
@@ -237,8 +237,9 @@ class _Sections:
             self._chart("Throughput", "TFLOP/s a GPU", m.TRAIN_THROUGHPUT_PER_GPU, m.TRAIN_THROUGHPUT_PER_GPU_MAX),
             Chart("Checkpoint saves", "s in total", {m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL: self.saves.curve(1)}),
         ]  # fmt: skip
-        for name, points in self.series.items():
-            charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): points.curve(1)}, times=False))
+        for name, other in self.others.items():
+            if other.points is not None:
+                charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): other.points.curve(1)}, times=False))
         for chart in charts:
             chart.curves = {name: curve for name, curve in chart.curves.items() if curve}
         return [chart for chart in charts if any(len(curve) > 1 for curve in chart.curves.values())]

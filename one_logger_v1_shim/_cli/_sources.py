@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from heapq import merge
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional
 
@@ -20,6 +22,7 @@ with suppress(ImportError):  # three times as fast as json; comes with wandb and
     from pydantic_core import from_json as _decode
 
 _READ = 256 * 1024
+_TOGETHER = 32  # files of a run that are open at a time
 
 
 @dataclass
@@ -160,34 +163,52 @@ def _step(raw: Any) -> Optional[int]:
 
 def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[int] = None) -> Iterator[dict[str, Any]]:
     """The rows from number ``first`` to ``before`` (all, if that is None) in W&B's files."""
-    last = first - 1  # a run that was resumed has several files, which overlap
-    for path in paths:
-        about: dict[str, Any] = {}
-        damage: set[int] = set()
-        missing = known = 0
-        try:
-            for row in records(path, about, no_progress if run.journal else run.progress, damage):
-                step = _step(row.pop("_step", None))
-                if step is not None:
-                    if step <= last or (before is not None and step >= before):
-                        continue
-                    missing += step - last - 1
-                    last = step
-                row.pop("_runtime", None)
-                row.pop("_wandb", None)
-                if len(about) > known:  # who reads the first rows only has to know whose they are
-                    known = len(about)
-                    run.about = {**about, **run.about}
-                yield row
-        except (OSError, ValueError) as error:
-            run.notes.append(f"{path.name}: {getattr(error, 'strerror', None) or error}")
-        if damage:
+    last, missing, known = first - 1, 0, 0
+    files = [_File(path) for path in paths]
+    for index in range(0, len(files), _TOGETHER):
+        # a run that was resumed has several files, which overlap: what is damaged in one may be whole in another
+        some = [file.rows(run) for file in files[index : index + _TOGETHER]]
+        for _, step, row in some[0] if len(some) == 1 else merge(*some, key=itemgetter(0)):
+            if step is not None:
+                if step <= last or (before is not None and step >= before):
+                    continue
+                missing += step - last - 1
+                last = step
+            row.pop("_runtime", None)
+            row.pop("_wandb", None)
+            if not known or len(files[index].about) > known:  # who reads the first rows only has to know whose they are
+                known = len(files[index].about)
+                run.about = {**files[index].about, **run.about}
+            yield row
+    for file in files:
+        if file.damage:
             what = f"{missing} rows are missing" if missing else "no row is missing that a later one tells of"
-            places = f"in {len(damage)} places, the first" if len(damage) > 1 else ""
-            run.notes.append(" ".join(f"{path.name} is damaged {places} at byte {min(damage)}: {what}".split()))
-        run.about = {**about, **run.about}
+            places = f"in {len(file.damage)} places, the first" if len(file.damage) > 1 else ""
+            said = f"{file.path.name} is damaged {places} at byte {min(file.damage)}: {what}"
+            run.notes.append(" ".join(said.split()))
+        run.about = {**file.about, **run.about}
         if not run.journal:
-            run.exit_code = about.get("exit_code")
+            run.exit_code = file.about.get("exit_code")
+
+
+class _File:
+    """One of W&B's files, and what was found in it so far."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.about: dict[str, Any] = {}
+        self.damage: set[int] = set()
+
+    def rows(self, run: Run) -> Iterator[tuple[int, Optional[int], dict[str, Any]]]:
+        """Its rows: where it belongs, which is the step of the row before it where it has none, and the step."""
+        place = -1
+        try:
+            for row in records(self.path, self.about, no_progress if run.journal else run.progress, self.damage):
+                step = _step(row.pop("_step", None))
+                place = place if step is None else step
+                yield place, step, row
+        except (OSError, ValueError) as error:
+            run.notes.append(f"{self.path.name}: {getattr(error, 'strerror', None) or error}")
 
 
 def _batches(run: Run, paths: list[Path]) -> Iterator[list[bytes]]:

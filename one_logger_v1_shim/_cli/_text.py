@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 import textwrap
+from itertools import zip_longest
 from typing import Any, Optional, TextIO
 
 from ._format import sparkline
@@ -13,6 +14,7 @@ from ._model import Line, Report, Section
 
 _MOST_LINES = 200  # of one section
 _BAR, _CURVE = 30, 40  # characters
+_LABEL, _WIDEST, _NARROW = 40, 1_000_000, 8
 
 
 def write(report: Report, out: TextIO) -> None:
@@ -31,14 +33,17 @@ def write_plain(report: Report, out: TextIO, width: Optional[int] = None) -> Non
         if not section.lines and not section.table:
             continue
         print(section.title, file=out)
-        for text in _columns(narrowed(section, None if width is None else width - 2)):
+        for text in _columns(narrowed(section, None if width is None else width - 2), width):
             print(f"  {text}", file=out)
         if len(section.table) > _most(section) + 1:
             print(f"  {_more(len(section.table) - 1)}", file=out)
-        label = min(40, max((len(line.label) for line in section.lines), default=0))
+        label = min(_LABEL, max((len(line.label) for line in section.lines), default=0))
+        lines = []
         for line in section.lines[:_MOST_LINES]:
             room = None if width is None else width - 4 - max(label, len(line.label)) - len(line.value)
-            print(f"  {line.label:<{label}}  {line.value}{_plot(line, out, room)}", file=out)
+            lines.append([line.label, f"{line.value}{_plot(line, out, room)}"])
+        for text in _columns(lines, width, _LABEL):
+            print(f"  {text}", file=out)
         if len(section.lines) > _MOST_LINES:
             print(f"  {_more(len(section.lines))}", file=out)
         print(file=out)
@@ -60,15 +65,15 @@ def write_rich(report: Report, out: TextIO, **options: Any) -> None:
             continue
         table = Table.grid(padding=(0, 2))
         for number, row in enumerate(narrowed(section, console.width - 4)):
-            table.add_row(*(Text(cell, style="" if number else "cyan") for cell in row))
+            table.add_row(*(Text(cell, style="" if number else "cyan", overflow="fold") for cell in row))
         if len(section.table) > _most(section) + 1:
             table.add_row(Text(_more(len(section.table) - 1), style="dim"))
         # Text and not str: a value may look like rich's markup
         label = max((len(line.label) for line in section.lines), default=0)
         for line in section.lines[:_MOST_LINES]:
-            value = Text(line.value)
+            value = Text(line.value, overflow="fold")
             value.append(_plot(line, out, console.width - 6 - label - len(line.value)), style="green")
-            table.add_row(Text(line.label, style="cyan"), value)
+            table.add_row(Text(line.label, style="cyan", overflow="fold"), value)
         if len(section.lines) > _MOST_LINES:
             table.add_row(Text(""), Text(_more(len(section.lines)), style="dim"))
         console.print(Panel(table, title=Text(section.title, style="bold"), title_align="left", box=ROUNDED))
@@ -88,10 +93,18 @@ def narrowed(section: Section, width: Optional[int]) -> list[list[str]]:
     return [[row[one] for one in left] for row in table]
 
 
-def _columns(table: list[list[str]]) -> list[str]:
-    """The table's rows as aligned text."""
+def _columns(table: list[list[str]], width: Optional[int], first: int = _WIDEST) -> list[str]:
+    """The table's rows as aligned text, its first column at most so wide; what is wider than ``width`` is wrapped."""
     widths = [max(map(len, column)) for column in zip(*table)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in table]
+    widths[:1] = [min(first, one) for one in widths[:1]]
+    while width is not None and sum(widths) + 2 * len(widths) > width and max(widths) > _NARROW:
+        widths[widths.index(max(widths))] -= 1
+    found = []
+    for row in table:
+        cells = [[cell] if width is None else textwrap.wrap(cell, most) for cell, most in zip(row, widths)]
+        for some in zip_longest(*cells, fillvalue=""):
+            found.append("  ".join(cell.ljust(most) for cell, most in zip(some, widths)).rstrip())
+    return found
 
 
 def _most(section: Section) -> int:

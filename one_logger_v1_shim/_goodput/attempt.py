@@ -7,7 +7,7 @@ from typing import Optional
 
 from .._v1 import metrics as m
 from . import definitions as d
-from .progress import split
+from .progress import newest, split
 from .rows import AttemptRows
 from .spans import Measure, Span, clip, common, length, minus, union
 from .totals import AFTER, BEFORE, LOOP
@@ -62,7 +62,7 @@ class _Divider:
         self.phases = self._phases()
         taken = union([span for some in self.phases.values() for span in some])
         self.free = minus(division.own, taken)
-        #: what may lie inside of a validation's batch, and is none of its time then
+        #: what may lie inside of a validation's batch or of an iteration, and is none of its time then
         self.inner = union([*taken, *rows.saves.spans()])
 
     def divide(self, redone: bool) -> Division:
@@ -102,12 +102,7 @@ class _Divider:
 
     def _take(self, room: int, place: str) -> int:
         """Give validation and saves their time in ``room``; returns what is left of it."""
-        rows = self.rows
-        validation, saves = rows.validation.grown(place, self.own), rows.saves.grown(place, self.own)
-        last = rows.progress.last
-        more = validation + saves + (last.spent if last is not None and place == LOOP else 0) - room
-        if validation and more > _ROUNDING:  # the rows do not tell where its batches were: only where it cannot be else
-            validation -= min(validation, more, length(common(union(rows.validation.spans(place)), self.inner)))
+        validation, saves = self._validation(place), self.rows.saves.grown(place, self.own)
         for part, wanted in ((d.VALIDATION, validation), (d.SAVE_CHECKPOINT, saves)):
             given = min(room, wanted)
             if wanted - given > _ROUNDING:
@@ -115,6 +110,23 @@ class _Divider:
             self.parts[part] += given
             room -= given
         return room
+
+    def _validation(self, place: str) -> int:
+        """The time of validation: of batches that cannot have been beside what is told to be inside of them, less."""
+        rows, found = self.rows, 0
+        bounds = sorted(one for loop in rows.loops for one in loop if one is not None)
+        free = Measure(minus(self.division.own, self.inner))
+        ended = self.begin
+        for more, at in rows.validation.growths(place):
+            if at is None:
+                found += more
+                continue
+            took, began = self.own.until(at) - self.own.until(at - more), at - more + _ROUNDING
+            here = max(newest(bounds, began), rows.progress.newest(began), self.begin, ended if ended <= began else 0)
+            room = max(0, free.until(at) - free.until(here))
+            found += room if took - room > _ROUNDING else took
+            ended = at
+        return found
 
     def _without_loop(self, redone: bool) -> None:
         """No start of a training loop is logged: iterations, validation and saves as told."""
@@ -182,7 +194,7 @@ class _Divider:
         if last is None:
             return 0
         spent, start = rows.progress.spent, rows.start or 0.0
-        if self.cut.total or last.spent - room > _ROUNDING:
+        if self.cut.total or last.spent - room > _ROUNDING or rows.progress.crossed(start, self.inner):
             begin = self.begin if self.first is None else self.first
             spent = rows.progress.fitted(start, begin, self._available(), self.cut)
             if last.spent - spent[-1] > _ROUNDING and not self.cut.total:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Optional
 
-_STEP_BACK = 1_000_000  # us; less is the rounding of row times, and rows of several threads
+STEP_BACK = 1_000_000  # us; less is the rounding of row times, and rows of several threads
 
 Row = dict[str, Any]
 
@@ -32,7 +32,7 @@ class Clock:
             passed: the least that has passed, by its own timers (us), since the newest row that is taken.
         """
         ready = [] if self._held is None else [self._release(logged, passed())]
-        if logged is not None and self._newest is not None and logged < self._newest - _STEP_BACK:
+        if logged is not None and self._newest is not None and logged < self._newest - STEP_BACK:
             self._held, self._passed = (row, logged), passed()
             return ready
         if logged is not None:
@@ -58,11 +58,17 @@ class Clock:
         self._held = None
         self.backs += 1
         self.back = max(self.back, self._newest - logged)
-        if following is None or following < self._newest - _STEP_BACK:
+        if following is None or following < self._newest - STEP_BACK:
             passed = max(self._passed, passed - max(0, (following or logged) - logged))
             self._offset_before, self._offset = self._offset, self._offset + self._newest + passed - logged
             self._newest = logged
         return row, logged + self._offset
+
+    def set_back(self, by: int) -> None:
+        """It was set back by so much, and less than had passed: the times of rows do not tell."""
+        self.backs += 1
+        self.back = max(self.back, by)
+        self._offset_before, self._offset = self._offset, self._offset + by
 
     def as_logged(self, at: int) -> int:
         """A row's time as it was logged."""
@@ -70,4 +76,4 @@ class Clock:
 
     def instant(self, found: int, at: int) -> int:
         """``found``, which a row of ``at`` has. What is later than its row was read before the clock was set."""
-        return found + (self._offset_before if found > at - self._offset + _STEP_BACK else self._offset)
+        return found + (self._offset_before if found > at - self._offset + STEP_BACK else self._offset)

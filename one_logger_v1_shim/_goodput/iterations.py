@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._v1 import metrics as m
-from .clock import Clock
+from .clock import STEP_BACK, Clock
 from .progress import Point, Progress
 from .totals import Reading, Series
-from .values import from_ms, from_seconds, number
+from .values import PLAIN, from_ms, from_seconds, number
 
 _ROUNDED = 500  # us
 _ROUNDING = 2_000  # us: row times are whole ms
 _NEAR = 500_000  # us
 _FAR = 366 * 86_400 * 1_000_000  # us; a time that is further from its row is none of this attempt
 _MOST_UNTOLD = 100_000
-_PLAIN = frozenset({float, int, bytes})
 
 
 class Iterations:
@@ -43,12 +42,14 @@ class Iterations:
         self._series = Series()
         #: when the newest row of progress was logged
         self._progress_at: Optional[int] = None
+        #: what saves, validation and phases have taken since then
+        self._busy = 0
         #: the newest time before that of the row that is taken
         self._before: Optional[int] = None
 
     def _progress(self, row: dict[str, Any], at: Optional[int]) -> None:
         self.v1_rows += 1
-        end, done, spent = number(row[m.TRAIN_ITERATIONS_END]), number(row.get(m.TRAIN_ITERATIONS)), _spent(row)
+        end, done, spent = number(row[m.TRAIN_ITERATIONS_END]), number(row.get(m.TRAIN_ITERATIONS)), time_spent(row)
         if end is None:
             return
         self.end = end if self.end is None else max(self.end, end)
@@ -74,7 +75,7 @@ class Iterations:
             return False
         end, total = row[m.TRAIN_ITERATIONS_END], row.get(m.TRAIN_ITERATIONS_TIME_TOTAL, "")
         finished = row.get(m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, b"")
-        if type(end) not in _PLAIN or type(total) not in _PLAIN or type(finished) not in _PLAIN:
+        if type(end) not in PLAIN or type(total) not in PLAIN or type(finished) not in PLAIN:
             return False
         try:
             end, spent, then = float(end), round(float(total) * 1e6), round(float(finished) * 1e3) if finished else at
@@ -86,13 +87,16 @@ class Iterations:
             end > progress.iterations[-1] and spent > at - self._progress_at + _ROUNDING and abs(then - at) < _NEAR
         ):
             return False
-        if not series.goes_on(spent, end, at):
+        if spent - series.newest > then - progress.newest_at + STEP_BACK or not series.goes_on(spent, end, at):
             return False
         self.v1_rows += 1
         self.newest.update(row)
         progress.append(end, series.total, then)
         self.end = end if self.end is None or end > self.end else self.end
-        self.horizon, self._progress_at = later(max(then, self.horizon or then), at), at
+        self._progress_at, self._busy = at, 0
+        self.horizon = then = then if self.horizon is None or then > self.horizon else self.horizon
+        if at > then + _ROUNDED:
+            self.horizon = at
         if self.open:
             self.open.clear()
         return True
@@ -106,17 +110,22 @@ class Iterations:
         last, before = self.progress.last, self._series.total
         total = self._series.take(Reading(spent, count, least, None, end, at, self._before))
         self.progress.add(Point(end, total, at))
-        self._progress_at = self.last
+        self._progress_at, self._busy = self.last, 0
         if self._series.is_new and last is not None and last.at is not None and at is not None and count is not None:
             missing = end - last.iterations - count
             if missing > 0 and len(self.untold) < _MOST_UNTOLD:
                 self.untold.append((last.at, at, total - before))
 
-    def _passed(self, row: dict[str, Any]) -> int:
-        """The time (us) that has certainly passed since the newest row, by the iterations that ``row`` has more."""
-        if self.last is None or self._progress_at is None or m.TRAIN_ITERATIONS_END not in row:
+    def _behind(self, row: dict[str, Any], at: int) -> int:
+        """By how much (us) the clock was set back since the row of progress before ``row``: iterations took longer."""
+        last, finished = self.progress.last, self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
+        if last is None or not last.spent or last.at is None or finished is None:
             return 0
-        return max(0, (_spent(row) or 0) - self._series.newest - (self.last - self._progress_at))
+        behind = (time_spent(row) or 0) - self._series.newest - (finished - last.at)
+        if behind <= STEP_BACK:
+            return 0
+        self.clock.set_back(behind)
+        return behind
 
     # -- doubts ------------------------------------------------------------------------------------------------
 
@@ -146,7 +155,7 @@ def later(exact: Optional[int], at: Optional[int]) -> Optional[int]:
     return at if at > exact + _ROUNDED else exact
 
 
-def _spent(row: dict[str, Any]) -> Optional[int]:
+def time_spent(row: dict[str, Any]) -> Optional[int]:
     """Time in all iterations, in us. Megatron wrote no total before July 2024; average and count make it."""
     total = from_seconds(row.get(m.TRAIN_ITERATIONS_TIME_TOTAL))
     if total is not None:

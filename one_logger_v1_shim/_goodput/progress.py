@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Optional
 
-from .spans import Measure
+from .spans import Measure, Span
 
 _MOST = 1 << 22  # points, 24 bytes each; beyond that every second one is dropped
 _NEVER = -1  # stands for "the row has no time" in an array of instants
@@ -42,6 +42,11 @@ class Progress:
         """The furthest point."""
         return self._point(len(self) - 1) if len(self) else None
 
+    @property
+    def newest_at(self) -> int:
+        """When the furthest point was; less than 0 where its row does not say. There must be one."""
+        return self._at[-1]
+
     def add(self, point: Point) -> None:
         """What a row says; one that is not further than the newest is left out."""
         last = self.last
@@ -49,12 +54,10 @@ class Progress:
             if point.iterations == last.iterations and point.spent > last.spent:
                 self.spent[-1] = point.spent
             return
-        self._insert(len(self), point)
-        if len(self) > self._most:
-            del self.iterations[:-1:2], self.spent[:-1:2], self._at[:-1:2]
+        self.append(point.iterations, point.spent, _NEVER if point.at is None else point.at)
 
     def append(self, iterations: float, spent: int, at: int) -> None:
-        """A point that is known to be the furthest."""
+        """A point that is known to be the furthest; ``at`` is less than 0 where its row does not say."""
         self.iterations.append(iterations)
         self.spent.append(spent)
         self._at.append(at)
@@ -74,7 +77,9 @@ class Progress:
         low = self.spent[index - 1] if index else 0
         high = self.spent[index] if index < len(self) else spent
         if low <= spent <= high:  # a program that logs no other total
-            self._insert(index, Point(iterations, spent, None))
+            self.iterations.insert(index, iterations)
+            self.spent.insert(index, spent)
+            self._at.insert(index, _NEVER)
 
     def points(self) -> Iterator[Point]:
         """All of them, in order; both numbers grow."""
@@ -99,6 +104,21 @@ class Progress:
             return before
         return before + taken * (at - begin) // whole
 
+    def newest(self, at: int) -> int:
+        """When the newest of the points until an instant was; 0: there is none."""
+        return max(0, newest(self._at, at))
+
+    def crossed(self, start: float, spans: Sequence[Span]) -> bool:
+        """Whether one of ``spans`` lies in a single iteration. ``start``: the one at which the attempt began."""
+        for _, end in spans:
+            index = bisect_left(self._at, end)
+            if index == len(self):
+                return False
+            before, spent = (self.iterations[index - 1], self.spent[index - 1]) if index else (start, 0)
+            if self.iterations[index] - before == 1 and self._at[index] - (self.spent[index] - spent) < end - _ROUNDING:
+                return True
+        return False
+
     def fitted(self, start: float, begin: int, available: Measure, cut: Measure) -> array[int]:
         """``spent`` of each point, as far as there was time: what lies in another attempt or inside other work is cut.
 
@@ -121,20 +141,21 @@ class Progress:
                     room = min(room, taken * room // (room + lost))
                 if lost or taken - room > _ROUNDING:
                     taken = min(taken, room)
-                here = max(here, at)
+                here = max(here, at) if taken else here  # a save inside of an iteration repeats the number before it
             total += taken
             found.append(total)
             before, done = spent, iterations
         return found
 
-    def _insert(self, index: int, point: Point) -> None:
-        self.iterations.insert(index, point.iterations)
-        self.spent.insert(index, point.spent)
-        self._at.insert(index, _NEVER if point.at is None else point.at)
-
     def _point(self, index: int) -> Point:
         at = self._at[index]
         return Point(self.iterations[index], self.spent[index], None if at == _NEVER else at)
+
+
+def newest(some: Sequence[int], at: int) -> int:
+    """The newest of ``some``, which are in order, until an instant; 0: there is none."""
+    index = bisect_right(some, at)
+    return some[index - 1] if index else 0
 
 
 def has(some: array[float], one: float) -> bool:

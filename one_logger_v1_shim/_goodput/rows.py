@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from .._v1 import metrics as m
-from .iterations import Iterations, later, least_window
+from .iterations import Iterations, later, least_window, time_spent
 from .names import FINISHES, IDENTITY, SELDOM, STARTS
 from .spans import Spans
 from .totals import AFTER, BEFORE, LOOP, Reading, Running
@@ -38,6 +38,8 @@ class AttemptRows(Iterations):
         self.productive_end: Optional[float] = None
         #: the iteration of a save that has begun and not ended
         self._saving: Optional[float] = None
+        #: when the newest row was logged that tells of work
+        self._worked: Optional[int] = None
         #: times given by hand: v1 sends them again at each later call
         self._given: dict[str, Any] = {}
 
@@ -82,14 +84,16 @@ class AttemptRows(Iterations):
             self._take(one, when)
 
     def _take(self, row: dict[str, Any], at: Optional[int]) -> None:
+        doubtful = m.TRAIN_ITERATIONS_END in row and not self._goes_on(row, at)
         if at is not None:
+            at += self._behind(row, at) if doubtful else 0
             if self.last is None or self.first is None:
                 self.first = self.last = at
             elif at > self.last:
                 self._before, self.last = self.last, at
             elif at < self.first:
                 self.first = at
-        if m.TRAIN_ITERATIONS_END in row and not self._goes_on(row, at):
+        if doubtful:
             self._progress(row, at)
         if _MORE.isdisjoint(row):
             return
@@ -100,10 +104,25 @@ class AttemptRows(Iterations):
             for name in _IDENTITY & row.keys():
                 self.identity[name] = decoded(row[name])
 
+    def _passed(self, row: dict[str, Any]) -> int:
+        """The time (us) that has passed since the newest row, by what the timers in ``row`` have more."""
+        if self.last is None:
+            return 0
+        saved = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL)) or 0
+        more = max(0, (from_seconds(row.get(m.VALIDATION_ITERATIONS_TIME_TOTAL)) or 0) - self.validation.newest)
+        more += max(0, saved - self.saves.newest)
+        passed = more - (0 if self._worked is None else self.last - self._worked)
+        if m.TRAIN_ITERATIONS_END in row:
+            since = self._worked if self._progress_at is None else self._progress_at + self._busy
+            quiet = 0 if since is None else max(0, self.last - since)
+            passed = max(passed, (time_spent(row) or 0) - self._series.newest - quiet)
+        return max(0, passed)
+
     # -- what comes once in a while ----------------------------------------------------------------------------
 
     def _seldom(self, row: dict[str, Any], at: Optional[int]) -> None:
         self.v1_rows += not SELDOM.isdisjoint(row.keys() - _OF_ANY_ROW)
+        self._worked = at
         start = number(row.get(m.TRAIN_ITERATIONS_START))
         if start is not None and self.start is None:
             self.start = start
@@ -141,6 +160,7 @@ class AttemptRows(Iterations):
                 self._problem(f"{name} has no start before it; the phase is left out")
             else:
                 self.phases[FINISHES[name]].append(begin, end)
+                self._busy += end - begin
 
     def _again(self, row: dict[str, Any], name: str) -> bool:
         """Whether an earlier row had this very time: it was given by hand, once, and says nothing about this one."""
@@ -173,14 +193,14 @@ class AttemptRows(Iterations):
             least = least_window(row, m.VALIDATION_ITERATIONS_TIME_MSECS_MIN)
             count = round(total / average) if average else None
             before = None if m.TRAIN_ITERATIONS_END in row else self._before  # Megatron repeats it in each row
-            self.validation.take(Reading(total, count, least, at=at, before=before), place, at)
+            self._busy += self.validation.take(Reading(total, count, least, at=at, before=before), place, at)
         total = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL))
         if total is not None:
             least = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MIN))
             most = from_seconds(row.get(m.SAVE_CHECKPOINT_SYNC_TIME_MAX))
             saves = number(row.get(m.SAVE_CHECKPOINT_SYNC_COUNT))
             self._save_ended()
-            self.saves.take(Reading(total, None, least, most, saves, at, self._before), place, at)
+            self._busy += self.saves.take(Reading(total, None, least, most, saves, at, self._before), place, at)
 
     def _save_ended(self) -> None:
         if self._saving is not None:

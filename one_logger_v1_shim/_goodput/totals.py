@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
 from .spans import Measure, Span
@@ -36,21 +37,22 @@ class Series:
     def __init__(self) -> None:
         self._base = 0
         self._last: Optional[Reading] = None
+        #: what :meth:`goes_on` has taken since then: total, windows, at
+        self._more: Optional[tuple[int, float, int]] = None
         #: (windows at the begin of the series, us before it) of each series but the first
         self._begins: list[tuple[float, int]] = []
         #: whether the newest reading began a series
         self.is_new = False
         #: of all series so far
         self.total = 0
-
-    @property
-    def newest(self) -> int:
-        """The total of the newest series alone."""
-        return 0 if self._last is None else self._last.total
+        #: of the newest series alone
+        self.newest = 0
 
     def take(self, now: Reading) -> int:
         """The total of all series up to ``now``."""
         last = self._last
+        if self._more is not None:
+            last, self._more = Reading(self._more[0], windows=self._more[1], at=self._more[2]), None
         self.is_new = False
         if last is not None:
             if now.total < last.total - _FLOAT and ((now.least or 0) < 0 or self._goes_on(last, now)):
@@ -61,17 +63,16 @@ class Series:
                 self.is_new = True
         elif now.total < 0:
             self._base = -now.total
-        self._last = now
+        self._last, self.newest = now, now.total
         self.total = self._base + now.total
         return self.total
 
     def goes_on(self, total: int, windows: float, at: int) -> bool:
         """Take the total of a row of which is known that it is of the same series; False: it is not."""
-        last = self._last
-        if last is None or total < last.total:
+        if self._last is None or total < self.newest:
             return False
         self.is_new = False
-        self._last = Reading(total, windows=windows, at=at)
+        self.newest, self._more = total, (total, windows, at)
         self.total = self._base + total
         return True
 
@@ -119,23 +120,35 @@ class Running:
         #: of each growth: how much, when a row told it, where that was
         self._more, self._at, self._place = array("q"), array("q"), array("b")
 
-    def take(self, reading: Reading, place: str, at: Optional[int]) -> None:
-        """A row tells ``reading``."""
+    @property
+    def newest(self) -> int:
+        """As the newest row tells it."""
+        return self._series.newest
+
+    def take(self, reading: Reading, place: str, at: Optional[int]) -> int:
+        """A row tells ``reading``; returns how much more that is."""
         total = self._series.take(reading)
         more = total - self.total
         if more <= 0:
-            return
+            return 0
         self.total = total
         self._more.append(more)
         self._at.append(_NEVER if at is None else at)
         self._place.append(_PLACES.index(place))
+        return more
+
+    def growths(self, place: str) -> Iterator[tuple[int, Optional[int]]]:
+        """How much it grew at ``place`` each time, and when a row told it."""
+        wanted = _PLACES.index(place)
+        told = zip(self._more, self._at, self._place)
+        return ((more, None if at == _NEVER else at) for more, at, where in told if where == wanted)
 
     def grown(self, place: str, own: Measure, after: Optional[int] = None) -> int:
         """How much it grew at ``place`` within ``own``, and after the instant ``after`` if that is given."""
-        wanted, found = _PLACES.index(place), 0
-        for more, at, where in zip(self._more, self._at, self._place):
-            if where == wanted and (at == _NEVER or after is None or at > after):
-                found += more if at == _NEVER else own.until(at) - own.until(at - more)
+        found = 0
+        for more, at in self.growths(place):
+            if at is None or after is None or at > after:
+                found += more if at is None else own.until(at) - own.until(at - more)
         return found
 
     def spans(self, *places: str) -> list[Span]:

@@ -6,6 +6,10 @@ import json
 import math
 from typing import Any, Optional
 
+#: what numbers are in rows; bool is none of them
+PLAIN = frozenset({float, int, bytes})
+_MOST = 1e17  # us: 3,000 years
+
 
 def decoded(value: Any) -> Any:
     """The value; ``bytes`` are JSON text that was not decoded yet."""
@@ -19,7 +23,7 @@ def decoded(value: Any) -> Any:
 
 def number(value: Any) -> Optional[float]:
     """A finite number, also one that is not decoded yet, or None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (float, int, bytes)):
+    if type(value) not in PLAIN:
         return None
     try:
         found = float(value)
@@ -30,11 +34,19 @@ def number(value: Any) -> Optional[float]:
 
 def from_ms(value: Any) -> Optional[int]:
     """Microseconds of a number of ms; None for what is no number."""
-    found = number(value)
-    return None if found is None or abs(found) > 1e16 else round(found * 1000)
+    return _whole(value, 1000)
 
 
 def from_seconds(value: Any) -> Optional[int]:
     """Microseconds of a number of s; None for what is no number."""
-    found = number(value)
-    return None if found is None or abs(found) > 1e13 else round(found * 1_000_000)
+    return _whole(value, 1_000_000)
+
+
+def _whole(value: Any, times: int) -> Optional[int]:
+    if type(value) not in PLAIN:
+        return None
+    try:
+        found = float(value) * times
+        return round(found) if abs(found) < _MOST else None
+    except (OverflowError, ValueError):
+        return None

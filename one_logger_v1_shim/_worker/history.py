@@ -22,7 +22,7 @@ from .._journal import server
 from .._journal.destination import WandBConfig, specification
 from .._journal.files import write_json
 from .._journal.history import FORMAT, ROWS, STATE, said
-from .._journal.outside import open_to_write, read_object
+from .._journal.outside import json_value, open_to_write, read_object
 from .._journal.secret import without_user
 from .._variables import seconds
 from . import settings
@@ -212,13 +212,12 @@ class _Kept:
             size = (folder / ROWS).stat().st_size
         # a run that was deleted and made again, an older format, a file that was cut: all again
         fits = state.get("format") == FORMAT and state.get("made") == str(run.created_at)
-        counts: list[Any] = [state.get(name) for name in ("rows", "bytes", "next_step")]
+        counts: list[Any] = [state.get(name) for name in ("rows", "bytes", "next_step", "last_row")]
         fits = fits and all(isinstance(one, int) and one >= 0 for one in counts) and size >= state["bytes"]
         self._old = state if fits else {}
-        rows, size, step = counts if fits else (0, 0, 0)
-        self.rows: int = rows
-        self._bytes: int = size
-        self._next: int = step
+        kept: list[int] = counts if fits else [0, 0, 0, 0]
+        # rows, their bytes, the step of the next one, where the last one begins
+        self.rows, self._bytes, self._next, self._last = kept
         self._lines = getattr(run, "historyLineCount", None)
         self._seen = [str(run.state), self._lines, str(getattr(run, "heartbeatAt", None))]
 
@@ -239,18 +238,13 @@ class _Kept:
             seen: is called for each row.
             advance: hears how many rows are kept, from time to time.
         """
-        if self._next and self._next > self._api_run.lastHistoryStep + 1:  # rewound
-            self.rows = self._bytes = self._next = 0
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        with os.fdopen(open_to_write(self.folder / ROWS, os.O_WRONLY | os.O_CREAT), "wb") as file:
-            file.truncate(self._bytes)
-            file.seek(self._bytes)
+        with os.fdopen(open_to_write(self.folder / ROWS, os.O_RDWR | os.O_CREAT), "r+b") as file:
+            new = 0
             try:
-                new = 0
-                for row in self._api_run.scan_history(page_size=_PAGE, min_step=self._next):
-                    self._next = int(row["_step"]) + 1
-                    values = {name: value for name, value in row.items() if name not in _MORE and value is not None}
-                    self._bytes += file.write(json.dumps(values).encode() + b"\n")
+                for row in self._missing(file):
+                    self._next, self._last = int(row["_step"]) + 1, self._bytes
+                    self._bytes += file.write(json.dumps(_values(row)).encode() + b"\n")
                     self.rows += 1
                     new += 1
                     seen()
@@ -264,6 +258,26 @@ class _Kept:
                 self._keep(file, whole=False)
                 raise
 
+    def _missing(self, file: BinaryIO) -> Iterator[dict[str, Any]]:
+        """The rows that ``file``, which stands where the next one belongs then, has not.
+
+        A run may have been rewound on the server and have gone on since then: W&B's API does not tell. The last row
+        that is kept is asked for, too: if the run has another one in its place, all rows are fetched again.
+        """
+        rows = self._scan(max(0, self._next - 1))
+        if self._next:
+            file.seek(self._last)
+            if not _is_same(file.read(self._bytes - self._last), next(rows, {}), self._next - 1):
+                self.rows = self._bytes = self._next = self._last = 0
+                self._keep(file, whole=False)
+                rows = self._scan(0)
+        file.seek(self._bytes)
+        file.truncate()
+        return rows
+
+    def _scan(self, first: int) -> Iterator[dict[str, Any]]:
+        yield from self._api_run.scan_history(page_size=_PAGE, min_step=first)  # each iter() of it begins at the first
+
     def _keep(self, file: BinaryIO, whole: bool) -> None:
         file.flush()
         run = self._api_run
@@ -273,6 +287,20 @@ class _Kept:
         }  # fmt: skip
         state = {
             "format": FORMAT, "made": str(run.created_at), "seen": self._seen, "whole": whole, "rows": self.rows,
-            "bytes": self._bytes, "next_step": self._next, "state": str(run.state), "about": about,
+            "bytes": self._bytes, "next_step": self._next, "last_row": self._last, "state": str(run.state),
+            "about": about,
         }  # fmt: skip
         write_json(self.folder / STATE, state)
+
+
+def _values(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in _MORE and value is not None}
+
+
+def _is_same(line: bytes, row: dict[str, Any], step: int) -> bool:
+    """Whether ``line`` is what was kept of ``row``, and that has the number ``step``."""
+    with suppress(ValueError, RecursionError):
+        kept, values = json_value(line), _values(row)
+        same = kept == values or json.dumps(kept, sort_keys=True) == json.dumps(values, sort_keys=True)  # with NaN
+        return row.get("_step") == step and same
+    return False

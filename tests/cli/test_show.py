@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from one_logger_v1_shim._cli import _collect, _format, _report, _text
+from one_logger_v1_shim._cli._places import find_all
 from one_logger_v1_shim._cli.show import main, read
 from one_logger_v1_shim._journal.calls import is_row
 from one_logger_v1_shim._journal.wandb_file import records_from
@@ -347,25 +348,30 @@ def test_the_page_has_its_curves(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_all_files_of_a_run_are_read(real: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A worker that was replaced has begun a second file, which has the rest of the rows."""
+    """A worker that was replaced has begun a further file, which has the rest of the rows."""
     (stored,) = (real / "wandb").glob("offline-run-*/*.wandb")
     whole = shown(stored, capsys)
     data, half = stored.read_bytes(), None
     for number, (_, end) in enumerate(records_from(data[7:], 7)):
         half = end if number == 60 else half
     assert half is not None
-    older, newer = (tmp_path / "wandb" / f"offline-run-2026010{day}_000000-{stored.stem[4:]}" for day in (1, 2))
-    for folder in (older, newer):
-        folder.mkdir(parents=True)
-    (older / stored.name).write_bytes(data[:half])
-    shutil.copy(stored, newer / stored.name)
-    damaged = bytearray((newer / stored.name).read_bytes())
-    damaged[2000] ^= 1  # in a row that the older file has
-    (newer / stored.name).write_bytes(damaged)
-    for place in (older, newer, tmp_path):
+    places = [tmp_path / "wandb" / f"offline-run-2026010{day}_000000-{stored.stem[4:]}" for day in (1, 2, 3)]
+    # each is damaged in a row that another one has
+    for place, stop, at in zip(places, (half, len(data), len(data)), (2000, half - 20, 2000)):
+        damaged = bytearray(data[:stop])
+        damaged[at] ^= 1
+        place.mkdir(parents=True)
+        (place / stored.name).write_bytes(damaged)
+    os.utime(places[0] / stored.name)  # copied last
+    for place in (*places, tmp_path):
         text = shown(place, capsys)
         assert value(text, "rows") == value(whole, "rows")
         assert "older runs" not in text
+        assert "no row is missing that a later one tells of" in text
+        assert value(text, "state") == "finished (exit code 0)"
+    (run,) = find_all(tmp_path)
+    assert len(list(run.rows())) == int(value(whole, "rows"))
+    assert run.exit_code == 0
 
 
 def test_tokens_are_those_of_the_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,3 +97,11 @@ def test_lines_that_only_make_rows_together(tmp_path: Path) -> None:
     run = _places.open_run(folder)
     assert list(run.rows()) == [{"i": 0}, {"i": 3}, {"i": 6}]
     assert run.damaged == 2
+
+
+def test_ids_that_end_alike_are_two_runs(tmp_path: Path) -> None:
+    for name, path in zip(("first-run", "second-run"), RECORDED):
+        folder = tmp_path / f"offline-run-20260101_000000-{name}"
+        folder.mkdir()
+        (folder / f"run-{name}.wandb").write_bytes(path.read_bytes())
+    assert [len(run.files) for run in _places.find_all(tmp_path)] == [1, 1]

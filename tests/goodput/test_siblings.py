@@ -242,6 +242,24 @@ def test_a_save_inside_of_a_validation_before_the_loop(clock: Clock) -> None:
     assert parts(training(story.attempt())) == {d.PRODUCTIVE: 5, d.VALIDATION: 2, d.SAVE_CHECKPOINT: 4}
 
 
+@pytest.mark.parametrize("what", ["save", "load"])
+@pytest.mark.parametrize("before", [0, 5])
+def test_what_lies_inside_is_cut_where_there_is_room_elsewhere(clock: Clock, what: str, before: int) -> None:
+    """Of an iteration, the first one too, and of a validation's batch; waiting between others makes no difference."""
+
+    def inside(story: Story) -> Story:
+        return story.save(3) if what == "save" else story.phase("load_checkpoint", 3)
+
+    story = begun(clock).iterate(before, 1, idle=2)
+    inside(story.call("on_train_batch_start").wait(1)).wait(1).call("on_train_batch_end")
+    story.finished += 1
+    story.call("on_validation_start").call("on_validation_batch_start").wait(2)
+    inside(story).wait(1).call("on_validation_batch_end").call("on_validation_end").iterate(5, 1, idle=2).save(1)
+    found = parts(training(story.end().attempt()))
+    assert (found[d.PRODUCTIVE], found[d.VALIDATION], found[d.IDLE]) == (before + 2 + 5, 3, 2 * before + 10)
+    assert found[d.SAVE_CHECKPOINT] + found.get(d.LOAD_CHECKPOINT, 0) == 7
+
+
 # -- 5. clocks ----------------------------------------------------------------------------------------------------
 
 
@@ -263,6 +281,40 @@ def test_where_a_clock_is_set_back(clock: Clock, back: float, where: str) -> Non
     assert any("row times go back 1 times" in note for note in told.notes)
     assert found[d.DATA_LOADER] == 3
     assert sum(found.values()) == pytest.approx(37, abs=10)  # what passes between two rows is not told
+
+
+@pytest.mark.parametrize("then", ["iteration", "validation"])
+@pytest.mark.parametrize("after", ["iteration", "load", "save", "validation"])
+def test_what_follows_a_clock_that_is_set_back_counts_in_full(clock: Clock, after: str, then: str) -> None:
+    """Its timer tells how much time has passed, whatever was before it."""
+    does = {
+        "iteration": lambda story: story.iterate(1, 4),
+        "load": lambda story: story.phase("load_checkpoint", 4),
+        "save": lambda story: story.save(4),
+        "validation": lambda story: story.validate(1, 4),
+    }
+    story = begun(clock).iterate(2, 1)
+    does[after](story).wait(-300)
+    does[then](story).iterate(1, 1).save(1)
+    found = parts(training(story.end().attempt()))
+    wanted = {d.MODEL_INIT: 10, d.STARTUP_REST: 1, d.PRODUCTIVE: 3, d.SAVE_CHECKPOINT: 1}
+    for one in (after, then):
+        part = {"iteration": d.PRODUCTIVE, "load": d.LOAD_CHECKPOINT, "save": d.SAVE_CHECKPOINT}.get(one, d.VALIDATION)
+        wanted[part] = wanted.get(part, 0) + 4
+    assert found == wanted
+
+
+def test_a_clock_that_is_set_back_by_less_than_an_iteration(clock: Clock) -> None:
+    """No row's time goes back; the iteration took longer than the time between the rows."""
+    story = begun(clock).iterate(5, 30).wait(-15).iterate(5, 30).save(1).end()
+    told = training(story.attempt())
+    assert parts(told) == {d.MODEL_INIT: 10, d.STARTUP_REST: 1, d.PRODUCTIVE: 300, d.SAVE_CHECKPOINT: 1}
+    assert any("row times go back 1 times, by 15.000 s" in note for note in told.notes)
+
+
+def test_a_validation_after_a_clock_that_is_set_back_while_starting_up(clock: Clock) -> None:
+    story = Story(clock).call("on_app_start").phase("model_init", 10).wait(-7200).validate(2, 3)
+    assert parts(training(story.attempt())) == {d.MODEL_INIT: 10, d.VALIDATION: 6}
 
 
 @pytest.mark.parametrize("ahead", [300, -300])
