@@ -21,7 +21,6 @@ from tests.frameworks import jobs
 NEEDED = {
     "test_lightning": ("lightning", "lightning"),
     "test_huggingface": ("transformers", "huggingface"),
-    "test_programs": ("lightning", "lightning"),
 }
 
 

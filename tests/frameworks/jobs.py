@@ -79,6 +79,9 @@ KINDS: dict[str, set[str]] = {
     "success   ": {*_PRODUCTIVE, *_FIRST, "save_checkpoint_async_count"},
 }  # fmt: skip
 
+#: the rows of a checkpoint
+SAVE = ["train", "save", "saved", "success"]
+
 
 @dataclass
 class Result:

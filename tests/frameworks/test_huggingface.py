@@ -27,6 +27,7 @@ JOBS: list[tuple[str, dict[str, Any]]] = [
         for settings in ({}, TWO_DATASETS, *({"event": [12, one[0]]} for one in FAILED), OFF, TWO)
     ),
     *(("captured", {"of": "huggingface", **one[0]}) for one in CAPTURED),
+    *(("program", {"name": name}) for name in ("vila", "eagle")),
 ]
 
 
@@ -136,3 +137,24 @@ def test_rows_in_a_block_are_those_of_wandbs_file(job: Job, settings: dict[str, 
     assert (found["error"], found["finished"]) == (error, [False])
     assert [span[:2] for span in found["spans"][:2]] == [["application", None], ["model_initialization", "application"]]
     assert all(span[2] is not None for span in found["spans"])
+
+
+# -- legacy programs, unedited, in no-edit mode ------------------------------------------------------------------------
+
+
+def test_vila(job: Job) -> None:
+    result = job("program", name="vila")
+    assert result.returncode == 0, result.output
+    model = ["init", "app_start", "model_init_start", "model_init_end"]
+    half = ["train", "train", "validation", *jobs.SAVE]
+    assert result.kinds == [*model, "train_start", *half, *half, "train_end", "train", "save", "saved", "app_end"]
+    assert result.only("init")["world_size"] == -1
+    assert result.every("train")[-1]["train_tokens"] == 40 * 4 * 8
+
+
+def test_eagle_has_a_one_logger_of_its_own(job: Job) -> None:
+    result = job("program", name="eagle")
+    assert result.returncode == 0, result.output
+    model = ["init", "app_start", "model_init_start", "model_init_end"]
+    half = ["train", "train", *jobs.SAVE]
+    assert result.kinds == [*model, "train_start", *half, *half, "train_end", "app_end"]

@@ -46,6 +46,7 @@ JOBS = [
     ),
     ("lightning", {**TWO, "ranks": 2}),
     *(("captured", {"of": "lightning", **one[0]}) for one in CAPTURED),
+    *(("program", {"name": name}) for name in ("boltz_cp", "codonfm", "nemo_builder")),
 ]
 
 
@@ -247,3 +248,43 @@ def test_rows_in_a_block_are_those_of_wandbs_file(job: Job, settings: dict[str, 
     assert (found["error"], found["finished"]) == (error, [True])
     assert [span[:2] for span in found["spans"][:2]] == [["application", None], ["training_loop", "application"]]
     assert all(span[2] is not None for span in found["spans"])
+
+
+# -- legacy programs, unedited, in no-edit mode ------------------------------------------------------------------------
+
+
+def test_boltz_cp_is_silent(job: Job) -> None:
+    result = job("program", name="boltz_cp")
+    assert result.returncode == 0, result.output
+    assert result.runs == []
+    assert "one_logger" not in result.output.lower()
+    assert "wandb" not in result.output.lower()
+
+
+def test_codonfm_resumes(job: Job) -> None:
+    result = job("program", name="codonfm")
+    assert result.returncode == 0, result.output
+    first, second = (
+        jobs.Result(0, "", {}, [one], result.folder) for one in sorted(result.runs, key=lambda run: len(run.rows))[::-1]
+    )
+    model = ["init", "model_init_start", "model_init_end"]
+    half = ["train", "train", *jobs.SAVE, "validation"]
+    assert first.kinds == [*model, "app_start", "train_start", *half, *half, "train_end", "app_end"]
+    load = ["load_start", "load_end"]
+    assert second.kinds == [*model, *load, "app_start", "train_start", *half, "train_end", "app_end"]
+    assert second.only("train_start")["train_iterations_start"] == 40
+    assert second.every("train")[-1]["train_iterations_end"] == 60
+
+
+def test_nemo_builder(job: Job) -> None:
+    result = job("program", name="nemo_builder")
+    assert result.returncode == 0, result.output
+    begin = [
+        "init", "model_init_start", "dataloader_init_start", "dataloader_init_end", "load_start", "load_end",
+        "model_init_end", "app_start", "optimizer_init_start", "optimizer_init_end", "train_start",
+    ]  # fmt: skip
+    assert result.kinds[: len(begin)] == begin
+    assert [row["save_checkpoint_async_count"] for row in result.every("success")] == [1, 2]
+    assert len(result.every("saved")) == len(result.every("validation")) == 2
+    assert result.kinds[-1] == "app_end"
+    assert len(result.runs) == 1, "the inference trainer does not log"
