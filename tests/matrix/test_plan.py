@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from compat_matrix.__main__ import main
 from compat_matrix.jobs import all_jobs
 from compat_matrix.planner import plan
 from compat_matrix.planner.consumers import load as load_consumers
@@ -92,6 +93,15 @@ def test_the_diagonal_plays_each_job_with_the_newest_wandb_and_with_an_older_one
     ]
     assert sum(map(len, played.values())) + len(isolated) < 200
     assert all(cell.share == (0, 1) and not cell.only for cell in plan.grid(axes))
+
+
+def test_a_cell_that_plays_none_of_the_chosen_jobs_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its environment would be made for nothing, and no job would come in."""
+    assert main(["--quick", "--list", "--job", "golden/throughput"]) == 0
+    left = set(capsys.readouterr().out.splitlines())
+    *older, newest, online, _ = (cell.name for cell in plan.diagonal(plan.load()))
+    assert (len(left & {*older}), newest in left, online in left) == (1, True, False)
+    assert main(["--quick", "--job", "no such job"]) == 2
 
 
 @pytest.mark.slow
