@@ -10,9 +10,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from .jobs import Job, all_jobs
 from .planner import plan
 from .planner.consumers import Consumer, ConsumerError
 from .planner.consumers import load as load_consumers
+from .planner.selection import jobs_of
 
 #: command -> the module whose ``main(arguments)`` it is, and what it does
 COMMANDS = {
@@ -67,10 +69,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         if unknown:
             parser.error(f"no such cell: {', '.join(unknown)}; see --list")
         cells = [every[name] for name in options.cell]
+    jobs = _jobs(options.job)
+    if options.job:  # no environment is made for a cell that plays none of them
+        cells = [cell for cell in cells if jobs_of(cell, jobs, consumers.get(cell.consumer))]
     if options.list:
         print(*(cell.name for cell in cells), sep="\n")
         return 0
-    code = _run(cells, axes, consumers, options.job)
+    code = _run(cells, axes, consumers, jobs)
     chosen = (options.quick, options.canary, options.here, options.environments is not None, options.cell, options.job)
     return code if any(chosen) else max(code, _drift())
 
@@ -124,19 +129,21 @@ def _chosen(options: argparse.Namespace, axes: Mapping[str, Any], consumers: Map
     return [cell for cell in beside if not options.environments or cell.consumer in options.environments]
 
 
+def _jobs(only: Optional[Sequence[str]]) -> list[Job]:
+    return [job for job in all_jobs() if not only or any(part in job.name for part in only)]
+
+
 def _run(
     cells: Sequence[plan.Cell],
     axes: Mapping[str, Any],
     consumers: Mapping[str, Consumer],
-    only: Optional[Sequence[str]],
+    jobs: Sequence[Job],
 ) -> int:
-    from .jobs import all_jobs
     from .reporting import terminal
     from .runner.installer import EnvironmentTrouble
     from .runner.matrix import Matrix
 
-    jobs = [job for job in all_jobs() if not only or any(part in job.name for part in only)]
-    if not jobs:
+    if not (cells and jobs):
         print("no job has such a name", file=sys.stderr)
         return 2
     try:

@@ -10,15 +10,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from .oracle.one_logger.core import SLURM as _SLURM
 from .wandb_file import StoredRun
 
 #: v1's core added these to rows by itself; the first row of a run has all that apply, every row the first one
 LAST_LOG_TIME = "app_last_log_time"
 FIRST_ROW = ("app_first_log_time", "one_logger_version", "job_start_time", "limit_run")
-SLURM = (
-    "jobid", "job_account", "alloc_hosts", "cluster", "exec_hosts", "user", "job_name", "job_partition",
-    "job_reservation", "array_job_id", "array_task_count", "array_task_id", "step_id", "step_nodelist",
-)  # fmt: skip
+SLURM = (*_SLURM, "step_id")
 BOOKKEEPING = frozenset((LAST_LOG_TIME, *FIRST_ROW, *SLURM))
 TAG_KEYS = ("app_tag", "app_tag_id", "app_tag_count")
 

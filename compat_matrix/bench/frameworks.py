@@ -25,19 +25,11 @@ from typing import Any, Callable
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
+from compat_matrix.bench.lanes import CONFIG as _CONFIG
+
 CONFIG: dict[str, Any] = {
-    "enable_for_current_rank": True,
-    "one_logger_project": "bench",
-    "one_logger_async": True,
-    "log_every_n_train_iterations": 5,
-    "app_tag": "bench",
-    "app_tag_run_name": "bench",
-    "world_size": 1,
-    "global_batch_size": 32,
-    "batch_size": 32,
-    "is_train_iterations_enabled": True,
-    "is_validation_iterations_enabled": True,
-}
+    **_CONFIG, "log_every_n_train_iterations": 5, "global_batch_size": 32, "batch_size": 32,
+}  # fmt: skip
 
 BARE = "bare"
 #: kinds of runs, and W&B's mode in them (None: no hooks)
@@ -76,7 +68,6 @@ def lightning_job(steps: int) -> Job:
     def run(hooked: bool) -> Seconds:
         cls: Any = pl.Trainer
         if hooked:
-            _begin_again()
             cls, _ = hook_trainer_cls(pl.Trainer, callback_config=CONFIG)
             _await_run()
         time.sleep(_PAUSE)
@@ -131,7 +122,6 @@ def huggingface_job(steps: int) -> Job:
         cls: Any = Trainer
         callback = None
         if hooked:
-            _begin_again()
             callback = TimeEventCallback(CONFIG)
             cls = hook_trainer_cls(Trainer, one_logger_callback_utils=callback)
             _await_run()
@@ -166,22 +156,17 @@ def huggingface_job(steps: int) -> Job:
     return run
 
 
-def _begin_again() -> None:
-    """Forget v2's provider: it knows one application per process, and each hooked run is to have one."""
-    from nv_one_logger.core.internal.singleton import SingletonMeta
-
-    SingletonMeta._instances.clear()
-    for path in Path(os.environ["WANDB_DIR"]).rglob("*.wandb"):
-        path.unlink()
-
-
 def _await_run() -> None:
     """Wait until W&B has opened the run: that takes a second or two of the other core, once per job."""
     if os.environ["WANDB_MODE"] == "disabled":
         return
-    until = time.monotonic() + 60
-    while time.monotonic() < until and not any(Path(os.environ["WANDB_DIR"]).rglob("*.wandb")):
+    until, before = time.monotonic() + 60, _files()
+    while time.monotonic() < until and _files() == before:
         time.sleep(0.1)
+
+
+def _files() -> int:
+    return sum(1 for _ in Path(os.environ["WANDB_DIR"]).rglob("*.wandb"))
 
 
 def measure(job: Job, rounds: int) -> dict[str, list[tuple[Seconds, Seconds]]]:

@@ -6,6 +6,7 @@ mutation is out of date and the command fails: it must be written again, not ski
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
@@ -95,23 +96,18 @@ def main(arguments: Sequence[str] = ()) -> int:
             except ValueError as error:
                 print(f"{number + 1:2}. {where}: {error}")
                 continue
-            reports = Matrix([cell], jobs=jobs, wheel=broken, progress=_Silent([]), stop_at_failure=True).run()
+            reports = Matrix(
+                [cell], jobs=jobs, wheel=broken, progress=Progress([], io.StringIO()), stop_at_failure=True
+            ).run()
             first = next((result for result in reports[0].results if result.status == FAILED), None)
             if first is None:
                 print(f"{number + 1:2}. {where}: NOT CAUGHT {reports[0].not_run}")
             else:
                 caught += 1
                 print(f"{number + 1:2}. {where}: caught by {first.job}: {' '.join(first.differences[0])[:120]}")
-        sound = Matrix([cell], jobs=jobs, wheel=wheel, progress=_Silent([])).run()[0]
+        sound = Matrix([cell], jobs=jobs, wheel=wheel, progress=Progress([], io.StringIO())).run()[0]
         print(f"the sound wheel: {sound.status} {sound.not_run}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"mutations: {caught} of {len(MUTATIONS)} caught")
     return 0 if caught == len(MUTATIONS) and sound.status == "passed" else 1
-
-
-class _Silent(Progress):
-    """A failing job is what is wanted here."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""

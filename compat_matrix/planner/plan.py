@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,10 @@ class Cell:
     consumer: str = ""
     #: wandb and v2 live in an environment of their own (``isolate``); only our wheel is added to the job's
     isolated: bool = False
-    #: of the recorded jobs only every third one, from the one with this number on; 0: all of them
-    third: int = 0
+    #: (K, N): of the jobs every Nth one, from the one with number K on
+    share: tuple[int, int] = (0, 1)
+    #: only the jobs of these names; empty: all
+    only: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -114,10 +116,10 @@ def grid(axes: Mapping[str, Any]) -> list[Cell]:
 
 
 def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
-    """The cells of ``--quick``: each Python with its wandb, the last one online and disabled; the other axes alternate.
+    """The cells of ``--quick``: each Python with its wandb; the last one offline, online and disabled.
 
-    An online cell looks at the files that W&B wrote as well: it needs no offline one beside it. All recorded jobs run
-    with the newest wandb; the older ones share them.
+    The last one plays all jobs. The others share them: most of a job's time is wandb's import, on any of them. Online
+    are the jobs of ``matrix.toml``.
     """
     *corners, last = (corner.split("/") for corner in axes["quick"])
     cells = []
@@ -125,13 +127,14 @@ def diagonal(axes: Mapping[str, Any]) -> list[Cell]:
         steps = (("wrapt", 1), ("mode", 2))
         bits = [axes[axis][number // by % len(axes[axis])] for axis, by in steps]
         imports = axes["imports"][(number + 1) % 2]
-        third = number % 3 + 1
-        cells.append(Cell(python, wandb, *bits, imports, "offline", third=third))
-    python, wandb = last
-    wrapt = axes["wrapt"][-1]
-    cells.append(Cell(python, wandb, wrapt, "async", "no-edit", "online"))
-    cells.append(Cell(python, wandb, wrapt, "sync", "swapped", "disabled"))
-    return cells
+        cells.append(Cell(python, wandb, *bits, imports, "offline", share=(number, len(corners))))
+    newest = (*last, axes["wrapt"][-1])
+    return [
+        *cells,
+        Cell(*newest, "async", "no-edit", "offline"),
+        Cell(*newest, "async", "no-edit", "online", only=tuple(axes["quick_online"])),
+        Cell(*newest, "sync", "swapped", "disabled", share=(0, len(corners))),
+    ]
 
 
 def canary(axes: Mapping[str, Any]) -> list[Cell]:
@@ -167,9 +170,9 @@ def environments(axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> 
 
 
 def quick_environments(axes: Mapping[str, Any], consumers: Mapping[str, Consumer]) -> list[Cell]:
-    """The few of :func:`environments` that ``--quick`` runs."""
+    """The few of :func:`environments` that ``--quick`` runs, with a third of the jobs: the diagonal has them all."""
     wanted = axes["quick_environments"]
-    return [cell for cell in environments(axes, consumers) if cell.environment in wanted]
+    return [replace(cell, share=(0, 3)) for cell in environments(axes, consumers) if cell.environment in wanted]
 
 
 def _consumer(name: str, python: str, turn: tuple[str, str], isolated: bool, frameworks: bool = False) -> Cell:

@@ -26,9 +26,8 @@ def jobs_of(cell: Cell, jobs: Sequence[Job], consumer: Optional[Consumer] = None
         jobs = [job for job in jobs if job.is_golden or (job.name in own and bool(job.needs) == cell.frameworks)]
     if cell.frameworks:
         return [job for job in jobs if job.needs]
-    if cell.third:
-        recorded = [job for job in jobs if job.is_golden]
-        jobs = [*recorded[cell.third - 1 :: 3], *(job for job in jobs if not job.is_golden)]
+    first, step = cell.share
+    jobs = [job for job in jobs if not cell.only or job.name in cell.only][first::step]
     readme = [job for job in jobs if not job.name.endswith("@readme") or cell.wandb_mode == "offline"]
     if cell.isolated:
         readme = [job for job in readme if not job.needs]

@@ -144,8 +144,8 @@ class Environment:
             _run([self.interpreter, "-m", "venv", str(self.folder)])
 
     def _install(self, arguments: Sequence[str]) -> None:
-        # modules are compiled now, as pip does: jobs must not take turns at it, nor measure it
-        self._pip("install", [*(["--compile-bytecode"] if self._uv else []), *arguments])
+        # the first job compiles what it imports: a quarter of what lies there
+        self._pip("install", arguments)
 
     def _pip(self, command: str, arguments: Sequence[str]) -> None:
         if self._uv:

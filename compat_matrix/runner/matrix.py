@@ -62,7 +62,7 @@ class Matrix:
         self._progress = progress or Progress(self.reports)
         self._stop_at_failure = stop_at_failure
         self._workshop: Optional[Workshop] = None
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor((os.cpu_count() or 1) + 1)  # there is always one that waits
         self._stopped = threading.Event()
         self._futures: list[Future[None]] = []
 

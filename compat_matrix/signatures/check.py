@@ -12,10 +12,11 @@ import importlib
 import inspect
 import json
 import re
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 from ..jobs import GOLDENS, SHIM
 
@@ -48,85 +49,69 @@ def check() -> Iterator[Finding]:
         except ImportError as error:
             yield Finding(v1, "import", None, str(error))
             continue
-        yield from _module(v1, module, ast.parse(path.read_text(encoding="utf-8")))
+        stub = types.ModuleType(v1)
+        exec(compile(path.read_text(encoding="utf-8"), path, "exec", dont_inherit=True), vars(stub))
+        yield from _module(v1, module, stub)
     yield from _recorded()
 
 
-def _module(v1: str, module: Any, stub: ast.Module) -> Iterator[Finding]:
-    for node in stub.body:
-        if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                home = shim_module(f"{v1.partition('.')[0]}.{node.module}") if node.module else module.__name__
-                yield _same_object(f"{v1}.{alias.name}", module, home, alias.name)
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            wanted = {"str": str, "dict": dict}[ast.unparse(node.annotation)]
-            there = isinstance(getattr(module, node.target.id, None), wanted)
-            yield Finding(f"{v1}.{node.target.id}", "constant", "" if there else f"is no {wanted.__name__}")
-        elif isinstance(node, ast.FunctionDef):
-            yield from _function(f"{v1}.{node.name}", getattr(module, node.name, None), node, bound=True)
-        elif isinstance(node, ast.ClassDef):
-            yield from _class(f"{v1}.{node.name}", getattr(module, node.name, None), node)
+def _module(v1: str, module: Any, stub: types.ModuleType) -> Iterator[Finding]:
+    for name, wanted in getattr(stub, "__annotations__", {}).items():
+        there = isinstance(getattr(module, name, None), wanted)
+        yield Finding(f"{v1}.{name}", "constant", "" if there else f"is no {wanted.__name__}")
+    for name, one in vars(stub).items():
+        if inspect.isfunction(one):
+            yield from _function(f"{v1}.{name}", getattr(module, name, None), one)
+        elif inspect.isclass(one):
+            yield from _class(f"{v1}.{name}", getattr(module, name, None), one)
 
 
-def _same_object(symbol: str, module: Any, home: str, name: str) -> Finding:
-    one, other = getattr(module, name, None), None
-    try:
-        other = getattr(importlib.import_module(home), name)
-    except (ImportError, AttributeError):
-        other = None
-    same = one is not None and (one is other or inspect.ismodule(one))
-    return Finding(symbol, "import", "" if same else f"is not the {name} of {home}")
-
-
-def _class(symbol: str, cls: Any, stub: ast.ClassDef) -> Iterator[Finding]:
+def _class(symbol: str, cls: Any, stub: type) -> Iterator[Finding]:
     if cls is None:
         yield Finding(symbol, "class", "is missing")
         return
     for call in _calls(stub):
         yield _bind(symbol, cls, call, 0)
-    for node in stub.body:
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            name, value = node.targets[0].id, ast.literal_eval(node.value)
-            yield Finding(f"{symbol}.{name}", "constant", "" if getattr(cls, name, None) == value else "differs")
-        elif isinstance(node, ast.FunctionDef):
-            # a class is called without self, a method of a class is inspected with it
-            target = cls if node.name == "__init__" else getattr(cls, node.name, None)
-            yield from _function(f"{symbol}.{node.name}", target, node, bound=node.name == "__init__")
+    for name, one in vars(stub).items():
+        if name == "__init__":  # a class is called without self, a method of a class is inspected with it
+            yield from _function(f"{symbol}.{name}", cls, types.MethodType(one, stub))
+        elif inspect.isfunction(one):
+            yield from _function(f"{symbol}.{name}", getattr(cls, name, None), one)
+        elif not name.startswith("__"):
+            yield Finding(f"{symbol}.{name}", "constant", "" if getattr(cls, name, None) == one else "differs")
 
 
-def _function(symbol: str, target: Any, stub: ast.FunctionDef, bound: bool) -> Iterator[Finding]:
+def _function(symbol: str, target: Any, stub: Callable[..., None]) -> Iterator[Finding]:
     if target is None:
         yield Finding(symbol, "signature", "is missing")
         return
-    has_self = bool(stub.args.args) and stub.args.args[0].arg == "self"
-    yield Finding(symbol, "signature", _parameters(target, stub, drop_self=has_self and bound))
+    yield Finding(symbol, "signature", _parameters(target, stub))
     for call in _calls(stub):
-        yield _bind(symbol, target, call, int(has_self and not bound))
+        yield _bind(symbol, target, call, int("self" in inspect.signature(stub).parameters))
 
 
-def _parameters(target: Any, stub: ast.FunctionDef, drop_self: bool) -> str:
+def _parameters(target: Any, stub: Callable[..., None]) -> str:
     ours = dict(inspect.signature(target).parameters)
-    names = [argument.arg for argument in stub.args.args]
-    defaults: list[Any] = [inspect.Parameter.empty] * (len(names) - len(stub.args.defaults))
-    defaults += [ast.literal_eval(default) for default in stub.args.defaults]
     kinds = {parameter.kind for parameter in ours.values()}
-    for name, default in list(zip(names, defaults))[int(drop_self) :]:
+    for name, wanted in inspect.signature(stub).parameters.items():
+        if wanted.kind is wanted.VAR_KEYWORD:
+            if wanted.kind not in kinds:
+                return f"takes no **{name}"
+            continue
         parameter = ours.pop(name, None)
         if parameter is None:
             return f"has no parameter {name!r}"
-        if parameter.kind is not inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        if parameter.kind is not wanted.kind:
             return f"{name!r} is {parameter.kind.description}"
-        if default is not inspect.Parameter.empty and parameter.default != default:
-            return f"{name!r} is {parameter.default!r} by default, v1: {default!r}"
-    if stub.args.kwarg and inspect.Parameter.VAR_KEYWORD not in kinds:
-        return "takes no **kwargs"
+        if wanted.default is not wanted.empty and parameter.default != wanted.default:
+            return f"{name!r} is {parameter.default!r} by default, v1: {wanted.default!r}"
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     needed = [p.name for p in ours.values() if p.default is p.empty and p.kind not in variable]
     return f"needs {needed}, which v1 did not have" if needed else ""
 
 
-def _calls(node: ast.AST) -> list[str]:
-    return _CALL.findall(ast.get_docstring(node) or "")  # type: ignore[arg-type]
+def _calls(stub: Any) -> list[str]:
+    return _CALL.findall(stub.__doc__ or "")
 
 
 def _bind(symbol: str, target: Any, call: str, selves: int) -> Finding:

@@ -98,7 +98,6 @@ def killed(home: Path) -> jobs.Result:
 
 STORED: dict[str, Stored] = {
     "stored: SystemExit(7)": Stored(ended(BEGIN + "raise SystemExit(7)"), 7, 7),
-    "stored: sys.exit(text)": Stored(ended(BEGIN + "sys.exit('text')"), 1, 1),
     "stored: caught": Stored(ended(BEGIN + "try: sys.exit(3)\nexcept SystemExit: pass"), 0, 0),
     "stored: on_app_end, os._exit(5)": Stored(ended(APPLICATION + "os._exit(5)"), 5, 0),
     "stored: on_app_end, SIGKILL": Stored(killed, -signal.SIGKILL, 0),

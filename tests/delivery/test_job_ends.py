@@ -144,14 +144,10 @@ print("done")
 
 #: name -> (scenario, exit code, standard output, exit code of the run, what the log says beside the offline line)
 JOBS: dict[str, tuple[Callable[[Path], jobs.Result], int, str, int, list[str]]] = {
-    "finish": (plain('one = one_logger(); log(one, 50); one.finish(); print("done")'), 0, "done\n", 0, []),
     "finish, sync": (plain('one = one_logger(False); log(one, 50); one.finish(); print("done")'), 0, "done\n", 0, []),
     "never finished": (plain('one = one_logger(); log(one, 50); print("done")'), 0, "done\n", 0, []),
-    "finished twice": (
-        plain('one = one_logger(); log(one, 50); one.finish(); one.finish(); print("done")'), 0, "done\n", 0, [],
-    ),
-    "row after finish": (
-        plain('one = one_logger(); log(one, 50); one.finish(); log(one, 3, start=50); print("done")'),
+    "finished twice, then a row": (
+        plain('one = one_logger(); log(one, 50); one.finish(); one.finish(); log(one, 3, start=50); print("done")'),
         0, "done\n", 0, [],
     ),
     "finish in a thread": (
@@ -165,12 +161,10 @@ print("done")
 """), 0, "done\n", 0, [],
     ),
     "exception": (plain('one = one_logger(); log(one, 50); raise KeyError("mine")'), 1, "", 1, ["KeyError: 'mine'"]),
-    "sys.exit": (plain("one = one_logger(); log(one, 50); sys.exit(7)"), 7, "", 7, []),
     "os._exit": (plain("one = one_logger(); log(one, 50); os._exit(3)"), 3, "", 1, ["-"]),
     "SIGTERM": (signalled(signal.SIGTERM), -15, "", 1, ["-"]),
     "SIGTERM for everybody": (everybody_gets_sigterm, -15, "", 1, ["-"]),
     "SIGINT": (signalled(signal.SIGINT), -2, "", 1, ["KeyboardInterrupt"]),
-    "SIGKILL": (signalled(signal.SIGKILL), -9, "", 1, ["-"]),
     "SIGKILL of the group": (signalled(signal.SIGKILL, group=True), -9, "", 1, ["-"]),
     "handler that finishes": (
         plain("""
@@ -206,7 +200,6 @@ print("done")
 """), 0, "done\n", 0, [],
     ),
     "worker killed": (killed("worker"), 0, "done\n", 0, ["has ended; another one goes on"]),
-    "worker killed, sync": (killed("worker", False), 0, "done\n", 0, ["has ended; another one goes on"]),
     "worker killed, SIGPIPE ends the job": (
         killed("worker", False, "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"),
         0, "done\n", 0, ["has ended; another one goes on"],

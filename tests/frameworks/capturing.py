@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import json
-import sys
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 from tests.frameworks import jobs
 
 
-@dataclass
-class Captured:
-    """What ``captured_job.py`` has written."""
-
-    kinds: list[str]
-    #: without the row that the end of the block has added, if it has
-    kinds_before: list[str]
-    spans: list[list[Any]]
-    finished: list[bool]
-    error: Any
-
-
-def captured(kind: str, folder: Path, **settings: Any) -> Captured:
-    """Run the job; no ``wandb`` folder, no wandb module."""
-    script = str(Path(__file__).with_name("captured_job.py"))
-    result = jobs.run_command([sys.executable, script, kind, json.dumps(settings)], folder)
+def captured(job: Callable[..., jobs.Result], kind: str, **settings: Any) -> dict[str, Any]:
+    """What ``captured_job.py`` has written of the job, and the kinds of its rows. No ``wandb`` folder, no wandb."""
+    result = job("captured", of=kind, **settings)
     assert result.returncode == 0, result.output
     assert "it is dropped" not in result.output
-    assert not list(folder.rglob("*wandb*"))
-    assert not list(folder.rglob("onelogger.*"))
-    found = json.loads((folder / "captured.json").read_text())
+    assert not list(result.folder.rglob("*wandb*"))
+    assert not list(result.folder.rglob("onelogger.*"))
+    found: dict[str, Any] = json.loads((result.folder / "captured.json").read_text())
     assert not found["wandb"]
-    return Captured(
-        kinds(found["after"]["rows"]),
-        kinds(found["before"]["rows"]),
-        found["after"]["spans"],
-        found["after"]["finished"],
-        found["error"],
-    )
+    return {
+        **found["after"],
+        "error": found["error"],
+        "kinds": kinds(found["after"]["rows"]),
+        # without the row that the end of the block has added, if it has
+        "kinds before": kinds(found["before"]["rows"]),
+    }
 
 
 def kinds(rows: list[dict[str, Any]]) -> list[str]:

@@ -1,13 +1,14 @@
 """The framework tests run real jobs on the real frameworks; each job is run once and looked at by several tests.
 
-Most of a job's time goes into imports, on one core. The jobs that a module names in its ``JOBS`` are therefore started
-when its first test asks for one, two at a time.
+The jobs that a module names in its ``JOBS`` are started when its first test asks for one, two at a time, in processes
+forked from one that has imported the framework.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,10 +21,6 @@ from tests.frameworks import jobs
 NEEDED = {
     "test_lightning": ("lightning", "lightning"),
     "test_huggingface": ("transformers", "huggingface"),
-    "test_distributed": ("lightning", "lightning"),
-    "test_capture_lightning": ("lightning", "lightning"),
-    "test_capture_huggingface": ("transformers", "huggingface"),
-    "test_programs": ("lightning", "lightning"),
 }
 
 
@@ -41,27 +38,37 @@ def _installed(package: str) -> bool:
 
 
 class Runner:
-    """``job(kind, torchrun=0, **settings)``: the job's result; the same job is run once per session."""
+    """``job(kind, **settings)``: the job's result (:func:`jobs.run`); the same job is run once per session."""
 
     def __init__(self, folders: pytest.TempPathFactory) -> None:
         self._folders = folders
         self._pool = ThreadPoolExecutor(max_workers=2)
         self._started: dict[str, Future[jobs.Result]] = {}
+        self._forks: dict[tuple[str, ...], jobs.Forks] = {}
+        self._lock = threading.Lock()
 
-    def start(self, kind: str, torchrun: int = 0, **settings: Any) -> Future[jobs.Result]:
-        key = json.dumps([kind, torchrun, settings], sort_keys=True)
+    def start(self, kind: str, **settings: Any) -> Future[jobs.Result]:
+        key = json.dumps([kind, settings], sort_keys=True)
         if key not in self._started:
             folder = self._folders.mktemp(kind)
-            self._started[key] = self._pool.submit(jobs.run, kind, folder, settings, torchrun)
+            self._started[key] = self._pool.submit(jobs.run, self._forks_with, kind, folder, settings)
         return self._started[key]
 
-    def __call__(self, kind: str, torchrun: int = 0, **settings: Any) -> jobs.Result:
-        return self.start(kind, torchrun, **settings).result()
+    def __call__(self, kind: str, **settings: Any) -> jobs.Result:
+        return self.start(kind, **settings).result()
+
+    def _forks_with(self, modules: tuple[str, ...]) -> jobs.Forks:
+        with self._lock:
+            if modules not in self._forks:
+                self._forks[modules] = jobs.Forks(modules)
+            return self._forks[modules]
 
     def close(self) -> None:
         for job in self._started.values():
             job.cancel()
         self._pool.shutdown(wait=True)
+        for forks in self._forks.values():
+            forks.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,17 @@
-"""Runs a job in a process of its own and reads back what W&B stored of it."""
+"""Runs a job in a process of its own, forked from one that has the framework; reads back what W&B stored of it."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
+import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
 from compat_matrix import wandb_file
 from tests.support import ROOT, clean_environment
@@ -77,6 +79,9 @@ KINDS: dict[str, set[str]] = {
     "success   ": {*_PRODUCTIVE, *_FIRST, "save_checkpoint_async_count"},
 }  # fmt: skip
 
+#: the rows of a checkpoint
+SAVE = ["train", "save", "saved", "success"]
+
 
 @dataclass
 class Result:
@@ -122,44 +127,88 @@ def kind_of(row: dict[str, Any]) -> str:
     return f"? {sorted(row)}"
 
 
-def command(kind: str, settings: dict[str, Any], torchrun: int = 0) -> list[str]:
-    launcher = [sys.executable]
-    if torchrun:
-        launcher += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(torchrun)]
-    return [*launcher, str(HERE / f"{kind}_job.py"), json.dumps(settings)]
+#: what a job of a kind, a family or a program imports -> the modules that its processes are forked with
+LIGHTNING, PYTORCH_LIGHTNING = ("lightning.pytorch",), ("pytorch_lightning",)
+TRANSFORMERS = ("transformers", "transformers.trainer", "transformers.models.gpt2.modeling_gpt2")
+IMPORTED = {
+    "lightning.pytorch": LIGHTNING, "codonfm": LIGHTNING, "nemo_builder": LIGHTNING,
+    "pytorch_lightning": PYTORCH_LIGHTNING, "boltz_cp": PYTORCH_LIGHTNING,
+    "huggingface": TRANSFORMERS, "vila": TRANSFORMERS, "eagle": TRANSFORMERS,
+}  # fmt: skip
 
 
-def run(kind: str, folder: Path, settings: dict[str, Any], torchrun: int = 0) -> Result:
-    """Run ``lightning_job.py`` or ``huggingface_job.py`` in ``folder``; ``program``: a legacy one, in no-edit mode."""
+class Forks:
+    """``forked_jobs.py`` with its modules imported: runs scripts in processes that are forked from it."""
+
+    def __init__(self, modules: tuple[str, ...]) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "forked_jobs.py"), *modules],
+            env=clean_environment(HERE, {"OMP_NUM_THREADS": "1"}),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self._lock = threading.Lock()
+        self._codes: dict[int, Future[int]] = {}
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            number, code = json.loads(line)
+            self._codes[number].set_result(code)
+        for code in self._codes.values():
+            if not code.done():
+                code.set_exception(RuntimeError("forked_jobs.py has ended"))
+
+    def start(self, arguments: list[str], folder: Path, environment: dict[str, str]) -> Future[int]:
+        """Its exit code is the result."""
+        assert self._process.stdin is not None
+        with self._lock:
+            number = len(self._codes)
+            self._codes[number] = Future()
+            task = {"number": number, "arguments": arguments, "cwd": str(folder), "environment": environment,
+                    "output": str(folder / "output.txt")}  # fmt: skip
+            self._process.stdin.write(json.dumps(task) + "\n")
+            self._process.stdin.flush()
+        return self._codes[number]
+
+    def close(self) -> None:
+        """End it, and the jobs that still run."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._reader.join()
+
+
+def run(forks: Callable[[tuple[str, ...]], Forks], kind: str, folder: Path, settings: dict[str, Any]) -> Result:
+    """Run ``lightning_job.py`` or ``huggingface_job.py`` in ``folder``; ``program``: a legacy one, in no-edit mode.
+
+    ``captured``: the job of ``settings["of"]`` inside of a block. ``ranks``: as many processes, with what torchrun
+    tells them in their environment (torchrun itself is in tests/machines/test_torchrun.py).
+    """
+    settings = dict(settings)
+    ranks, job = settings.pop("ranks", 0), settings.pop("of", kind)
+    environment: dict[str, str] = {}
     if kind == "program":
-        program = str(ROOT / "compat_matrix" / "programs" / settings["name"] / "train.py")
-        return run_command([sys.executable, "-m", "one_logger_v1_shim", "run", program], folder)
-    return run_command(command(kind, settings, torchrun), folder)
-
-
-def run_command(arguments: list[str], folder: Path, env: Optional[dict[str, str]] = None) -> Result:
-    folder.mkdir(parents=True, exist_ok=True)
+        imports = settings["name"]
+        arguments = [str(ROOT / "compat_matrix" / "programs" / imports / "train.py")]
+        environment["ONE_LOGGER_V1_SHIM"] = "1"
+    else:
+        imports = job if job == "huggingface" else settings.get("family", "lightning.pytorch")
+        arguments = [str(HERE / f"{job}_job.py"), json.dumps(settings)]
+        if kind == "captured":
+            arguments = [str(HERE / "captured_job.py"), job, json.dumps(settings)]
     temporary = folder.parent / "tmp"  # programs leave folders there; a longer path is too long for wandb's sockets
-    temporary.mkdir(exist_ok=True)
-    settings = {"WANDB_MODE": "offline", "OMP_NUM_THREADS": "1", "TMPDIR": str(temporary)}
-    environment = clean_environment(folder, {**settings, **(env or {})})
-    for name in ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK"):
-        environment.pop(name, None)
-    with (folder / "output.txt").open("w") as output:
-        process = subprocess.Popen(
-            arguments,
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            returncode = process.wait(timeout=150)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
+    temporary.mkdir(parents=True, exist_ok=True)
+    environment.update(WANDB_MODE="offline", OMP_NUM_THREADS="1", TMPDIR=str(temporary))
+    environment = {
+        key: value
+        for key, value in clean_environment(folder, environment).items()
+        if key not in ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
+    }
+    of_ranks = _ranks(ranks) if ranks else [{}]
+    started = [forks(IMPORTED[imports]).start(arguments, folder, {**environment, **more}) for more in of_ranks]
+    returncode = max((one.result(150) for one in started), key=abs)
     facts = folder / "facts.json"
     return Result(
         returncode,
@@ -168,3 +217,13 @@ def run_command(arguments: list[str], folder: Path, env: Optional[dict[str, str]
         [wandb_file.read(path) for path in sorted(folder.rglob("*.wandb"), key=lambda path: path.stat().st_mtime)],
         folder,
     )
+
+
+def _ranks(count: int) -> list[dict[str, str]]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
+    same = {
+        "WORLD_SIZE": str(count), "LOCAL_WORLD_SIZE": str(count), "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "none",
+        "TORCHELASTIC_RESTART_COUNT": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
+    }  # fmt: skip
+    return [{**same, "RANK": str(rank), "LOCAL_RANK": str(rank)} for rank in range(count)]

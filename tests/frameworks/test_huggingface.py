@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Callable
+from typing import Any, Callable
 
 import pytest
 
 from tests.frameworks import jobs
+from tests.frameworks.capturing import captured
+from tests.frameworks.test_lightning import counts
 
 Job = Callable[..., jobs.Result]
 
@@ -16,7 +18,17 @@ BEGIN = ["init", "app_start", "model_init_start", "model_init_end", "train_start
 TWO_DATASETS = {"two_datasets": True, "event": [20, "stop"], "user_adds": True, "accumulate": 1, "batch": 4}
 FAILED = [("raise", "UserError: out of luck"), ("sigint", "KeyboardInterrupt: ")]
 OFF = {"enabled": "no"}
-JOBS = [("huggingface", settings) for settings in ({}, TWO_DATASETS, *({"event": [12, one[0]]} for one in FAILED), OFF)]
+TWO = {"processes": 2, "batch": 1, "ranks": 2}
+#: in a test's block, and the error that ends the job
+CAPTURED: list[tuple[dict[str, Any], Any]] = [({}, None), ({"event": [12, "raise"]}, "UserError")]
+JOBS: list[tuple[str, dict[str, Any]]] = [
+    *(
+        ("huggingface", settings)
+        for settings in ({}, TWO_DATASETS, *({"event": [12, one[0]]} for one in FAILED), OFF, TWO)
+    ),
+    *(("captured", {"of": "huggingface", **one[0]}) for one in CAPTURED),
+    *(("program", {"name": name}) for name in ("vila", "eagle")),
+]
 
 
 def loop(first: int, last: int) -> list[str]:
@@ -106,3 +118,43 @@ def test_a_rank_that_does_not_log(job: Job) -> None:
     assert result.runs == []
     assert result.facts["heavy"] == []
     assert "one_logger" not in result.output.lower()
+
+
+def test_two_ranks_are_one_run_with_the_rows_of_one_process_for_the_same_global_batch(job: Job) -> None:
+    alone, both = job("huggingface"), job("huggingface", **TWO)
+    assert both.returncode == 0, both.output
+    assert len(both.runs) == 1
+    assert both.runs[0].exit_code == 0
+    assert counts(both) == counts(alone)
+    assert both.only("init")["world_size"] == "2"
+
+
+@pytest.mark.parametrize(("settings", "error"), CAPTURED, ids=["whole", "fails"])
+def test_rows_in_a_block_are_those_of_wandbs_file(job: Job, settings: dict[str, Any], error: Any) -> None:
+    found = captured(job, "huggingface", **settings)
+    assert found["kinds"] == job("huggingface", **settings).kinds
+    assert found["kinds"] == [*found["kinds before"], "app_end"], "with the process, or here with the block"
+    assert (found["error"], found["finished"]) == (error, [False])
+    assert [span[:2] for span in found["spans"][:2]] == [["application", None], ["model_initialization", "application"]]
+    assert all(span[2] is not None for span in found["spans"])
+
+
+# -- legacy programs, unedited, in no-edit mode ------------------------------------------------------------------------
+
+
+def test_vila(job: Job) -> None:
+    result = job("program", name="vila")
+    assert result.returncode == 0, result.output
+    model = ["init", "app_start", "model_init_start", "model_init_end"]
+    half = ["train", "train", "validation", *jobs.SAVE]
+    assert result.kinds == [*model, "train_start", *half, *half, "train_end", "train", "save", "saved", "app_end"]
+    assert result.only("init")["world_size"] == -1
+    assert result.every("train")[-1]["train_tokens"] == 40 * 4 * 8
+
+
+def test_eagle_has_a_one_logger_of_its_own(job: Job) -> None:
+    result = job("program", name="eagle")
+    assert result.returncode == 0, result.output
+    model = ["init", "app_start", "model_init_start", "model_init_end"]
+    half = ["train", "train", *jobs.SAVE]
+    assert result.kinds == [*model, "train_start", *half, *half, "train_end", "app_end"]

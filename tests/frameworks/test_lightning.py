@@ -10,6 +10,7 @@ from typing import Any, Callable
 import pytest
 
 from tests.frameworks import jobs
+from tests.frameworks.capturing import captured
 
 Job = Callable[..., jobs.Result]
 
@@ -34,9 +35,18 @@ def failing(via: str, event: str) -> dict[str, Any]:
     return {"family": "pytorch_lightning", "via": via, "event": [12, event]}
 
 
+TWO = {**BASE[2], "devices": 2, "batch": 2}
+#: in a test's block, and the error that ends the job
+CAPTURED = [(BASE[0], None), (failing("hook", "raise"), "UserError")]
 JOBS = [
-    ("lightning", settings)
-    for settings in (*BASE, ASYNC, FAILS_TO_SAVE, *(failing(*one[:2]) for one in FAILED), STOPS, STAGES, OFF)
+    ("lightning", TWO),
+    *(
+        ("lightning", settings)
+        for settings in (*BASE, ASYNC, FAILS_TO_SAVE, *(failing(*one[:2]) for one in FAILED), STOPS, STAGES, OFF)
+    ),
+    ("lightning", {**TWO, "ranks": 2}),
+    *(("captured", {"of": "lightning", **one[0]}) for one in CAPTURED),
+    *(("program", {"name": name}) for name in ("boltz_cp", "codonfm", "nemo_builder")),
 ]
 
 
@@ -204,3 +214,77 @@ def test_a_rank_that_does_not_log(job: Job) -> None:
 def test_only_the_family_of_the_users_class_is_imported(job: Job) -> None:
     for settings in BASE:
         assert job("lightning", **settings).facts["other_family"] == [], settings
+
+
+def counts(result: jobs.Result) -> list[Any]:
+    """Everything in the rows but times."""
+    return [
+        (jobs.kind_of(row), {key: value for key, value in row.items() if "time" not in key and key != "world_size"})
+        for row in result.rows
+    ]
+
+
+@pytest.mark.parametrize("more", [{}, {"ranks": 2}], ids=["lightning's own launcher", "torchrun's variables"])
+def test_two_ranks_are_one_run_with_the_rows_of_one_process_for_the_same_global_batch(
+    job: Job, more: dict[str, Any]
+) -> None:
+    alone, both = job("lightning", **BASE[2]), job("lightning", **TWO, **more)
+    assert both.returncode == 0, both.output
+    assert len(both.runs) == 1
+    assert both.runs[0].exit_code == 0
+    assert counts(both) == counts(alone)
+    assert both.facts["global_step"] == 40
+    assert both.facts["samples"] == both.every("train")[-1]["train_samples"] == 160
+
+
+# -- in a test's block -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("settings", "error"), CAPTURED, ids=["whole", "fails"])
+def test_rows_in_a_block_are_those_of_wandbs_file(job: Job, settings: dict[str, Any], error: Any) -> None:
+    found = captured(job, "lightning", **settings)
+    assert found["kinds"] == found["kinds before"] == job("lightning", **settings).kinds
+    assert len(found["kinds"]) > 5
+    assert (found["error"], found["finished"]) == (error, [True])
+    assert [span[:2] for span in found["spans"][:2]] == [["application", None], ["training_loop", "application"]]
+    assert all(span[2] is not None for span in found["spans"])
+
+
+# -- legacy programs, unedited, in no-edit mode ------------------------------------------------------------------------
+
+
+def test_boltz_cp_is_silent(job: Job) -> None:
+    result = job("program", name="boltz_cp")
+    assert result.returncode == 0, result.output
+    assert result.runs == []
+    assert "one_logger" not in result.output.lower()
+    assert "wandb" not in result.output.lower()
+
+
+def test_codonfm_resumes(job: Job) -> None:
+    result = job("program", name="codonfm")
+    assert result.returncode == 0, result.output
+    first, second = (
+        jobs.Result(0, "", {}, [one], result.folder) for one in sorted(result.runs, key=lambda run: len(run.rows))[::-1]
+    )
+    model = ["init", "model_init_start", "model_init_end"]
+    half = ["train", "train", *jobs.SAVE, "validation"]
+    assert first.kinds == [*model, "app_start", "train_start", *half, *half, "train_end", "app_end"]
+    load = ["load_start", "load_end"]
+    assert second.kinds == [*model, *load, "app_start", "train_start", *half, "train_end", "app_end"]
+    assert second.only("train_start")["train_iterations_start"] == 40
+    assert second.every("train")[-1]["train_iterations_end"] == 60
+
+
+def test_nemo_builder(job: Job) -> None:
+    result = job("program", name="nemo_builder")
+    assert result.returncode == 0, result.output
+    begin = [
+        "init", "model_init_start", "dataloader_init_start", "dataloader_init_end", "load_start", "load_end",
+        "model_init_end", "app_start", "optimizer_init_start", "optimizer_init_end", "train_start",
+    ]  # fmt: skip
+    assert result.kinds[: len(begin)] == begin
+    assert [row["save_checkpoint_async_count"] for row in result.every("success")] == [1, 2]
+    assert len(result.every("saved")) == len(result.every("validation")) == 2
+    assert result.kinds[-1] == "app_end"
+    assert len(result.runs) == 1, "the inference trainer does not log"

@@ -26,8 +26,6 @@ ALONGSIDE = (
 #: program -> id of the run that the links are to point to; None: there are none
 PROGRAMS: dict[str, tuple[str, Optional[str]]] = {
     "no run of the user's": (OURS + FINISH, None),
-    "the user's run before ours": (USERS.format("user1") + OURS + FINISH, "user1"),
-    "the user's run after ours": (OURS + FINISH + USERS.format("user1"), "user1"),
     "the user's run while ours is open": (OURS + USERS.format("user1") + FINISH, "user1"),
     "ours while the user's is open": (ALONGSIDE, "user1"),
     "two of the user's around ours": (USERS.format("user1") + OURS + FINISH + USERS.format("user2"), "user2"),

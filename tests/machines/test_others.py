@@ -103,8 +103,7 @@ os._exit(0)
 SCENARIOS: dict[str, Callable[[Path], Any]] = {
     "C code prints to a closed stream": job(code=NOISE),
     "sitecustomize prints": prints_at_start,
-    "the process has an odd name": job(NAMED, False),
-    "no sys.argv": job("import sys; del sys.argv\n"),
+    "the process has an odd name and no sys.argv": job(NAMED + "import sys; del sys.argv\n", False),
     "no standard error": job("import sys; sys.stderr = None\n"),
     "standard streams are closed": job(
         "", code="os.close(0); os.close(1); os.close(2)\n" + JOB.replace('print("done")', "os._exit(0)")
@@ -114,11 +113,12 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
     "no shell": job(NO_SHELL),
     "no stack is left": job(code=DEEP),
     "HOME takes no file": unwritable_home,
-    "TMPDIR does not exist": job(TMPDIR="/nowhere"),
-    "a name that is no UTF-8": job(WANDB_NOTES=os.fsdecode(b"caf\xe9")),
-    "the locale is C": job(LC_ALL="C", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0"),
+    "TMPDIR does not exist, the locale is C and a text no UTF-8": job(
+        TMPDIR="/nowhere", WANDB_NOTES=os.fsdecode(b"caf\xe9"),
+        LC_ALL="C", LANG="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0",
+    ),
     "optimised": job(PYTHONOPTIMIZE="2"),
-}
+}  # fmt: skip
 SILENT = ("no standard error", "standard streams are closed")
 NO_OUTPUT = ("standard streams are closed", "C code prints to a closed stream")
 

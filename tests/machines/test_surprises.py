@@ -135,7 +135,7 @@ def test_each_call_below_put_raises(situation: str, kind: str, home: Path) -> No
     where: dict[int, str] = {}
     returned, value, number = [], 0, 0
     while True:
-        number += 7 if prepare is looking else 1  # looking makes some hundred calls, and each trouble is looked at
+        number += 13 if prepare is looking else 1  # looking makes some hundred calls, and each trouble is looked at
         prepare(sink)
         profile = RaiseAt(number, KINDS[kind])
         left = run(sink, b'{"i":%d}' % value, profile)

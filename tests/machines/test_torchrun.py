@@ -60,8 +60,10 @@ RESTART = ("--max-restarts=1", "--monitor-interval=0.1")
 ONCE = ("--max-restarts=0", "--monitor-interval=0.1")
 #: name -> (scenario, exit code, {run: rows of its last iteration's count}, exit code of each run that must be told)
 JOBS: dict[str, tuple[Callable[[Path], jobs.Result], int, dict[str, int], dict[str, int]]] = {
-    "finish": (torchrun(program(end=END + "one.finish()\n"), *ONCE), 0, {"life 0": 6}, {"life 0": 0}),
-    "no finish, sync": (torchrun(program(asynchronous=False), *ONCE), 0, {"life 0": 6}, {"life 0": 0}),
+    # without finish() are the others
+    "finish, sync": (
+        torchrun(program(end=END + "one.finish()\n", asynchronous=False), *ONCE), 0, {"life 0": 6}, {"life 0": 0},
+    ),
     "exception on the other rank": (torchrun(program(FAIL.format(rank=0)), *ONCE), 1, {"life 0": 4}, {"life 0": 1}),
     "restart after our rank": (
         torchrun(program(FAIL.format(rank=1)), *RESTART), 0, {"life 0": 2, "life 1": 6}, {"life 0": 1, "life 1": 0},

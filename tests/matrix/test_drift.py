@@ -180,17 +180,16 @@ def test_a_name_that_cannot_be_missed_is_missed(tmp_path: Path, capsys: pytest.C
     """The copies are really what job and worker import: without these public names something is lost."""
     tries = [
         (Name(V2, "on_training_loop_start"), JOB),
-        (Name(V2, "on_training_loop_start"), WORKER),
         (Name(WANDB, "init", PROPERTY, "sdk/wandb_init.py"), WORKER),
         (Name(V2, "_no_such"), JOB),
     ]
     assert Drift(tmp_path).run(tries) == 1
     said = capsys.readouterr().out
-    assert said.count("LOST v2:on_training_loop_start") == 2
+    assert "LOST v2:on_training_loop_start" in said
     assert "v2's exporter was not told" in said
     assert "LOST wandb:init" in said
     assert "_no_such is not in this nv_one_logger" in said
-    assert "drift: 0 kept, 4 lost" in said
+    assert "drift: 0 kept, 3 lost" in said
 
 
 # -- the grid ------------------------------------------------------------------------------------------------

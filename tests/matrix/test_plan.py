@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from compat_matrix.__main__ import main
+from compat_matrix.jobs import all_jobs
 from compat_matrix.planner import plan
+from compat_matrix.planner.consumers import load as load_consumers
+from compat_matrix.planner.selection import jobs_of
 from compat_matrix.runner import interpreters
 from one_logger_v1_shim._requirements import REQUIREMENTS
 
@@ -64,6 +68,40 @@ def test_the_diagonal_has_each_python_the_ends_of_wandb_and_each_value_of_the_ot
     for axis in ("python", "wrapt", "mode", "imports", "wandb_mode"):
         assert {getattr(cell, axis) for cell in cells} == set(axes[axis]), axis
     assert all(plan.supports(axes["wandb"][cell.wandb], cell.python) for cell in cells)
+
+
+def test_the_diagonal_plays_each_job_with_the_newest_wandb_and_with_an_older_one() -> None:
+    axes, jobs = plan.load(), all_jobs()
+    names = {job.name for job in jobs}
+    played = {cell: [job.name for job in jobs_of(cell, jobs)] for cell in plan.diagonal(axes)}
+    *older, newest, online, disabled = played
+    assert set(played[newest]) == names
+    assert newest.wandb == "newest"
+    assert sorted(name for cell in older for name in played[cell]) == sorted(names), "each of them once"
+    assert set(axes["quick_online"]) <= set(played[online]) <= {*names, *(f"{name}@sync" for name in names)}
+    assert [name for name in played[online] if name.endswith("@sync")] == [
+        "program/megatron@sync",
+        "golden/quickstart@sync",
+    ]
+    assert played[disabled]
+    # CI has 200 s for them
+    consumers = load_consumers()
+    isolated = [
+        job
+        for cell in plan.quick_environments(axes, consumers)
+        for job in jobs_of(cell, jobs, consumers[cell.consumer])
+    ]
+    assert sum(map(len, played.values())) + len(isolated) < 200
+    assert all(cell.share == (0, 1) and not cell.only for cell in plan.grid(axes))
+
+
+def test_a_cell_that_plays_none_of_the_chosen_jobs_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its environment would be made for nothing, and no job would come in."""
+    assert main(["--quick", "--list", "--job", "golden/throughput"]) == 0
+    left = set(capsys.readouterr().out.splitlines())
+    *older, newest, online, _ = (cell.name for cell in plan.diagonal(plan.load()))
+    assert (len(left & {*older}), newest in left, online in left) == (1, True, False)
+    assert main(["--quick", "--job", "no such job"]) == 2
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from compat_matrix import wandb_file
 from compat_matrix.deep_json import from_json
 from compat_matrix.wandb_file import read
 
@@ -22,16 +21,6 @@ ROWS = [
     {"x": 1, "y": None, "z": [1, 2], "d": {"k": 1.5}, "b": True, "s": "é", "f": 1700000000123.4567},
     {"x": math.nan, "big": 2.0**70, "neg": -3, "long": "a" * 33000},
 ]
-
-
-@pytest.fixture(autouse=True, params=["fields", pytest.param("wandb", marks=pytest.mark.slow)])
-def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways to read a record: by the numbers of its fields, and by the messages of the wandb that is installed."""
-    if request.param == "fields":
-        monkeypatch.setattr(wandb_file, "wandb_messages", lambda: None)
-    else:
-        assert wandb_file.wandb_messages() is not None
-    return str(request.param)
 
 
 def check(path: Path) -> None:
