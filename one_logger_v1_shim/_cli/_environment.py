@@ -16,29 +16,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
 
 from .._journal.interpreter import MARKER, is_interpreter
 from .._journal.outside import is_own, open_to_write, writers
 from .._requirements import OTEL, REQUIREMENTS, Requirement
 from .._version import VERSION
 from ._format import clean
-from ._installing import Installing
+from ._installed import ask, is_usable
 
 #: stands in the folder while the environment is being made, locked by who makes it
 BEGUN = "one-logger-isolated.begun"
 
 _WORKERS = tuple(one for one in REQUIREMENTS if one.worker)
 
-_OLDEST = (3, 9)
-_CHECK_LIMIT = 120.0  # seconds; the first import of a fresh environment, on a slow file system
-
-_CHECK = """
-import importlib, importlib.metadata as metadata, json, platform, sys
-modules = json.loads(sys.argv[1])
-for module in modules.values():
-    importlib.import_module(module)
-print(json.dumps({"python": platform.python_version(), **{name: metadata.version(name) for name in modules}}))
-"""
+_EVERY = 5.0  # seconds between two lines about an installer at work
+_LAST = 15  # lines that are shown of one that fails
 
 # The job's Python, and what would make an installer put packages elsewhere, or take other versions because of the job's
 # environment (NVIDIA's images set PIP_CONSTRAINT, with the pins of the image's own packages).
@@ -82,26 +75,22 @@ def is_whole(folder: Path) -> bool:
     return (folder / MARKER).is_file()
 
 
-def look(folder: Path) -> dict[str, str]:
-    """The versions in the environment, which must work.
+def look(folder: Path, otel: bool = False) -> dict[str, str]:
+    """The versions in the environment, which must work. ``otel``: OpenTelemetry's exporters must be there, too.
 
     Raises:
-        FailedError: it does not: it was moved, or its base interpreter is gone.
+        FailedError: it does not (it was moved, or its base interpreter is gone), or they are not.
     """
     try:
-        return _check(folder / "bin" / "python", _WORKERS)
+        found = _check(folder, _WORKERS)
     except FailedError as error:
         raise FailedError(
             f"{folder} was made here and does not work any more ({error}); remove it, then again"
         ) from None
-
-
-def has_otel(folder: Path) -> bool:
-    """Whether OpenTelemetry's exporters can be imported there."""
     try:
-        return bool(_check(folder / "bin" / "python", OTEL))
+        return {**found, **(_check(folder, OTEL) if otel else {})}
     except FailedError:
-        return False
+        raise FailedError(f"{folder} is there without OpenTelemetry's exporters; remove it, then again") from None
 
 
 def make(folder: Path, otel: bool = False) -> Made:
@@ -112,13 +101,11 @@ def make(folder: Path, otel: bool = False) -> Made:
         FailedError: it could not be made; what was made is removed.
         OSError: the folder can't be written.
     """
-    if sys.version_info < _OLDEST:
-        raise FailedError(f"Python {sys.version.split()[0]} is too old; expected 3.9")
     if not is_interpreter():
         raise FailedError(f"this program has no Python interpreter of its own ({sys.executable or 'without a name'})")
-    if os.path.lexists(folder) and not _is_free(folder):
-        raise NotOursError(f"{folder} is there and is no environment that `isolate` has made; it is left as it is")
     if os.path.lexists(folder):
+        if not _is_free(folder):
+            raise NotOursError(f"{folder} is there and is no environment that `isolate` has made; it is left as it is")
         why = "it belongs to another user" if not is_own(folder) else writers(folder)
         if why is not None:  # what lies there will be run
             raise NotOursError(f"{folder} is not this user's alone: {why}; it is left as it is")
@@ -191,7 +178,7 @@ def _fill(folder: Path, needed: Sequence[Requirement]) -> dict[str, str]:
     else:
         pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *wanted]
         _run(pip, Path.cwd(), "a package cannot be had")
-    return _check(folder / "bin" / "python", needed)
+    return _check(folder, needed)
 
 
 def _mark(folder: Path, installed: dict[str, str]) -> None:
@@ -214,32 +201,31 @@ def _for_one_writer() -> Iterator[None]:
 
 
 def _run(command: list[str], where: Path, what: str) -> None:
-    """Run a command whose progress the user sees; what it says at last is the reason if it fails."""
+    """Run an installer. The user sees a line now and then, and its last lines if it fails."""
+    began = time.monotonic()
     with _for_one_writer():
-        process = subprocess.Popen(
-            command,
-            cwd=where,
-            env=_clean(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    lines, shown = [], Installing()
+        process = subprocess.Popen(command, cwd=where, env=_clean(), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            shown.hear(clean(line.rstrip(), 1000))
-            lines.append(line.strip())
-        code = process.wait()
-    except BaseException:
+        while process.returncode is None:
+            try:
+                said = process.communicate(timeout=_EVERY)[0]
+            except subprocess.TimeoutExpired as slow:
+                print(
+                    f"  {time.monotonic() - began:.0f} s: {''.join(_lines(slow.output or b'')[-1:])[:110]}", flush=True
+                )
+    except BaseException:  # Ctrl-C, too
         process.kill()
         process.wait()
         raise
-    if code != 0:
-        shown.failed()
-        raise FailedError(f"{what}: {_reason([line for line in lines if line] or [f'exit code {code}'])}")
+    if process.returncode:
+        lines = _lines(said)
+        print(*(f"  {line}" for line in lines[-_LAST:]), sep="\n", flush=True)
+        raise FailedError(f"{what}: {_reason(lines or [f'exit code {process.returncode}'])}")
+
+
+def _lines(said: bytes) -> list[str]:
+    lines = (clean(line, 1000).strip() for line in said.decode("utf-8", "replace").splitlines())
+    return [line for line in lines if line]
 
 
 def _reason(lines: list[str]) -> str:
@@ -250,27 +236,16 @@ def _reason(lines: list[str]) -> str:
     return lines[-1][:300]
 
 
-def _check(python: Path, needed: Sequence[Requirement]) -> dict[str, str]:
-    """The versions that the environment has, asked as the worker would run there."""
-    modules = {one.name: one.module for one in needed}
-    try:
-        done = subprocess.run(
-            [str(python), "-I", "-c", _CHECK, json.dumps(modules)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=_clean(),
-            timeout=_CHECK_LIMIT,
-            check=False,
-        )
-        found: dict[str, str] = json.loads(done.stdout.decode().splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        raise FailedError(f"what is installed cannot be imported within {_CHECK_LIMIT:g} s") from None
-    except OSError as error:
-        raise FailedError(f"{python}: {error.strerror}") from None
-    except (ValueError, IndexError):
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise FailedError(f"what is installed cannot be imported: {last[0]}") from None
-    return found
+def _check(folder: Path, needed: Sequence[Requirement]) -> dict[str, str]:
+    """The versions that the environment has, asked as the worker would run there. Raises :class:`FailedError`."""
+    python = str(folder / "bin" / "python")
+    found = ask(python, ["-I"], needed, _clean())
+    if "" in found:
+        raise FailedError(f"{python} {found['']}")
+    for one in needed:
+        if not is_usable(found[one.name]):
+            raise FailedError(f"what is installed cannot be used: {one.name}: {found[one.name]}")
+    return {name: found[name] for name in ("python", *(one.name for one in needed))}
 
 
 def _clean() -> dict[str, str]:
@@ -278,15 +253,13 @@ def _clean() -> dict[str, str]:
 
     An interpreter that a module system has set up may need its ``LD_LIBRARY_PATH`` to start; it keeps it then.
     """
+    left_out = (*_AWAY, *_SECRET)
     found = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith((*_AWAY, *_SECRET)) and key not in _NOT_FOR_THE_INSTALLER
+        if not key.startswith(left_out) and key not in _NOT_FOR_THE_INSTALLER
     }
     libraries = os.environ.get("LD_LIBRARY_PATH")
-    if (
-        libraries
-        and subprocess.run([sys.executable, "-I", "-c", ""], env=found, capture_output=True, check=False).returncode
-    ):
+    if libraries and "" in ask(sys.executable, ["-I"], (), found):
         found["LD_LIBRARY_PATH"] = libraries
     return found

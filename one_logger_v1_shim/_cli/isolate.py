@@ -31,17 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(os.path.abspath(os.path.expanduser(str(place))))
     try:
         if environment.is_whole(folder):
-            found = environment.look(folder)
-            if given.otel and not environment.has_otel(folder):
-                return _said(f"{folder} is there without OpenTelemetry's exporters; remove it, then again", 1)
-            print(f"{clean(folder, 1000)} is there and whole: {_listed(found)}")
+            print(f"{clean(folder, 1000)} is there and whole: {_listed(environment.look(folder, given.otel))}")
         else:
             made = environment.make(folder, given.otel)
             print(f"done in {made.seconds:.0f} s: {_listed(made.installed)}")
-    except environment.NotOursError as error:
-        return _said(str(error), 2)
-    except (environment.FailedError, OSError) as error:
-        return _said(str(error), 1)
+    except (environment.NotOursError, environment.FailedError, OSError) as error:
+        return _said(str(error), 2 if isinstance(error, environment.NotOursError) else 1)
     python = quoted(folder / "bin" / "python")
     if place == default_place(os.environ):
         print(f"jobs of this user find it without a variable; elsewhere: export {VARIABLE}={python}")

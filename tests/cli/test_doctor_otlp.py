@@ -10,7 +10,7 @@ import pytest
 
 from one_logger_v1_shim._cli import _environment, isolate
 from one_logger_v1_shim._cli._checks_environment import variables
-from one_logger_v1_shim._cli._checks_otlp import otlp
+from one_logger_v1_shim._cli._checks_packages import otlp
 from one_logger_v1_shim._cli._findings import OK, WARNING, Finding
 from one_logger_v1_shim._requirements import OTEL
 from tests.support import ROOT, run_command
@@ -95,7 +95,7 @@ def test_packages_of_the_two_kinds(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     installed: list[list[str]] = []
     monkeypatch.setattr(_environment, "_run", lambda command, where, what: installed.append(command))
     monkeypatch.setattr(
-        _environment, "_check", lambda python, needed: {"python": "3.11", **{o.name: "1" for o in needed}}
+        _environment, "_check", lambda folder, needed: {"python": "3.11", **{o.name: "1" for o in needed}}
     )
     for number, options in enumerate(([], ["--otel"])):
         assert isolate.main([str(tmp_path / str(number)), *options]) == 0
@@ -109,7 +109,7 @@ def test_an_environment_that_is_there_without_them(
     bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (bare / _environment.MARKER).write_text("{}")
-    monkeypatch.setattr(_environment, "look", lambda folder: {"wandb": "1"})
+    monkeypatch.setattr(_environment, "_WORKERS", ())
     assert isolate.main([str(bare), "--otel"]) == 1
     assert "without OpenTelemetry's exporters; remove it, then again" in capsys.readouterr().err
     assert isolate.main([str(bare)]) == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from one_logger_v1_shim._cli import _checks_packages
+from one_logger_v1_shim._cli import _checks_packages, _installed
 from one_logger_v1_shim._journal.interpreter import Interpreter
 from one_logger_v1_shim._requirements import REQUIREMENTS
 from tests.isolated.places import distribution, script, thin
@@ -133,15 +133,16 @@ def test_no_interpreter_for_the_worker(named: str, said: str, tmp_path: Path) ->
 
 
 def test_an_interpreter_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checks_packages, "_START", 0.5)
+    monkeypatch.setattr(_installed, "_START", 0.5)
     path = script(tmp_path / "python3", "#!/bin/sh\nexec sleep 600\n")
     found = _checks_packages.ask_worker(Interpreter(path, "test", isolated=True), list(REQUIREMENTS))
     assert found == {"": "does not answer within 0.5 s"}
 
 
 def test_an_import_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checks_packages, "_ASK_LIMIT", 3.0)
+    monkeypatch.setattr(_installed, "_LIMIT", 2.0)
+    monkeypatch.setattr(_installed, "_START", 1.0)
     (tmp_path / "wandb.py").write_text("import threading; threading.Event().wait()\n")
     environ = {"PYTHONPATH": str(tmp_path)}
-    found = _checks_packages.ask(thin(tmp_path / "venv"), [], list(REQUIREMENTS[:1]), environ)
-    assert found["wandb"] == "it cannot be imported within 3 s"
+    found = _installed.ask(thin(tmp_path / "venv"), [], list(REQUIREMENTS[:1]), environ)
+    assert found["wandb"] == "it cannot be imported within 2 s"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from compat_matrix.runner import interpreters
-from one_logger_v1_shim._cli._interpreter_options import letters, split
+from one_logger_v1_shim._cli._interpreter_options import split
 from tests.support import ROOT, clean_environment, run_command, run_python
 
 pytestmark = pytest.mark.slow
@@ -159,22 +159,18 @@ def _without_pth(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("given", "options", "rest"),
     [
-        (["a.py", "-O"], [], ["a.py", "-O"]),
-        (["-O", "-u", "-W", "error", "-X", "dev", "a.py"], ["-O", "-u", "-W", "error", "-X", "dev"], ["a.py"]),
-        (["-OuWerror", "-Xdev", "-m", "a", "-c"], ["-Ou", "-W", "error", "-X", "dev"], ["-m", "a", "-c"]),
-        (["-Om", "a"], ["-O"], ["-m", "a"]),
-        (["-cprint()", "a"], [], ["-c", "print()", "a"]),
-        (["--check-hash-based-pycs", "never", "-"], ["--check-hash-based-pycs", "never"], ["-"]),
-        (["-W"], ["-W", ""], []),
-        ([], [], []),
+        ("a.py -O", [], "a.py -O"),
+        ("-O -u -W error -X dev a.py", ["-O", "-u", "-W error", "-X dev"], "a.py"),
+        ("-OuWerror -Xdev -m a -c", ["-O", "-u", "-W error", "-X dev"], "-m a -c"),
+        ("-OIm a", ["-O", "-I"], "-m a"),
+        ("-cprint() a", [], "-c print() a"),
+        ("--check-hash-based-pycs never --version -", ["--check-hash-based-pycs never", "--version"], "-"),
+        ("-W", ["-W "], ""),
+        ("", [], ""),
     ],
 )
-def test_options_of_an_interpreter(given: list[str], options: list[str], rest: list[str]) -> None:
-    assert split(given) == (options, rest)
-
-
-def test_letters_of_options() -> None:
-    assert letters(["-OI", "-W", "-S", "-X", "E", "--check-hash-based-pycs", "-E", "-s"]) == set("OIs")
+def test_options_of_an_interpreter(given: str, options: list[str], rest: str) -> None:
+    assert split(given.split()) == ([tuple(one.split(" ")) for one in options], rest.split())
 
 
 def test_an_old_python_says_one_line(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from compat_matrix.runner import interpreters
+from one_logger_v1_shim._cli._interpreter_options import split
 from tests.support import ROOT, clean_environment
 
 pytestmark = pytest.mark.ci
@@ -75,15 +76,14 @@ STARTS = {
 DIFFERENT = {
     "loaded": "one_logger_v1_shim, one_logger_v1_shim._noedit",
     "environ": "ONE_LOGGER_V1_SHIM; where the .pth file is not read, the first entry of PYTHONPATH",
-    "orig_argv": "options written in one word with -m or -c come in two",
+    "orig_argv": "options written in one word come one by one",
     "names": "the class is one_logger_v1_shim.core.OneLogger",
 }
 
 
 def _split(way: list[str]) -> tuple[list[str], list[str]]:
-    from one_logger_v1_shim._cli._interpreter_options import split
-
-    return split(way)
+    options, rest = split(way)
+    return [word for option in options for word in option], rest
 
 
 def make(folder: Path, version: str) -> Path:
