@@ -19,24 +19,6 @@ ON = {"ONE_LOGGER_V1_SHIM": "1"}
 INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
 
 
-def test_one_object_under_all_names(tmp_path: Path) -> None:
-    code = INSTALL + (
-        "import one_logger, one_logger.core, one_logger_utils, one_logger_utils.core\n"
-        "import one_logger.rankpulse as rankpulse\n"
-        "from one_logger import OneLogger\n"
-        "from one_logger_utils import OneLoggerUtils, VERSION\n"
-        "import one_logger_v1_shim as shim, one_logger_v1_shim.utils as utils\n"
-        "import one_logger_v1_shim.core, one_logger_v1_shim.rankpulse\n"
-        "assert one_logger.__name__ == one_logger.__spec__.name == 'one_logger'\n"
-        "assert one_logger.core is shim.core and one_logger_utils.core is utils.core and rankpulse is shim.rankpulse\n"
-        "assert OneLogger is shim.OneLogger is shim.core.OneLogger and OneLoggerUtils is utils.OneLoggerUtils\n"
-        "assert shim.core.__name__ == shim.core.__spec__.name == 'one_logger_v1_shim.core'\n"
-        "assert VERSION == '1.0.2'\n"
-        "import importlib; assert importlib.import_module('one_logger.core') is shim.core\n"
-    )
-    run_python(code, tmp_path)
-
-
 def test_absent_without_the_mode(tmp_path: Path) -> None:
     result = run_python("import one_logger", tmp_path, check=False)
     assert "No module named 'one_logger'" in result.stderr
@@ -58,12 +40,6 @@ def test_real_package_wins(tmp_path: Path) -> None:
         "else: raise SystemExit('a submodule of the real package came from the shim')\n"
     )
     run_python(code, tmp_path)
-
-
-def test_folder_without_code_provides_nothing(tmp_path: Path) -> None:
-    (tmp_path / "one_logger").mkdir()
-    (tmp_path / "one_logger" / "log.txt").write_text("a log folder of that name\n")
-    run_python(INSTALL + "import sys; sys.path.insert(0, '.')\nfrom one_logger import OneLogger\n", tmp_path)
 
 
 PROGRAM = """

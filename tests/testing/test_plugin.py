@@ -10,21 +10,17 @@ from typing import Any
 
 import pytest
 
-from tests.support import ROOT, clean_environment, run_command, run_python
+from tests import support
+from tests.documents.samples import samples
+from tests.support import clean_environment, run_command, run_python
 
 pytestmark = pytest.mark.slow  # each test starts a pytest, or a Python
 
 pytest_plugins = ["pytester"]
 
-DOCUMENT = ROOT / "docs" / "testing-your-code.md"
+SAMPLES = [one for one in samples("python", "sh") if one.document.name == "testing-your-code.md"]
 
-CONFIG = """
-CONFIG = {
-    "enable_for_current_rank": True, "one_logger_project": "p", "app_tag": "tag", "app_tag_run_name": "job",
-    "world_size": 1, "global_batch_size": 8, "log_every_n_train_iterations": 2, "is_train_iterations_enabled": True,
-    "is_validation_iterations_enabled": True,
-}
-"""
+CONFIG = f"CONFIG = {support.CONFIG | {'one_logger_async': True}!r}\n"
 
 
 @pytest.fixture
@@ -60,7 +56,7 @@ def test_utils(one_logger_capture, turn):
     utils.on_app_start()
     assert one_logger_capture.rows[-1]["app_start_time"] > 1e12
     assert [span.name for span in one_logger_capture.spans] == ["application"]
-    assert [run.project for run in one_logger_capture.runs] == ["p"]
+    assert [run.project for run in one_logger_capture.runs] == ["tests"]
 
 def test_core(one_logger_capture):
     OneLogger({"project": "p"}).log_metrics({"loss": 1.5})
@@ -362,14 +358,8 @@ def test_without_v2_there_are_rows_and_spans_say_why(broken: str, tmp_path: Path
 # -- the document ----------------------------------------------------------------------------------------------
 
 
-def samples() -> list[tuple[str, str]]:
-    """Language and text of each code block of the document."""
-    return re.findall(r"^```(\w+)\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
-
-
-def test_the_document_is_short_and_its_first_example_has_five_lines() -> None:
-    assert len(DOCUMENT.read_text().splitlines()) < 150
-    first = next(text for language, text in samples() if language == "python")
+def test_its_first_example_has_five_lines() -> None:
+    first = next(one.text for one in SAMPLES if one.language == "python")
     assert len([line for line in first.splitlines() if line]) <= 5
 
 
@@ -377,19 +367,13 @@ def test_every_sample_of_the_document_runs(
     run: Any, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files that it names, the tests in them, and the commands of its shell blocks."""
-    named: dict[str, str] = {}
     tests = 0
-    for language, text in samples():
-        if language != "python":
-            continue
+    for number, text in enumerate(one.text for one in SAMPLES if one.language == "python"):
         name = re.match(r"# (\w+\.py)\b", text)
-        path = name[1] if name else f"test_sample_{len(named)}.py"
-        named[path] = text
+        (pytester.path / (name[1] if name else f"test_sample_{number}.py")).write_text(text)
         tests += len(re.findall(r"^def test_|^    def test_", text, re.MULTILINE))
     assert tests >= 5
-    for path, text in named.items():
-        (pytester.path / path).write_text(text)
-    commands = [line for language, text in samples() if language == "sh" for line in text.splitlines() if line]
+    commands = [line for one in SAMPLES if one.language == "sh" for line in one.text.splitlines() if line]
     assert commands
     assert all("-m pytest" in command for command in commands)
     for command in commands:
