@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, STDOUT
 
@@ -62,14 +61,6 @@ class FailedError(Exception):
     """The environment can't be made, or does not work; the message says why."""
 
 
-@dataclass(frozen=True)
-class Made:
-    """What was made: ``installed`` has the versions, Python's too; ``seconds`` is how long it took."""
-
-    installed: dict[str, str]
-    seconds: float
-
-
 def is_whole(folder: Path) -> bool:
     """Whether ``isolate`` has finished an environment there."""
     return (folder / MARKER).is_file()
@@ -93,8 +84,10 @@ def look(folder: Path, otel: bool = False) -> dict[str, str]:
         raise FailedError(f"{folder} is there without OpenTelemetry's exporters; remove it, then again") from None
 
 
-def make(folder: Path, otel: bool = False) -> Made:
-    """Make the environment; the mark, without which it does not count, comes last. ``otel``: with OTLP's exporters.
+def make(folder: Path, otel: bool = False) -> dict[str, str]:
+    """Make the environment; the mark, without which it does not count, comes last. Returns the versions, Python's too.
+
+    ``otel``: with OpenTelemetry's exporters.
 
     Raises:
         NotOursError: the folder holds something that ``isolate`` has not begun.
@@ -109,15 +102,13 @@ def make(folder: Path, otel: bool = False) -> Made:
         why = "it belongs to another user" if not is_own(folder) else writers(folder)
         if why is not None:  # what lies there will be run
             raise NotOursError(f"{folder} is not this user's alone: {why}; it is left as it is")
-    began = time.monotonic()
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    with _for_one_writer():
-        folder.mkdir(parents=True, exist_ok=True)
-    with _begun(folder):
+    with _for_one_writer(), _begun(folder):
         try:
             _clear(folder)
             found = _fill(folder, (*_WORKERS, *OTEL) if otel else _WORKERS)
             _mark(folder, found)
+            return found
         except BaseException as error:  # Ctrl-C, too
             _clear(folder)
             (folder / BEGUN).unlink()
@@ -127,7 +118,6 @@ def make(folder: Path, otel: bool = False) -> Made:
             if isinstance(error, FailedError):
                 raise FailedError(f"{error}; what was made in {folder} is removed again") from None
             raise
-    return Made(found, time.monotonic() - began)
 
 
 def _is_free(folder: Path) -> bool:
@@ -137,7 +127,8 @@ def _is_free(folder: Path) -> bool:
 
 @contextmanager
 def _begun(folder: Path) -> Iterator[None]:
-    """The mark that the folder is ours and not whole; its lock ends with this process."""
+    """The folder, and the mark that it is ours and not whole; its lock ends with this process."""
+    folder.mkdir(parents=True, exist_ok=True)
     with os.fdopen(open_to_write(folder / BEGUN, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a") as file:
         try:
             import fcntl
@@ -203,8 +194,7 @@ def _for_one_writer() -> Iterator[None]:
 def _run(command: list[str], where: Path, what: str) -> None:
     """Run an installer. The user sees a line now and then, and its last lines if it fails."""
     began = time.monotonic()
-    with _for_one_writer():
-        process = subprocess.Popen(command, cwd=where, env=_clean(), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
+    process = subprocess.Popen(command, cwd=where, env=_clean(), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     try:
         while process.returncode is None:
             try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -33,8 +34,9 @@ def main(arguments: Sequence[str]) -> int:
         if environment.is_whole(folder):
             print(f"{clean(folder, 1000)} is there and whole: {_listed(environment.look(folder, given.otel))}")
         else:
+            began = time.monotonic()
             made = environment.make(folder, given.otel)
-            print(f"done in {made.seconds:.0f} s: {_listed(made.installed)}")
+            print(f"done in {time.monotonic() - began:.0f} s: {_listed(made)}")
     except (environment.NotOursError, environment.FailedError, OSError) as error:
         return _said(str(error), 2 if isinstance(error, environment.NotOursError) else 1)
     python = quoted(folder / "bin" / "python")

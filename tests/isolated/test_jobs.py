@@ -29,6 +29,8 @@ places = {name.partition(".")[0] for name, module in list(sys.modules.items())
           if "site-packages" in (getattr(module, "__file__", None) or "") and not name.startswith("_distutils_hack")}
 print(json.dumps(sorted(places)))
 """
+#: wandb does not read what all packages say of themselves
+QUICK = {"WANDB_MODE": "offline", "WANDB_X_SAVE_REQUIREMENTS": "false"}
 HIDDEN = BOOKKEEPING | {"app_tag", "app_tag_id", "app_tag_count"}
 
 
@@ -50,7 +52,7 @@ def exporting(home: Path) -> str:
 def play(home: Path, python: str, name: str, option: str = "", **env: str) -> list[str]:
     """Plays a recorded job; returns which packages its process has imported from its environment."""
     home.mkdir(exist_ok=True)
-    told = {"WANDB_MODE": "offline", "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home), **env}
+    told = {**QUICK, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home), **env}
     options = json.dumps({"async": None, "names": "shim", "out": os.devnull})
     done = run_command(
         [python, "-c", PLAY, str(INSIDE), str(GOLDENS / f"{name}.json"), options, option], home, env=told
@@ -118,7 +120,7 @@ def v2_lines(home: Path) -> list[Any]:
 IDS = ("id", "parent_span", "parent_span_id", "span_id")
 
 
-@pytest.mark.parametrize("name", ["quickstart", "checkpoint_async_out_of_order", "validation_rounds", "random_3"])
+@pytest.mark.parametrize("name", ["checkpoint_async_out_of_order", "random_3"])
 def test_v2s_file_is_the_same_as_in_the_jobs_process(name: str, tmp_path: Path, python: str) -> None:
     """The job could import wandb and v2 in both modes: in isolated mode it does not."""
     inside, isolated = tmp_path / "inside", tmp_path / "isolated"
