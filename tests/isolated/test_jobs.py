@@ -307,8 +307,10 @@ def test_exporters_that_only_a_file_names_are_not_loaded(tmp_path: Path, python:
 def test_v2_hears_a_disabled_run_in_the_worker(tmp_path: Path) -> None:
     """Nobody wants the rows; v2's exporters were asked for, and live with the worker."""
     env = {"WANDB_MODE": "disabled", "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(tmp_path)}
-    result = jobs.run(f"CONFIG = {CONFIG!r}\nKILLED = False\n{TRAINING}", tmp_path, env)
-    assert (result.code, result.out, result.err) == (1, "", "")
+    code = "from one_logger_v1_shim.utils import OneLoggerUtils as Utils\n"
+    code += f"one = Utils({CONFIG!r}); one.on_app_start(); one.on_app_end(); one.finish()"
+    result = jobs.run(code, tmp_path, env)
+    assert (result.code, result.out, result.err) == (0, "", "")
     spans = tmp_path / "v2.jsonl"
     jobs.until(lambda: spans.exists() and "application" in spans.read_text(), "v2 hears of it")
     assert not list(tmp_path.rglob("*.wandb"))
