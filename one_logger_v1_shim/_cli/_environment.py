@@ -38,8 +38,8 @@ _AWAY = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "_CONDA_", "__PYVENV_LAUNCHER__", "L
 # What an installer, and the code of packages that are being built, has nothing to do with.
 _SECRET = ("WANDB", "ONE_LOGGER_", "OTEL_")
 _NOT_FOR_THE_INSTALLER = (
-    *("PIP_CONSTRAINT", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_USER"),
-    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
+    *("PIP_CONSTRAINT", "PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT"),
+    *("PIP_TARGET", "PIP_USER", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
 )
 
 # The line of pip or uv that names the package, the most telling first.
@@ -200,9 +200,8 @@ def _run(command: list[str], where: Path, what: str) -> None:
             try:
                 said = process.communicate(timeout=_EVERY)[0]
             except subprocess.TimeoutExpired as slow:
-                print(
-                    f"  {time.monotonic() - began:.0f} s: {''.join(_lines(slow.output or b'')[-1:])[:110]}", flush=True
-                )
+                last = "".join(f": {line[:110]}" for line in _lines(slow.output or b"")[-1:])
+                print(f"  {time.monotonic() - began:.0f} s{last}", flush=True)
     except BaseException:  # Ctrl-C, too
         process.kill()
         process.wait()
