@@ -91,8 +91,9 @@ def test_the_wheel_works_in_an_empty_environment(distributions: Distributions, t
     The wheel of the sdist has the same bytes (above), and ``.ci/run pythons`` runs the tests of the sdist.
     """
     python = thin(tmp_path / "environment")
-    options = ["--python", python, "-q", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    run_command([sys.executable, "-m", "pip", "install", *options, str(distributions.wheel)], tmp_path)
+    options = ["-q", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    run_command([*pip, "install", *options, str(distributions.wheel)], tmp_path)
     told = {"PYTHONPATH": "", "WANDB_MODE": "offline", "ONE_LOGGER_V1_PYTHON": sys.executable}
     said = run_command([python, "-c", _JOB, str(tmp_path / "environment")], tmp_path, env=told).stdout
     assert said.splitlines()[0] == VERSION
