@@ -28,11 +28,14 @@ def destination(offline: bool) -> Iterator[Finding]:
 
     The decisions are the worker's own, made in its interpreter with its environment (:mod:`.._worker.dry`).
     """
-    found, trouble = _ask(offline)
-    asked = mode(os.environ)
+    interpreter, asked = find_interpreter(os.environ), mode(os.environ)
+    found: dict[str, Any] = {}
+    trouble = "there is no interpreter for it"
+    if interpreter is not None:
+        found, trouble = ask(dry_command(interpreter, ask=not offline), environment(_NOBODY, interpreter))
     if asked == "disabled":  # as the job decides it: no worker is asked
-        found["mode"] = asked
-    for text in found.get("refused", []) if asked != "disabled" else []:
+        found.update(mode=asked, refused=[])
+    for text in found.get("refused", []):
         level = WARNING if asked == "offline" else ERROR  # that is where they are to go
         yield Finding(level, "W&B setting", f"{text}; until then runs are offline")
     if "server" in found:
@@ -44,17 +47,8 @@ def destination(offline: bool) -> Iterator[Finding]:
         yield _mode(asked)
     elif "refused" not in found:
         yield _mode(asked or "online")
-        why = found.get("wandb") or trouble
-        yield doubtful("W&B server", f"not known, as wandb cannot be asked ({why})")
+        yield doubtful("W&B server", f"not known, as wandb cannot be asked ({found.get('wandb') or trouble})")
     yield from _v2(found)
-
-
-def _ask(offline: bool) -> tuple[dict[str, Any], str]:
-    interpreter = find_interpreter(os.environ)
-    if interpreter is None:
-        return {}, "there is no interpreter for it"
-    environ = environment(_NOBODY, interpreter)
-    return ask(dry_command(interpreter, ask=not offline), environ)
 
 
 def _mode(asked: str) -> Finding:
@@ -62,9 +56,8 @@ def _mode(asked: str) -> Finding:
     if asked == "disabled":
         advice = "unset WANDB_MODE" if os.environ.get("WANDB_MODE") else "run `wandb enabled`"
         return doubtful("W&B mode", f"disabled: no row is logged{where}", advice)
-    if asked == "offline":
-        return fine("W&B mode", f"offline{where}; rows stay on disk until `wandb sync`")
-    return fine("W&B mode", f"{asked}{where}")
+    until = "; rows stay on disk until `wandb sync`" if asked == "offline" else ""
+    return fine("W&B mode", f"{asked}{where}{until}")
 
 
 def _origin(variable: str, name: str) -> str:

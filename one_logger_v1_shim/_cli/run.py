@@ -52,11 +52,10 @@ def _run_python(arguments: Sequence[str]) -> NoReturn:
     options, rest = split(arguments)
     if not rest:
         raise _Refused("what is to run? expected SCRIPT, -m MODULE, -c CODE or -", 2)
-    start = rest[0]
-    if start in ("-m", "-c") and len(rest) < 2:
-        raise _Refused(f"argument expected for the {start} option", 2)
-    if not start.startswith("-") and not Path(start).exists():
-        raise _Refused(f"no such file: {start}", 2)
+    if rest[0] in ("-m", "-c") and len(rest) < 2:
+        raise _Refused(f"argument expected for the {rest[0]} option", 2)
+    if not rest[0].startswith("-") and not os.path.exists(rest[0]):
+        raise _Refused(f"no such file: {rest[0]}", 2)
     options = [*of_this_process(), *options]
     hook_is_read = _pth_is_read()
     unread = _reads_no_hook(options, hook_is_read)
@@ -69,10 +68,9 @@ def _run_command(command: Sequence[str]) -> NoReturn:
     if not command:
         raise _Refused("expected a command after --", 2)
     found = shutil.which(command[0])
+    if found is None and os.path.dirname(command[0]) and os.path.exists(command[0]):
+        raise _Refused(f"{command[0]}: {'is a folder' if os.path.isdir(command[0]) else 'permission denied'}", 126)
     if found is None:
-        there = os.path.dirname(command[0]) and os.path.exists(command[0])
-        if there:
-            raise _Refused(f"{command[0]}: {'is a folder' if os.path.isdir(command[0]) else 'permission denied'}", 126)
         raise _Refused(f"command not found: {command[0]}", 127)
     # Only what lies beside this interpreter is certain to be this interpreter, or to be started by it.
     ours = os.path.dirname(os.path.abspath(found)) == os.path.dirname(os.path.abspath(sys.executable))
