@@ -30,8 +30,7 @@ def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     def advance(more: int) -> None:
         nonlocal done, due, bar
         done += more
-        now = time.monotonic()
-        if is_seen and now >= due:
+        if is_seen and (now := time.monotonic()) >= due:
             due = now + _EVERY
             bar = bar or (_rich if importlib.util.find_spec("rich") else _plain)(label, total)
             bar.show(min(done, total))
