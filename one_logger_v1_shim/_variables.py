@@ -28,87 +28,39 @@ class Variable(NamedTuple):
 
 
 VARIABLES: dict[str, Variable] = {
-    row.name: row
-    for row in (
-        Variable(
-            "ONE_LOGGER_V1_SHIM",
-            SWITCH,
-            "0",
-            "No-edit mode: `import one_logger` and `import one_logger_utils` give the shim, where nothing "
-            "else provides them.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_DISABLED",
-            SWITCH,
-            "0",
-            "Off: every rank is a disabled rank, whatever the configuration says. No file, no process, no line; "
-            "`import one_logger` works as before.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_WIRE",
-            VERSION,
-            "1.0.2",
-            "Whose rows `OneLoggerUtils` sends: those of v1 `1.0.0`, `1.0.2` or `1.0.3`.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_PYTHON",
-            PATH,
-            "",
-            "The interpreter of the worker, which has wandb and v2. Default: the environment that `isolate` "
-            "made in its default place, else the job's own interpreter.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_OTLP",
-            SWITCH,
-            "0",
-            "The worker sends spans and metrics to an OpenTelemetry collector, too: [OpenTelemetry](opentelemetry.md).",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_JOURNAL",
-            SWITCH,
-            "1",
-            "Keep the journal beside the W&B run. Off: it lies in the temp directory and is removed when the"
-            " run is finished.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_FSYNC",
-            SWITCH,
-            "0",
-            "Each row is on the disk, and not only with the kernel, before its call returns: it survives the death "
-            "of the node, too. A row then waits for the disk (`docs/cost.md`).",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_CONNECT_TIMEOUT",
-            SECONDS,
-            "5",
-            "How long the W&B server may take for its first answer.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_INIT_TIMEOUT",
-            SECONDS,
-            "30",
-            "How long `wandb.init` may take online, and 5 s more; then the run goes offline.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_SYNC_TIMEOUT",
-            SECONDS,
-            "10",
-            "Sync mode: how long a callback may wait for its row (the first row: 20).",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_FINISH_TIMEOUT",
-            SECONDS,
-            "30",
-            "How long `finish()` waits for the worker, which goes on in the background afterwards.",
-        ),
-        Variable(
-            "ONE_LOGGER_V1_DRAIN_TIMEOUT",
-            SECONDS,
-            "300",
-            "How long the worker may take for `run.finish()`: uploading what the server has not taken yet.",
-        ),
+    row.name: row for row in (
+        Variable("ONE_LOGGER_V1_SHIM", SWITCH, "0",
+                 "No-edit mode: `import one_logger` and `import one_logger_utils` give the shim, where nothing else "
+                 "provides them."),
+        Variable("ONE_LOGGER_V1_DISABLED", SWITCH, "0",
+                 "Off: every rank is a disabled rank, whatever the configuration says. No file, no process, no line; "
+                 "`import one_logger` works as before."),
+        Variable("ONE_LOGGER_V1_WIRE", VERSION, "1.0.2",
+                 "Whose rows `OneLoggerUtils` sends: those of v1 `1.0.0`, `1.0.2` or `1.0.3`."),
+        Variable("ONE_LOGGER_V1_PYTHON", PATH, "",
+                 "The interpreter of the worker, which has wandb and v2. Default: the environment that `isolate` made "
+                 "in its default place, else the job's own interpreter."),
+        Variable("ONE_LOGGER_V1_OTLP", SWITCH, "0",
+                 "The worker sends spans and metrics to an OpenTelemetry collector, too: "
+                 "[OpenTelemetry](opentelemetry.md)."),
+        Variable("ONE_LOGGER_V1_JOURNAL", SWITCH, "1",
+                 "Keep the journal beside the W&B run. Off: it lies in the temp directory and is removed when the run "
+                 "is finished."),
+        Variable("ONE_LOGGER_V1_FSYNC", SWITCH, "0",
+                 "Each row is on the disk, and not only with the kernel, before its call returns: it survives the "
+                 "death of the node, too. A row then waits for the disk (`docs/cost.md`)."),
+        Variable("ONE_LOGGER_V1_CONNECT_TIMEOUT", SECONDS, "5",
+                 "How long the W&B server may take for its first answer."),
+        Variable("ONE_LOGGER_V1_INIT_TIMEOUT", SECONDS, "30",
+                 "How long `wandb.init` may take online, and 5 s more; then the run goes offline."),
+        Variable("ONE_LOGGER_V1_SYNC_TIMEOUT", SECONDS, "10",
+                 "Sync mode: how long a callback may wait for its row (the first row: 20)."),
+        Variable("ONE_LOGGER_V1_FINISH_TIMEOUT", SECONDS, "30",
+                 "How long `finish()` waits for the worker, which goes on in the background afterwards."),
+        Variable("ONE_LOGGER_V1_DRAIN_TIMEOUT", SECONDS, "300",
+                 "How long the worker may take for `run.finish()`: uploading what the server has not taken yet."),
     )
-}
+}  # fmt: skip
 
 #: variables of earlier versions, which are told of where they are set -> what there is instead
 GONE: dict[str, str] = {
@@ -142,4 +94,4 @@ def boolean(environ: Mapping[str, str], name: str) -> Optional[bool]:
 
 def switch(environ: Mapping[str, str], name: str) -> bool:
     """Whether the switch ``name`` is on."""
-    return environ.get(name, VARIABLES[name].default).strip().lower() not in OFF
+    return boolean(environ, name) is not False

@@ -64,7 +64,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
     config.option.loadscopereorder = False
-    return LoadFileScheduling(config, log)
+    scheduling = LoadFileScheduling(config, log)
+    scheduling._split_scope = loops.together
+    return scheduling
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

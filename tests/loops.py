@@ -27,6 +27,9 @@ TESTS = Path(__file__).resolve().parent
 #: markers of all tests below these: they start processes, import a training framework, make whole environments
 FOLDERS = {"delivery": "slow", "frameworks": "ci", "isolated": "ci", "machines": "ci"}
 
+#: folders whose tests stay in one process: their modules share environments that take long to make
+TOGETHER = ("isolated",)
+
 #: fixtures whose users have wandb in their own process
 SLOW_FIXTURES = ("fresh",)
 
@@ -114,6 +117,13 @@ def not_here(python: tuple[int, ...] = sys.version_info[:2]) -> dict[Path, str]:
 def _folder(path: Path) -> str:
     """The folder of ``tests`` that ``path`` is, or lies in."""
     return path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) and path != TESTS else ""
+
+
+def together(nodeid: str) -> str:
+    """What of a test's id says in which process it runs: its file, or its folder."""
+    file = nodeid.partition("::")[0]
+    folder = file.rpartition("/")[0]
+    return folder if folder.rpartition("/")[2] in TOGETHER else file
 
 
 class Guard:

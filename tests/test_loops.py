@@ -171,3 +171,12 @@ def test_the_folders_are_there() -> None:
         assert not loops.has_no_test(path, "")
     assert not loops.has_no_test(ROOT / "tests" / "test_core.py", "fast")
     assert not loops.has_no_test(ROOT / "tests", "fast")
+
+
+def test_modules_that_share_an_environment_stay_together() -> None:
+    ids = (
+        "tests/isolated/test_jobs.py::test_a[x/y]",
+        "tests/isolated/test_isolate.py::test_b",
+        "tests/cli/test_x.py::t",
+    )
+    assert [loops.together(one) for one in ids] == ["tests/isolated", "tests/isolated", "tests/cli/test_x.py"]

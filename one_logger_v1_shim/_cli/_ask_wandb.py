@@ -8,44 +8,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from .._journal.environment import settings_command, without_working_directory
-from .._journal.interpreter import Interpreter
+from .._journal.environment import without_working_directory
 from .._journal.secret import hidden
 
 _LIMIT = 60.0  # seconds; wandb on a slow network file system
 
 
-def ask(
-    interpreter: Interpreter,
-    environ: Mapping[str, str],
-    command: Optional[list[str]] = None,
-    limit: float = _LIMIT,
-    where: Optional[Path] = None,
-) -> tuple[dict[str, Any], str]:
-    """What :mod:`one_logger_v1_shim._worker.settings` prints; an empty dict, and why, where wandb cannot tell.
+def ask(command: list[str], environ: Mapping[str, str], where: Optional[Path] = None) -> tuple[dict[str, Any], str]:
+    """The JSON object in the last line that ``command`` prints; an empty one, and why, where wandb cannot tell.
 
     In a process of its own: importing wandb is slow, may fail in many ways, and sets things up in its process.
 
     Args:
-        interpreter: where the worker will run.
+        command: :func:`~.._journal.environment.settings_command`, or another question.
         environ: with which environment.
-        command: another question, whose answer is one line of JSON.
-        limit: seconds.
         where: in which folder, whose settings count; default: the working directory, as for a job.
     """
     try:
         said = subprocess.run(
-            command or settings_command(interpreter),
+            command,
             cwd=where,
             env=without_working_directory(environ),
             capture_output=True,
             text=True,
-            timeout=limit,
+            timeout=_LIMIT,
             stdin=subprocess.DEVNULL,
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return {}, f"no end within {limit:g} s"
+        return {}, f"no end within {_LIMIT:g} s"
     except OSError as error:
         return {}, str(error)
     try:

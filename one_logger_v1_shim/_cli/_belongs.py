@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
@@ -65,21 +65,28 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _rows_of_journal(folder: Path, wanted: set[int]) -> dict[int, Any]:
-    follower, rows, found = Follower(folder), 0, {}
+    found = {}
+    for rows, line in journal_lines(folder):
+        if is_row(line) and rows - 1 in wanted:
+            found[rows - 1] = _value(line)
+        if rows > max(wanted):
+            break
+    return found
+
+
+def journal_lines(folder: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines of a journal until its end, each with how many rows there are up to it."""
+    follower, rows = Follower(folder), 0
     try:
-        while True:
-            lines = follower.lines(rows)
+        while lines := follower.lines(rows):
             for line in lines:
                 if is_row(line):
-                    if rows in wanted:
-                        found[rows] = _value(line)
                     rows += 1
                 elif line.startswith(FROM):
                     rows = max(rows, number(line))
-                elif line.startswith(FINISH):
-                    return found
-            if not lines or rows > max(wanted):
-                return found
+                yield rows, line
+                if line.startswith(FINISH):
+                    return
     finally:
         follower.close()
 

@@ -15,7 +15,7 @@ from .._journal.interpreter import find as find_interpreter
 from .._journal.server import is_about_key
 from .._journal.settings_files import setting
 from ._ask_wandb import ask
-from ._findings import ERROR, OK, WARNING, Finding
+from ._findings import ERROR, OK, WARNING, Finding, doubtful, fine, wrong
 from ._left import examine, find
 
 _NOBODY: RunSpec = specification(WandBConfig())
@@ -28,43 +28,36 @@ def destination(offline: bool) -> Iterator[Finding]:
 
     The decisions are the worker's own, made in its interpreter with its environment (:mod:`.._worker.dry`).
     """
-    found, trouble = _ask(offline)
-    asked = mode(os.environ)
+    interpreter, asked = find_interpreter(os.environ), mode(os.environ)
+    found: dict[str, Any] = {}
+    trouble = "there is no interpreter for it"
+    if interpreter is not None:
+        found, trouble = ask(dry_command(interpreter, ask=not offline), environment(_NOBODY, interpreter))
     if asked == "disabled":  # as the job decides it: no worker is asked
-        found["mode"] = asked
-    for text in found.get("refused", []) if asked != "disabled" else []:
+        found.update(mode=asked, refused=[])
+    for text in found.get("refused", []):
         level = WARNING if asked == "offline" else ERROR  # that is where they are to go
         yield Finding(level, "W&B setting", f"{text}; until then runs are offline")
     if "server" in found:
         yield _mode(found["mode"])
-        yield Finding(OK, "W&B server", f"{found['server']} ({_origin('WANDB_BASE_URL', 'base_url')})")
+        yield fine("W&B server", f"{found['server']} ({_origin('WANDB_BASE_URL', 'base_url')})")
         yield from _names(found)
         yield from _online(found, offline)
     elif asked == "disabled":
         yield _mode(asked)
     elif "refused" not in found:
         yield _mode(asked or "online")
-        why = found.get("wandb") or trouble
-        yield Finding(WARNING, "W&B server", f"not known, as wandb cannot be asked ({why})")
+        yield doubtful("W&B server", f"not known, as wandb cannot be asked ({found.get('wandb') or trouble})")
     yield from _v2(found)
-
-
-def _ask(offline: bool) -> tuple[dict[str, Any], str]:
-    interpreter = find_interpreter(os.environ)
-    if interpreter is None:
-        return {}, "there is no interpreter for it"
-    environ = environment(_NOBODY, interpreter)
-    return ask(interpreter, environ, dry_command(interpreter, ask=not offline))
 
 
 def _mode(asked: str) -> Finding:
     where = f" ({why_not_online(os.environ)})" if mode(os.environ) else ""
     if asked == "disabled":
         advice = "unset WANDB_MODE" if os.environ.get("WANDB_MODE") else "run `wandb enabled`"
-        return Finding(WARNING, "W&B mode", f"disabled: no row is logged{where}", advice)
-    if asked == "offline":
-        return Finding(OK, "W&B mode", f"offline{where}; rows stay on disk until `wandb sync`")
-    return Finding(OK, "W&B mode", f"{asked}{where}")
+        return doubtful("W&B mode", f"disabled: no row is logged{where}", advice)
+    until = "; rows stay on disk until `wandb sync`" if asked == "offline" else ""
+    return fine("W&B mode", f"{asked}{where}{until}")
 
 
 def _origin(variable: str, name: str) -> str:
@@ -82,11 +75,11 @@ def _names(found: dict[str, Any]) -> Iterator[Finding]:
     v1s = "v1's default; the account's own where it may not write there"
     named = v1s if default else _origin("WANDB_ENTITY", "entity")
     detail = f"{found['entity']} ({named})" if found["entity"] else "the account's own"
-    yield Finding(OK, "W&B entity", detail, advice)
+    yield fine("W&B entity", detail, advice)
     project = found["project"] or "uncategorized (W&B's default)"
-    yield Finding(OK, "W&B project", f"{project}, where the program names none")
-    yield Finding(OK, "W&B run name", found["run_name"] or "the program's, else one that W&B makes up")
-    yield Finding(OK, "W&B tags", ", ".join(found["tags"]) or "none")
+    yield fine("W&B project", f"{project}, where the program names none")
+    yield fine("W&B run name", found["run_name"] or "the program's, else one that W&B makes up")
+    yield fine("W&B tags", ", ".join(found["tags"]) or "none")
 
 
 def _online(found: dict[str, Any], offline: bool) -> Iterator[Finding]:
@@ -94,24 +87,24 @@ def _online(found: dict[str, Any], offline: bool) -> Iterator[Finding]:
     why, wants = found["offline"], found["mode"] == "online"
     bad_key = why if why and is_about_key(why) else None
     if found["key"] and not bad_key:
-        yield Finding(OK, "W&B API key", f"found ({found['key']}), not shown")
+        yield fine("W&B API key", f"found ({found['key']}), not shown")
     elif bad_key:
-        yield Finding(ERROR, "W&B API key", f"{why} ({found['key']}); runs are offline", f"correct {found['key']}")
+        yield wrong("W&B API key", f"{why} ({found['key']}); runs are offline", f"correct {found['key']}")
     else:
         advice = "set WANDB_API_KEY, or run `wandb login`, or sync the runs later" if wants else ""
         yield Finding(WARNING if wants else OK, "W&B API key", "none; runs are offline", advice)
     what = "W&B reachable"
     if found["asked"] and why:
         advice = "check the key and WANDB_BASE_URL" if "refuses" in why else "check WANDB_BASE_URL and the network"
-        yield Finding(ERROR, what, why, f"{advice}, or set WANDB_MODE=offline")
+        yield wrong(what, why, f"{advice}, or set WANDB_MODE=offline")
     elif found["asked"]:
-        yield Finding(OK, what, f"{found['server']} answers")
+        yield fine(what, f"{found['server']} answers")
     elif why:
-        yield Finding(OK, what, f"not asked ({why})")
+        yield fine(what, f"not asked ({why})")
     elif offline:
-        yield Finding(OK, what, "not asked (--offline)")
+        yield fine(what, "not asked (--offline)")
     else:
-        yield Finding(OK, what, "not asked: it is behind a proxy or a gateway; `wandb.init` will ask it")
+        yield fine(what, "not asked: it is behind a proxy or a gateway; `wandb.init` will ask it")
 
 
 def _v2(found: dict[str, Any]) -> Iterator[Finding]:
@@ -120,17 +113,17 @@ def _v2(found: dict[str, Any]) -> Iterator[Finding]:
         return
     where = "v2 hears v1's calls"
     if found["v2"]:
-        yield Finding(WARNING, where, f"no: it cannot be used with the worker ({found['v2']}); rows do not need it")
+        yield doubtful(where, f"no: it cannot be used with the worker ({found['v2']}); rows do not need it")
         return
-    yield Finding(OK, where, "with the worker; in the job's process if the program itself uses v2 (nv_one_logger)")
+    yield fine(where, "with the worker; in the job's process if the program itself uses v2 (nv_one_logger)")
     for name, trouble in found["exporters"]:
         if trouble in ("", "off"):
-            yield Finding(OK, "v2 exporter", f"{name}{', off' if trouble else ''}")
+            yield fine("v2 exporter", f"{name}{', off' if trouble else ''}")
         else:
             advice = "install it where the worker runs, or correct v2's export configuration"
-            yield Finding(WARNING, "v2 exporter", f"{name} cannot be used ({trouble})", advice)
+            yield doubtful("v2 exporter", f"{name} cannot be used ({trouble})", advice)
     if not found["exporters"]:
-        yield Finding(OK, "v2 exporters", "none: v2's export configuration names no exporter")
+        yield fine("v2 exporters", "none: v2's export configuration names no exporter")
 
 
 def disk() -> Iterator[Finding]:
@@ -149,10 +142,10 @@ def disk() -> Iterator[Finding]:
     except OSError as error:
         advice = "set WANDB_DIR to a folder that can be written"
         detail = f"{folder} ({origin}) cannot be written ({error.strerror}); the temp directory takes the rows to W&B"
-        yield Finding(WARNING, "W&B folder", detail, advice)
+        yield doubtful("W&B folder", detail, advice)
     else:
         new = "" if folder.exists() else ", will be made"
-        yield Finding(OK, "W&B folder", f"{folder} ({origin}{new})")
+        yield fine("W&B folder", f"{folder} ({origin}{new})")
     usage = shutil.disk_usage(there)
     if not usage.total:  # not a disk
         return
@@ -176,17 +169,16 @@ def leftovers() -> Iterator[Finding]:
     idle = [left for left in waiting if not left.busy and not left.damaged]
     for left in waiting:
         if left.damaged:
-            yield Finding(WARNING, "journal", f"{left.folder}: {left.damaged}")
+            yield doubtful("journal", f"{left.folder}: {left.damaged}")
         elif left.busy:
-            yield Finding(OK, "journal", f"{left.folder}: {left.busy}")
+            yield fine("journal", f"{left.folder}: {left.busy}")
     for left in idle[-_MOST_JOURNALS:]:
-        yield Finding(
-            WARNING,
+        yield doubtful(
             "journal",
             f"{left.folder}: not finished, {left.rows} rows, W&B has {left.stored} of them on disk",
             recover_command(left.folder),
         )
     if len(idle) > _MOST_JOURNALS:
-        yield Finding(WARNING, "journals", f"{len(idle)} in all", "python -m one_logger_v1_shim recover")
+        yield doubtful("journals", f"{len(idle)} in all", "python -m one_logger_v1_shim recover")
     if not idle:
-        yield Finding(OK, "journals", "no run waits for `recover`")
+        yield fine("journals", "no run waits for `recover`")

@@ -14,31 +14,23 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, STDOUT
 
 from .._journal.interpreter import MARKER, is_interpreter
 from .._journal.outside import is_own, open_to_write, writers
 from .._requirements import OTEL, REQUIREMENTS, Requirement
 from .._version import VERSION
 from ._format import clean
-from ._installing import Installing
+from ._installed import ask, is_usable
 
 #: stands in the folder while the environment is being made, locked by who makes it
 BEGUN = "one-logger-isolated.begun"
 
 _WORKERS = tuple(one for one in REQUIREMENTS if one.worker)
 
-_OLDEST = (3, 9)
-_CHECK_LIMIT = 120.0  # seconds; the first import of a fresh environment, on a slow file system
-
-_CHECK = """
-import importlib, importlib.metadata as metadata, json, platform, sys
-modules = json.loads(sys.argv[1])
-for module in modules.values():
-    importlib.import_module(module)
-print(json.dumps({"python": platform.python_version(), **{name: metadata.version(name) for name in modules}}))
-"""
+_EVERY = 5.0  # seconds between two lines about an installer at work
+_LAST = 15  # lines that are shown of one that fails
 
 # The job's Python, and what would make an installer put packages elsewhere, or take other versions because of the job's
 # environment (NVIDIA's images set PIP_CONSTRAINT, with the pins of the image's own packages).
@@ -46,8 +38,8 @@ _AWAY = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "_CONDA_", "__PYVENV_LAUNCHER__", "L
 # What an installer, and the code of packages that are being built, has nothing to do with.
 _SECRET = ("WANDB", "ONE_LOGGER_", "OTEL_")
 _NOT_FOR_THE_INSTALLER = (
-    *("PIP_CONSTRAINT", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT", "PIP_TARGET", "PIP_USER"),
-    *("UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
+    *("PIP_CONSTRAINT", "PIP_DRY_RUN", "PIP_NO_DEPS", "PIP_PREFIX", "PIP_PYTHON", "PIP_REQUIREMENT", "PIP_ROOT"),
+    *("PIP_TARGET", "PIP_USER", "UV_CONSTRAINT", "UV_OVERRIDE", "UV_PYTHON", "UV_SYSTEM_PYTHON"),
 )
 
 # The line of pip or uv that names the package, the most telling first.
@@ -69,68 +61,54 @@ class FailedError(Exception):
     """The environment can't be made, or does not work; the message says why."""
 
 
-@dataclass(frozen=True)
-class Made:
-    """What was made: ``installed`` has the versions, Python's too; ``seconds`` is how long it took."""
-
-    installed: dict[str, str]
-    seconds: float
-
-
 def is_whole(folder: Path) -> bool:
     """Whether ``isolate`` has finished an environment there."""
     return (folder / MARKER).is_file()
 
 
-def look(folder: Path) -> dict[str, str]:
-    """The versions in the environment, which must work.
+def look(folder: Path, otel: bool = False) -> dict[str, str]:
+    """The versions in the environment, which must work. ``otel``: OpenTelemetry's exporters must be there, too.
 
     Raises:
-        FailedError: it does not: it was moved, or its base interpreter is gone.
+        FailedError: it does not (it was moved, or its base interpreter is gone), or they are not.
     """
     try:
-        return _check(folder / "bin" / "python", _WORKERS)
+        found = _check(folder, _WORKERS)
     except FailedError as error:
         raise FailedError(
             f"{folder} was made here and does not work any more ({error}); remove it, then again"
         ) from None
-
-
-def has_otel(folder: Path) -> bool:
-    """Whether OpenTelemetry's exporters can be imported there."""
     try:
-        return bool(_check(folder / "bin" / "python", OTEL))
+        return {**found, **(_check(folder, OTEL) if otel else {})}
     except FailedError:
-        return False
+        raise FailedError(f"{folder} is there without OpenTelemetry's exporters; remove it, then again") from None
 
 
-def make(folder: Path, otel: bool = False) -> Made:
-    """Make the environment; the mark, without which it does not count, comes last. ``otel``: with OTLP's exporters.
+def make(folder: Path, otel: bool = False) -> dict[str, str]:
+    """Make the environment; the mark, without which it does not count, comes last. Returns the versions, Python's too.
+
+    ``otel``: with OpenTelemetry's exporters.
 
     Raises:
         NotOursError: the folder holds something that ``isolate`` has not begun.
         FailedError: it could not be made; what was made is removed.
         OSError: the folder can't be written.
     """
-    if sys.version_info < _OLDEST:
-        raise FailedError(f"Python {sys.version.split()[0]} is too old; expected 3.9")
     if not is_interpreter():
         raise FailedError(f"this program has no Python interpreter of its own ({sys.executable or 'without a name'})")
-    if os.path.lexists(folder) and not _is_free(folder):
-        raise NotOursError(f"{folder} is there and is no environment that `isolate` has made; it is left as it is")
     if os.path.lexists(folder):
+        if not _is_free(folder):
+            raise NotOursError(f"{folder} is there and is no environment that `isolate` has made; it is left as it is")
         why = "it belongs to another user" if not is_own(folder) else writers(folder)
         if why is not None:  # what lies there will be run
             raise NotOursError(f"{folder} is not this user's alone: {why}; it is left as it is")
-    began = time.monotonic()
     missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    with _for_one_writer():
-        folder.mkdir(parents=True, exist_ok=True)
-    with _begun(folder):
+    with _for_one_writer(), _begun(folder):
         try:
             _clear(folder)
             found = _fill(folder, (*_WORKERS, *OTEL) if otel else _WORKERS)
             _mark(folder, found)
+            return found
         except BaseException as error:  # Ctrl-C, too
             _clear(folder)
             (folder / BEGUN).unlink()
@@ -140,7 +118,6 @@ def make(folder: Path, otel: bool = False) -> Made:
             if isinstance(error, FailedError):
                 raise FailedError(f"{error}; what was made in {folder} is removed again") from None
             raise
-    return Made(found, time.monotonic() - began)
 
 
 def _is_free(folder: Path) -> bool:
@@ -150,7 +127,8 @@ def _is_free(folder: Path) -> bool:
 
 @contextmanager
 def _begun(folder: Path) -> Iterator[None]:
-    """The mark that the folder is ours and not whole; its lock ends with this process."""
+    """The folder, and the mark that it is ours and not whole; its lock ends with this process."""
+    folder.mkdir(parents=True, exist_ok=True)
     with os.fdopen(open_to_write(folder / BEGUN, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "a") as file:
         try:
             import fcntl
@@ -191,7 +169,7 @@ def _fill(folder: Path, needed: Sequence[Requirement]) -> dict[str, str]:
     else:
         pip = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *wanted]
         _run(pip, Path.cwd(), "a package cannot be had")
-    return _check(folder / "bin" / "python", needed)
+    return _check(folder, needed)
 
 
 def _mark(folder: Path, installed: dict[str, str]) -> None:
@@ -214,32 +192,29 @@ def _for_one_writer() -> Iterator[None]:
 
 
 def _run(command: list[str], where: Path, what: str) -> None:
-    """Run a command whose progress the user sees; what it says at last is the reason if it fails."""
-    with _for_one_writer():
-        process = subprocess.Popen(
-            command,
-            cwd=where,
-            env=_clean(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-        )
-    lines, shown = [], Installing()
+    """Run an installer. The user sees a line now and then, and its last lines if it fails."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=where, env=_clean(), stdin=DEVNULL, stdout=PIPE, stderr=STDOUT)
     try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            shown.hear(clean(line.rstrip(), 1000))
-            lines.append(line.strip())
-        code = process.wait()
-    except BaseException:
+        while process.returncode is None:
+            try:
+                said = process.communicate(timeout=_EVERY)[0]
+            except subprocess.TimeoutExpired as slow:
+                last = "".join(f": {line[:110]}" for line in _lines(slow.output or b"")[-1:])
+                print(f"  {time.monotonic() - began:.0f} s{last}", flush=True)
+    except BaseException:  # Ctrl-C, too
         process.kill()
         process.wait()
         raise
-    if code != 0:
-        shown.failed()
-        raise FailedError(f"{what}: {_reason([line for line in lines if line] or [f'exit code {code}'])}")
+    if process.returncode:
+        lines = _lines(said)
+        print(*(f"  {line}" for line in lines[-_LAST:]), sep="\n", flush=True)
+        raise FailedError(f"{what}: {_reason(lines or [f'exit code {process.returncode}'])}")
+
+
+def _lines(said: bytes) -> list[str]:
+    lines = (clean(line, 1000).strip() for line in said.decode("utf-8", "replace").splitlines())
+    return [line for line in lines if line]
 
 
 def _reason(lines: list[str]) -> str:
@@ -250,27 +225,16 @@ def _reason(lines: list[str]) -> str:
     return lines[-1][:300]
 
 
-def _check(python: Path, needed: Sequence[Requirement]) -> dict[str, str]:
-    """The versions that the environment has, asked as the worker would run there."""
-    modules = {one.name: one.module for one in needed}
-    try:
-        done = subprocess.run(
-            [str(python), "-I", "-c", _CHECK, json.dumps(modules)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=_clean(),
-            timeout=_CHECK_LIMIT,
-            check=False,
-        )
-        found: dict[str, str] = json.loads(done.stdout.decode().splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        raise FailedError(f"what is installed cannot be imported within {_CHECK_LIMIT:g} s") from None
-    except OSError as error:
-        raise FailedError(f"{python}: {error.strerror}") from None
-    except (ValueError, IndexError):
-        last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-        raise FailedError(f"what is installed cannot be imported: {last[0]}") from None
-    return found
+def _check(folder: Path, needed: Sequence[Requirement]) -> dict[str, str]:
+    """The versions that the environment has, asked as the worker would run there. Raises :class:`FailedError`."""
+    python = str(folder / "bin" / "python")
+    found = ask(python, ["-I"], needed, _clean())
+    if "" in found:
+        raise FailedError(f"{python} {found['']}")
+    for one in needed:
+        if not is_usable(found[one.name]):
+            raise FailedError(f"what is installed cannot be used: {one.name}: {found[one.name]}")
+    return {name: found[name] for name in ("python", *(one.name for one in needed))}
 
 
 def _clean() -> dict[str, str]:
@@ -278,15 +242,13 @@ def _clean() -> dict[str, str]:
 
     An interpreter that a module system has set up may need its ``LD_LIBRARY_PATH`` to start; it keeps it then.
     """
+    left_out = (*_AWAY, *_SECRET)
     found = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith((*_AWAY, *_SECRET)) and key not in _NOT_FOR_THE_INSTALLER
+        if not key.startswith(left_out) and key not in _NOT_FOR_THE_INSTALLER
     }
     libraries = os.environ.get("LD_LIBRARY_PATH")
-    if (
-        libraries
-        and subprocess.run([sys.executable, "-I", "-c", ""], env=found, capture_output=True, check=False).returncode
-    ):
+    if libraries and "" in ask(sys.executable, ["-I"], (), found):
         found["LD_LIBRARY_PATH"] = libraries
     return found

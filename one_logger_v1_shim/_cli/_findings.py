@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 
@@ -15,3 +16,6 @@ class Finding:
     what: str
     detail: str
     advice: str = ""
+
+
+fine, doubtful, wrong = (partial(Finding, level) for level in (OK, WARNING, ERROR))

@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Optional
 
-from .._journal.calls import FINISH, FROM, is_call, is_row, number
+from .._journal.calls import is_call
 from .._journal.files import overflow, quoted, temporary
-from .._journal.follow import Follower
 from .._journal.locks import locked
 from .._journal.outside import is_own, writers
 from .._journal.process_table import is_running
 from .._journal.records import UNPLAYED, UNSENT, Mark, RunRecord, is_run_id, read_played, run_id
 from .._journal.system import is_mine, user_number
 from .._journal.wandb_file import FOLDERS, Scanner, is_offline, rows_at_end, run_files
-from ._belongs import belonging
+from ._belongs import belonging, journal_lines
 from ._format import clean
 
 # A worker writes its mark twice a minute: on another machine that is the only sign of life.
@@ -179,23 +178,10 @@ def job_runs(folder: Path, record: RunRecord) -> Optional[str]:
 
 def _count(folder: Path) -> tuple[int, int]:
     """How many rows and how many lines of calls the journal in ``folder`` has."""
-    follower = Follower(folder)
     rows = calls = 0
-    while True:
-        lines = follower.lines(rows)
-        if not lines:
-            follower.close()
-            return rows, calls
-        for line in lines:
-            if is_row(line):
-                rows += 1
-            elif is_call(line):
-                calls += 1
-            elif line.startswith(FROM):
-                rows = max(rows, number(line))
-            elif line.startswith(FINISH):
-                follower.close()
-                return rows, calls
+    for counted, line in journal_lines(folder):
+        rows, calls = counted, calls + is_call(line)
+    return rows, calls
 
 
 def shown(value: object, most: int = 200) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from itertools import chain
 from pathlib import Path
 
 from .._journal.history import ROWS, STATE
@@ -33,7 +32,10 @@ def find(path: Path) -> tuple[Path, list[Path]]:
             raise NoRunError(f"{path} is no .wandb file and no folder")
         if _is_run(path):
             return path, []
-        children = list(chain(_children(path), _children(path / "wandb")))
+        if not path.is_dir():
+            raise NoRunError(f"{path}: no such folder")
+        within = [one for folder in (path, path / "wandb") if folder.is_dir() for one in folder.iterdir()]
+        children = [one for one in within if one.is_dir() and not one.is_symlink()]
     except OSError as error:
         raise NoRunError(f"{path} cannot be read ({error.strerror})") from error
     journals = [child for child in children if is_journal(child)]
@@ -106,14 +108,6 @@ def find_all(path: Path) -> list[Run]:
     if not runs:
         raise NoRunError(f"no run in {path} or the {_DEPTH} levels of folders below it: expected {_EXPECTED}")
     return runs
-
-
-def _children(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        if folder.name == "wandb":
-            return []
-        raise NoRunError(f"{folder}: no such folder")
-    return [child for child in folder.iterdir() if child.is_dir() and not child.is_symlink()]
 
 
 def is_journal(folder: Path) -> bool:

@@ -7,81 +7,58 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Callable, Optional, Union
+from typing import Callable, NamedTuple, Optional
 
 _DELAY = 0.5  # seconds; what is done by then needs no bar
 _EVERY = 0.1  # seconds between two drawings
 
 
+class _Bar(NamedTuple):
+    """How far it is, ``show(done)``, and that it is gone, ``end()``."""
+
+    show: Callable[[int], None]
+    end: Callable[[], None]
+
+
 @contextmanager
 def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """``with progress("reading", 1000) as advance: advance(10)``. The bar is gone at the end of the block."""
-    if not sys.stderr.isatty() or total <= 0:
-        yield _nothing
-        return
-    bar = _Bar(label, total)
+    done, due = 0, time.monotonic() + _DELAY
+    bar: Optional[_Bar] = None
+    is_seen = sys.stderr.isatty() and total > 0
+
+    def advance(more: int) -> None:
+        nonlocal done, due, bar
+        done += more
+        if is_seen and (now := time.monotonic()) >= due:
+            due = now + _EVERY
+            bar = bar or (_rich if importlib.util.find_spec("rich") else _plain)(label, total)
+            bar.show(min(done, total))
+
     try:
-        yield bar.advance
+        yield advance
     finally:
-        bar.end()
+        if bar is not None:
+            bar.end()
 
 
-def _nothing(_: int) -> None:
-    return
-
-
-class _Bar:
-    def __init__(self, label: str, total: int) -> None:
-        self._label, self._total, self._done = label, total, 0
-        self._next = time.monotonic() + _DELAY
-        self._drawn: Optional[Union[_Plain, _Rich]] = None
-
-    def advance(self, more: int) -> None:
-        """So much more is done."""
-        self._done += more
-        now = time.monotonic()
-        if now < self._next:
-            return
-        self._next = now + _EVERY
-        if self._drawn is None:
-            rich = importlib.util.find_spec("rich") is not None
-            self._drawn = (_Rich if rich else _Plain)(self._label, self._total)
-        self._drawn.show(min(self._done, self._total))
-
-    def end(self) -> None:
-        if self._drawn is not None:
-            self._drawn.end()
-
-
-class _Plain:
+def _plain(label: str, total: int) -> _Bar:
     """Without rich: a percentage."""
+    wiped = " " * (len(label) + len(": 100 %"))
 
-    def __init__(self, label: str, total: int) -> None:
-        self._label, self._total, self._width = label, total, 0
-
-    def show(self, done: int) -> None:
-        text = f"{self._label}: {100 * done // self._total} %"
-        self._width = max(self._width, len(text))
+    def draw(text: str) -> None:
         print(f"\r{text}", end="", file=sys.stderr, flush=True)
 
-    def end(self) -> None:
-        print(f"\r{' ' * self._width}\r", end="", file=sys.stderr, flush=True)
+    return _Bar(lambda done: draw(f"{label}: {100 * done // total} %"), lambda: draw(f"{wiped}\r"))
 
 
-class _Rich:
+def _rich(label: str, total: int) -> _Bar:
     """With rich: a bar and the time that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    def __init__(self, label: str, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        self._shown = Progress(*columns, console=Console(file=sys.stderr), transient=True)
-        self._task = self._shown.add_task(label, total=total)
-        self._shown.start()
-
-    def show(self, done: int) -> None:
-        self._shown.update(self._task, completed=done)
-
-    def end(self) -> None:
-        self._shown.stop()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    shown = Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    task = shown.add_task(label, total=total)
+    shown.start()
+    return _Bar(lambda done: shown.update(task, completed=done), shown.stop)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from . import _format as f
-from ._findings import ERROR, WARNING, Finding
+from ._findings import ERROR, Finding, doubtful
 
 _MOST = 600  # characters
 _LONGEST = 10_000  # characters of advice: a command that is cut is none
@@ -40,23 +40,21 @@ def findings(offline: bool) -> Iterator[Finding]:
     from . import _checks_environment as environment
     from . import _checks_packages as packages
     from . import _checks_wandb as wandb
-    from ._checks_otlp import otlp
 
-    checks = [
-        environment.system,
-        packages.versions,
-        packages.worker,
-        environment.rank,
-        environment.providers,
-        environment.variables,
-        lambda: wandb.destination(offline),
-        otlp,
-        wandb.disk,
-        wandb.leftovers,
-    ]
-    for check in checks:
+    checks = {
+        "system": environment.system,
+        "versions": packages.versions,
+        "worker": packages.worker,
+        "rank": environment.rank,
+        "providers": environment.providers,
+        "variables": environment.variables,
+        "destination": lambda: wandb.destination(offline),
+        "otlp": packages.otlp,
+        "disk": wandb.disk,
+        "leftovers": wandb.leftovers,
+    }
+    for name, check in checks.items():
         try:
             yield from check()
         except Exception as error:
-            name = getattr(check, "__name__", "check").strip("<>")
-            yield Finding(WARNING, name, f"could not be looked at ({error!r})")
+            yield doubtful(name, f"could not be looked at ({error!r})")

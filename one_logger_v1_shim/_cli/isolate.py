@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Optional
@@ -31,17 +32,13 @@ def main(arguments: Sequence[str]) -> int:
     folder = Path(os.path.abspath(os.path.expanduser(str(place))))
     try:
         if environment.is_whole(folder):
-            found = environment.look(folder)
-            if given.otel and not environment.has_otel(folder):
-                return _said(f"{folder} is there without OpenTelemetry's exporters; remove it, then again", 1)
-            print(f"{clean(folder, 1000)} is there and whole: {_listed(found)}")
+            print(f"{clean(folder, 1000)} is there and whole: {_listed(environment.look(folder, given.otel))}")
         else:
+            began = time.monotonic()
             made = environment.make(folder, given.otel)
-            print(f"done in {made.seconds:.0f} s: {_listed(made.installed)}")
-    except environment.NotOursError as error:
-        return _said(str(error), 2)
-    except (environment.FailedError, OSError) as error:
-        return _said(str(error), 1)
+            print(f"done in {time.monotonic() - began:.0f} s: {_listed(made)}")
+    except (environment.NotOursError, environment.FailedError, OSError) as error:
+        return _said(str(error), 2 if isinstance(error, environment.NotOursError) else 1)
     python = quoted(folder / "bin" / "python")
     if place == default_place(os.environ):
         print(f"jobs of this user find it without a variable; elsewhere: export {VARIABLE}={python}")

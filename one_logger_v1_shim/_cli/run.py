@@ -9,10 +9,11 @@ import signal
 import site
 import sys
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import NoReturn, Optional
 
-from ._interpreter_options import letters, of_this_process, split
+from ._interpreter_options import of_this_process, split
 
 USAGE = """usage: python [OPTIONS] -m one_logger_v1_shim run SCRIPT [ARGS ...]
        python [OPTIONS] -m one_logger_v1_shim run -m MODULE [ARGS ...]
@@ -51,27 +52,25 @@ def _run_python(arguments: Sequence[str]) -> NoReturn:
     options, rest = split(arguments)
     if not rest:
         raise _Refused("what is to run? expected SCRIPT, -m MODULE, -c CODE or -", 2)
-    start = rest[0]
-    if start in ("-m", "-c") and len(rest) < 2:
-        raise _Refused(f"argument expected for the {start} option", 2)
-    if not start.startswith("-") and not Path(start).exists():
-        raise _Refused(f"no such file: {start}", 2)
+    if rest[0] in ("-m", "-c") and len(rest) < 2:
+        raise _Refused(f"argument expected for the {rest[0]} option", 2)
+    if not rest[0].startswith("-") and not os.path.exists(rest[0]):
+        raise _Refused(f"no such file: {rest[0]}", 2)
     options = [*of_this_process(), *options]
     hook_is_read = _pth_is_read()
     unread = _reads_no_hook(options, hook_is_read)
     if unread:
         raise _Refused(unread, 2)
-    _replace(sys.executable, [sys.executable, *options, *rest], environment(not hook_is_read))
+    _replace(sys.executable, [sys.executable, *chain(*options), *rest], environment(not hook_is_read))
 
 
 def _run_command(command: Sequence[str]) -> NoReturn:
     if not command:
         raise _Refused("expected a command after --", 2)
     found = shutil.which(command[0])
+    if found is None and os.path.dirname(command[0]) and os.path.exists(command[0]):
+        raise _Refused(f"{command[0]}: {'is a folder' if os.path.isdir(command[0]) else 'permission denied'}", 126)
     if found is None:
-        there = os.path.dirname(command[0]) and os.path.exists(command[0])
-        if there:
-            raise _Refused(f"{command[0]}: {'is a folder' if os.path.isdir(command[0]) else 'permission denied'}", 126)
         raise _Refused(f"command not found: {command[0]}", 127)
     # Only what lies beside this interpreter is certain to be this interpreter, or to be started by it.
     ours = os.path.dirname(os.path.abspath(found)) == os.path.dirname(os.path.abspath(sys.executable))
@@ -82,10 +81,11 @@ def _run_command(command: Sequence[str]) -> NoReturn:
     _replace(found, list(command), environment(not hook_is_read))
 
 
-def _reads_no_hook(options: Sequence[str], pth_is_read: bool) -> str:
+def _reads_no_hook(options: Sequence[tuple[str, ...]], pth_is_read: bool) -> str:
     """Why a Python with these options does not turn the mode on; empty if it does."""
-    for letter in sorted(letters(options) & set("S" if pth_is_read else "SEI")):
-        return f"the program cannot import the shim: with -{letter} Python reads no start-up hook of {_PACKAGE.parent}"
+    without = {"-S"} if pth_is_read else {"-S", "-E", "-I"}
+    for option in sorted(without & {name for name, *_ in options}):
+        return f"the program cannot import the shim: with {option} Python reads no start-up hook of {_PACKAGE.parent}"
     return ""
 
 
@@ -93,9 +93,9 @@ def _replace(path: str, command: list[str], environ: dict[str, str]) -> NoReturn
     """exec and not runpy: signals, exit code, multiprocessing and atexit are the program's own."""
     sys.stdout.flush()
     sys.stderr.flush()
-    ignored = [getattr(signal, name) for name in ("SIGPIPE", "SIGXFSZ") if hasattr(signal, name)]
-    for one in ignored:  # Python ignores these two, and its heirs would
-        signal.signal(one, signal.SIG_DFL)
+    for name in ("SIGPIPE", "SIGXFSZ"):  # Python ignores these two, and its heirs would
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
     try:
         try:
             os.execve(path, command, environ)
@@ -104,8 +104,6 @@ def _replace(path: str, command: list[str], environ: dict[str, str]) -> NoReturn
                 raise
             os.execve("/bin/sh", ["sh", path, *command[1:]], environ)  # a script without `#!`, as a shell does
     except OSError as error:
-        for one in ignored:
-            signal.signal(one, signal.SIG_IGN)
         missing = " (or the interpreter in its first line)" if error.errno == errno.ENOENT else ""
         raise _Refused(f"{path}{missing}: {error.strerror}", 126) from None
 

@@ -76,7 +76,6 @@ class Block:
         Raises:
             RuntimeError: another thread's block is open. Which rows would be whose?
         """
-        _survive_forks()
         with _lock:
             outer = _open[-1] if _open else None
             if outer is not None and outer._thread is not self._thread and outer._pid == self._pid:
@@ -172,17 +171,6 @@ def _mute(process: _state.Process) -> Any:
     return here
 
 
-_surviving = False
-
-
-def _survive_forks() -> None:
-    global _surviving
-    if not _surviving:
-        _surviving = True
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_in_child)
-
-
 def _in_child() -> None:
     """A forked child: what was set aside is the parent's, too. The block goes on, for what the child itself logs."""
     global _lock
@@ -198,3 +186,7 @@ def _in_child() -> None:
         process = _state.Process(forked=True, taker=before.process.taker)
         process.tags, process.hooked = before.process.tags, before.process.hooked
         block._before = before._replace(process=process, here=None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -151,7 +151,7 @@ class Outcome:
     @property
     def predicted(self) -> str:
         """Where the rows of a job will be, by what ``doctor`` prints."""
-        if re.search(r"^warning +W&B mode: disabled|^error +(ONE_LOGGER_V1_WORKER|rows):", self.said, re.MULTILINE):
+        if re.search(r"^warning +W&B mode: disabled|^error +ONE_LOGGER_V1_(WORKER|DISABLED):", self.said, re.MULTILINE):
             return NOWHERE
         if re.search(r"^error +(worker|wandb|disk):", self.said, re.MULTILINE):
             return JOURNAL
@@ -218,7 +218,8 @@ def _await_worker(home: Path) -> None:
     """Until nobody delivers the job's journals any more, and wandb's processes have gone."""
     quiet, end = 0, time.monotonic() + 90
     while quiet < 3 and time.monotonic() < end:
-        quiet = 0 if any(map(locked, jobs.journals(home))) else quiet + 1
+        at_work = jobs.processes(home, "start.py") or any(map(locked, jobs.journals(home)))
+        quiet = 0 if at_work else quiet + 1
         time.sleep(0.1)
     pids = [pid for pid, _ in jobs.mark(home).get("processes", [])]
     jobs.until(lambda: not any(map(jobs.alive, pids)), f"wandb's processes {pids} are gone")

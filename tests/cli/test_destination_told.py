@@ -14,7 +14,6 @@ import pytest
 from one_logger_v1_shim._cli import _attempts, _places, export, goodput, show
 from one_logger_v1_shim._journal.destination import RunSpec, settled, told
 from tests.cli.journals import job_rows, journal
-from tests.cli.warm import Warm
 from tests.delivery import jobs
 
 NAMES = ("entity", "project", "run_name", "tags")
@@ -57,24 +56,23 @@ SITUATIONS: dict[str, tuple[dict[str, Any], dict[str, str], str, tuple[Any, ...]
 
 
 @pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def homes(warm: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A finished run of each situation."""
     base = tmp_path_factory.mktemp("told")
     found, running = {}, []
-    with Warm() as python:
-        for number, (name, (config, environ, file, _)) in enumerate(SITUATIONS.items()):
-            home = found[name] = base / str(number)
-            home.mkdir()
-            (home / "config.json").write_text(json.dumps(config))
-            (home / "rows.json").write_text(json.dumps(job_rows()))
-            if file:
-                (home / ".config" / "wandb").mkdir(parents=True)
-                (home / ".config" / "wandb" / "settings").write_text(f"[default]\n{file}")
-            running.append(jobs.Job(JOB, home, dict(environ), command=[python, "job.py"]))
-        for job in running:
-            result = job.end()
-            assert result.code == 0, result.err
-            jobs.until(lambda home=result.home: jobs.mark(home).get("state") == "finished", "the worker has ended")
+    for number, (name, (config, environ, file, _)) in enumerate(SITUATIONS.items()):
+        home = found[name] = base / str(number)
+        home.mkdir()
+        (home / "config.json").write_text(json.dumps(config))
+        (home / "rows.json").write_text(json.dumps(job_rows()))
+        if file:
+            (home / ".config" / "wandb").mkdir(parents=True)
+            (home / ".config" / "wandb" / "settings").write_text(f"[default]\n{file}")
+        running.append(jobs.Job(JOB, home, dict(environ), command=[warm, "job.py"]))
+    for job in running:
+        result = job.end()
+        assert result.code == 0, result.err
+        jobs.until(lambda home=result.home: jobs.mark(home).get("state") == "finished", "the worker has ended")
     return found
 
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Optional
 
@@ -17,10 +13,9 @@ import pytest
 from one_logger_v1_shim._cli import _checks_environment, _checks_wandb, doctor
 from one_logger_v1_shim._journal.server import unreachable
 from tests.cli.journals import job_rows, journal
-from tests.support import run_python
-
-KEY = "0123456789abcdef" * 2 + "01234567"
-COMMAND = "import sys; from one_logger_v1_shim.__main__ import main; sys.exit(main(['doctor', *sys.argv[1:]]))"
+from tests.cli.odd_server import OddServer
+from tests.delivery.server import KEY, closed_port
+from tests.support import run_command, run_python
 
 
 @pytest.fixture(autouse=True)
@@ -34,36 +29,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@contextmanager
-def server(status: int) -> Iterator[tuple[str, list[str]]]:
-    """A W&B server on loopback that answers everything with ``status``; 0: never. Gives its URL and the keys it saw."""
-    seen: list[str] = []
-    over = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            seen.append(self.headers.get("Authorization", ""))
-            if not status:
-                over.wait(30)
-                return
-            self.send_response(status)
-            self.send_header("Content-Length", "2")
-            self.end_headers()
-            self.wfile.write(b"{}")
-
-        def log_message(self, *_: object) -> None:
-            """Silent."""
-
-    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    web.daemon_threads = True
-    thread = threading.Thread(target=web.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{web.server_address[1]}", seen
-    finally:
-        over.set()
-        web.shutdown()
-        web.server_close()
+@pytest.fixture
+def server() -> Iterator[OddServer]:
+    """A W&B server on loopback."""
+    found = OddServer()
+    yield found
+    found.stop()
 
 
 def one(findings: Iterator[doctor.Finding], what: str) -> doctor.Finding:
@@ -71,36 +42,49 @@ def one(findings: Iterator[doctor.Finding], what: str) -> doctor.Finding:
     return found
 
 
+def said_by(python: str, home: Path, *arguments: str, code: int = 0, **env: str) -> str:
+    """What ``doctor`` prints, in a process of its own."""
+    command = [python, "-m", "one_logger_v1_shim", "doctor", *arguments]
+    done = run_command(command, home, env={"TMPDIR": str(home / "tmp"), **env}, check=False)
+    assert (done.returncode, done.stderr) == (code, ""), done.stdout
+    return done.stdout
+
+
 @pytest.mark.slow
-def test_the_whole_of_it(tmp_path: Path) -> None:
-    env = {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path / "tmp")}
+def test_the_whole_of_it(warm: str, tmp_path: Path) -> None:
     before = sorted(tmp_path.rglob("*"))
-    result = run_python(COMMAND, tmp_path, env=env)
-    lines = result.stdout.splitlines()
-    assert all(re.fullmatch(r"(ok     |warning|error  )  [^:]+: .+", line) for line in lines), result.stdout
-    said = [line[9:].partition(":")[0] for line in lines]
+    said = said_by(warm, tmp_path, WANDB_MODE="offline")
+    lines = said.splitlines()
+    assert all(re.fullmatch(r"(ok     |warning|error  )  [^:]+: .+", line) for line in lines), said
+    found = [line[9:].partition(":")[0] for line in lines]
     for what in ("python", "wandb", "rank", "one_logger", "v2 exporters", "W&B mode", "W&B folder", "journals"):
-        assert what in said
-    assert not any(line.startswith("error") for line in lines), result.stdout
+        assert what in found
+    assert not any(line.startswith("error") for line in lines), said
     assert sorted(tmp_path.rglob("*")) == before, "it writes nothing"
-    result = run_python(COMMAND, tmp_path, env={**env, "WANDB_DIR": "/dev/null"}, check=False)
-    assert result.returncode == 0, "all rows arrive, by the temp folder"
-    assert re.search(r"^warning +W&B folder: /dev/null/wandb .* -> set WANDB_DIR", result.stdout, re.MULTILINE)
+    said = said_by(warm, tmp_path, WANDB_MODE="offline", WANDB_DIR="/dev/null")  # all rows arrive, by the temp folder
+    assert re.search(r"^warning +W&B folder: /dev/null/wandb .* -> set WANDB_DIR", said, re.MULTILINE)
 
 
-def test_servers() -> None:
-    expected = {200: ("ok", "answers"), 401: ("error", "refuses the API key"), 403: ("error", "refuses"),
-                500: ("error", "HTTP 500"), 0: ("error", "no answer")}  # fmt: skip
-    for status, (level, said) in expected.items():
-        with server(status) as (url, seen):
-            reachable = online(url, unreachable(url, KEY, 0.5))
-            assert (reachable.level, said in reachable.detail) == (level, True), (status, reachable)
-            assert len(seen) == 1
-            assert KEY not in repr(reachable)
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        assert online(url, unreachable(url, KEY, 0.5)).level == "error"
+@pytest.mark.parametrize(
+    ("mode", "level", "said"),
+    [
+        ("ok", "ok", "answers"),
+        ("401", "error", "refuses the API key"),
+        ("403", "error", "refuses"),
+        ("500", "error", "HTTP 500"),
+        ("hang", "error", "no answer"),
+    ],
+)
+def test_servers(mode: str, level: str, said: str, server: OddServer) -> None:
+    server.mode = mode
+    reachable = online(server.url, unreachable(server.url, KEY, 0.5))
+    assert (reachable.level, said in reachable.detail) == (level, True), reachable
+    assert len(server.requests) == 1
+    assert KEY not in repr(reachable)
+
+
+def test_a_server_that_refuses_connections() -> None:
+    assert online(closed_port(), unreachable(closed_port(), KEY, 0.5)).level == "error"
 
 
 def online(url: str, why: Optional[str], **more: object) -> doctor.Finding:
@@ -125,44 +109,37 @@ def test_a_server_that_is_not_asked(more: dict[str, object], offline: bool, said
 
 
 @pytest.mark.slow
-def test_a_job_that_would_go_online(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
-    with server(200) as (url, seen):
-        env = {"WANDB_BASE_URL": url.replace("//", "//user:pass@"), "WANDB_API_KEY": KEY, "WANDB_ENTITY": "team"}
-        for name, content in env.items():
-            monkeypatch.setenv(name, content)
-        assert doctor.main(["--offline"]) == 0
-        assert not seen
-        said = capsys.readouterr().out
-        assert "not asked (--offline)" in said
-        assert re.search(r"^ok +W&B API key: found \(WANDB_API_KEY\), not shown$", said, re.MULTILINE)
-        assert re.search(r"^ok +W&B entity: team", said, re.MULTILINE)
-        assert KEY not in said
-        assert "pass" not in said
-    with server(401) as (url, seen):
-        monkeypatch.setenv("WANDB_BASE_URL", url)
-        assert doctor.main([]) == 1
-        assert len(seen) == 1
-        said = capsys.readouterr().out
-        assert re.search(r"^error +W&B reachable: .*refuses the API key .* -> check the key", said, re.MULTILINE)
-        assert KEY not in said
+def test_a_job_that_would_go_online(warm: str, server: OddServer, tmp_path: Path) -> None:
+    env = {"WANDB_API_KEY": KEY, "WANDB_ENTITY": "team"}
+    said = said_by(warm, tmp_path, "--offline", WANDB_BASE_URL=server.url.replace("//", "//user:pass@"), **env)
+    assert not server.requests
+    assert "not asked (--offline)" in said
+    assert re.search(r"^ok +W&B API key: found \(WANDB_API_KEY\), not shown$", said, re.MULTILINE)
+    assert re.search(r"^ok +W&B entity: team", said, re.MULTILINE)
+    assert KEY not in said
+    assert "pass" not in said
+    server.mode = "401"
+    said = said_by(warm, tmp_path, code=1, WANDB_BASE_URL=server.url, **env)
+    assert len(server.requests) == 1
+    assert re.search(r"^error +W&B reachable: .*refuses the API key .* -> check the key", said, re.MULTILINE)
+    assert KEY not in said
 
 
 @pytest.mark.slow
-def test_key_in_netrc_and_the_rest_in_the_settings_file(tmp_path: Path) -> None:
+def test_key_in_netrc_and_the_rest_in_the_settings_file(warm: str, tmp_path: Path) -> None:
     settings = tmp_path / ".config" / "wandb" / "settings"
     settings.parent.mkdir(parents=True)
     settings.write_text("[default]\nbase_url = https://wandb.example/\nentity = team\nproject = theirs\n")
     (tmp_path / ".netrc").write_text(f"machine wandb.example login user password {KEY}\n")
     os.chmod(tmp_path / ".netrc", 0o600)
-    said = run_python(COMMAND, tmp_path, "--offline").stdout
-    assert re.search(rf"^ok +W&B server: https://wandb.example \({re.escape(str(settings))}\)$", said, re.MULTILINE)
-    assert re.search(rf"^ok +W&B entity: team \({re.escape(str(settings))}\)$", said, re.MULTILINE)
-    assert re.search(r"^ok +W&B project: theirs, where the program names none$", said, re.MULTILINE)
-    assert re.search(r"^ok +W&B API key: found \(netrc\), not shown$", said, re.MULTILINE)
-    assert KEY not in said
+    lines = said_by(warm, tmp_path, "--offline").splitlines()
+    for line in (
+        f"W&B server: https://wandb.example ({settings})",
+        f"W&B entity: team ({settings})",
+        "W&B project: theirs, where the program names none",
+        "W&B API key: found (netrc), not shown",
+    ):
+        assert f"ok       {line}" in lines
 
 
 def test_rank(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,11 +202,11 @@ def test_exporters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("content", ["a: b: c", "!!python/object/apply:os.system ['touch hacked']", "- ["])
-def test_an_export_configuration_that_v2_cannot_read(content: str, tmp_path: Path) -> None:
+def test_an_export_configuration_that_v2_cannot_read(content: str, warm: str, tmp_path: Path) -> None:
+    """Rows do not need it."""
     (tmp_path / "one_logger_exporters_config.yaml").write_text(content)
-    said = run_python(COMMAND, tmp_path, "--offline", env={"WANDB_MODE": "offline"}).stdout
+    said_by(warm, tmp_path, "--offline", WANDB_MODE="offline")
     assert not (tmp_path / "hacked").exists()
-    assert not re.search(r"^error", said, re.MULTILINE), "rows do not need it"
 
 
 def test_leftover_journals(tmp_path: Path) -> None:
@@ -240,10 +217,7 @@ def test_leftover_journals(tmp_path: Path) -> None:
     running = journal(tmp_path, job_rows(), state="offline", finish=False, run_id="running0", pid=os.getpid())
     assert said() == [("ok", ""), ("ok", "")]
     left = journal(tmp_path, job_rows(), state="online", finish=False, run_id="killed00")
-    assert said() == [
-        ("ok", ""),
-        ("warning", f"python -m one_logger_v1_shim recover {left.relative_to(tmp_path)}"),
-    ] or (said() == [("ok", ""), ("warning", f"python -m one_logger_v1_shim recover {left}")])
+    assert said() == [("ok", ""), ("warning", f"python -m one_logger_v1_shim recover {left}")]
     elsewhere = journal(tmp_path / "tmp", job_rows(), state="online", finish=False, run_id="tempdir0")
     elsewhere.rename(tmp_path / "tmp" / elsewhere.name)
     assert [level for level, _ in said()] == ["ok", "warning", "warning"]
@@ -251,8 +225,9 @@ def test_leftover_journals(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_check_that_fails_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_that_fails_does_not_hold_up_the_others(warm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setattr("sys.executable", warm)
     monkeypatch.setattr(_checks_environment, "_RANK", None)
     found = list(doctor.findings(offline=True))
     assert one(iter(found), "rank").detail.startswith("could not be looked at (TypeError")

@@ -10,10 +10,10 @@ import pytest
 
 from one_logger_v1_shim._cli import _environment, isolate
 from one_logger_v1_shim._cli._checks_environment import variables
-from one_logger_v1_shim._cli._checks_otlp import otlp
+from one_logger_v1_shim._cli._checks_packages import otlp
 from one_logger_v1_shim._cli._findings import OK, WARNING, Finding
 from one_logger_v1_shim._requirements import OTEL
-from tests.support import ROOT, run_command
+from tests.support import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -59,26 +59,17 @@ def test_on(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment without a package."""
-    folder: Path = tmp_path_factory.mktemp("bare") / "venv"
-    run_command([sys.executable, "-m", "venv", "--without-pip", str(folder)], folder.parent)
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
-def test_what_is_missing(protocol: str, bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    python = str(bare / "bin" / "python")
+def test_what_is_missing(protocol: str, bare: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ONE_LOGGER_V1_OTLP", "1")
-    monkeypatch.setenv("ONE_LOGGER_V1_PYTHON", python)
+    monkeypatch.setenv("ONE_LOGGER_V1_PYTHON", bare)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
     found = line()
     package = f"opentelemetry-exporter-otlp-proto-{protocol[:4]}"
     assert found.level == WARNING
-    assert f"but opentelemetry-sdk, {package} cannot be imported in {python}" in found.detail
-    assert f"{python} -m pip install 'opentelemetry-sdk" in found.advice
+    assert f"but opentelemetry-sdk, {package} cannot be imported in {bare}" in found.detail
+    assert f"{bare} -m pip install 'opentelemetry-sdk" in found.advice
     assert "isolate --otel" in found.advice
 
 
@@ -95,7 +86,7 @@ def test_packages_of_the_two_kinds(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     installed: list[list[str]] = []
     monkeypatch.setattr(_environment, "_run", lambda command, where, what: installed.append(command))
     monkeypatch.setattr(
-        _environment, "_check", lambda python, needed: {"python": "3.11", **{o.name: "1" for o in needed}}
+        _environment, "_check", lambda folder, needed: {"python": "3.11", **{o.name: "1" for o in needed}}
     )
     for number, options in enumerate(([], ["--otel"])):
         assert isolate.main([str(tmp_path / str(number)), *options]) == 0
@@ -106,10 +97,12 @@ def test_packages_of_the_two_kinds(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 @pytest.mark.slow
 def test_an_environment_that_is_there_without_them(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (bare / _environment.MARKER).write_text("{}")
-    monkeypatch.setattr(_environment, "look", lambda folder: {"wandb": "1"})
-    assert isolate.main([str(bare), "--otel"]) == 1
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(bare)
+    (tmp_path / _environment.MARKER).write_text("{}")
+    monkeypatch.setattr(_environment, "_WORKERS", ())
+    assert isolate.main([str(tmp_path), "--otel"]) == 1
     assert "without OpenTelemetry's exporters; remove it, then again" in capsys.readouterr().err
-    assert isolate.main([str(bare)]) == 0
+    assert isolate.main([str(tmp_path)]) == 0

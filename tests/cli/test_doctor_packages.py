@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from one_logger_v1_shim._cli import _checks_packages
+from one_logger_v1_shim._cli import _checks_packages, _installed
 from one_logger_v1_shim._journal.interpreter import Interpreter
 from one_logger_v1_shim._requirements import REQUIREMENTS
-from tests.isolated.places import distribution, script, thin
+from tests.isolated.places import distribution, script
 from tests.support import ROOT, run_command
 
 pytestmark = pytest.mark.slow
@@ -54,13 +53,13 @@ def level(name: str) -> str:
 
 
 @pytest.mark.parametrize("how", BROKEN)
-def test_all_of_them_broken(how: str, tmp_path: Path) -> None:
+def test_all_of_them_broken(how: str, bare: str, tmp_path: Path) -> None:
     code, pattern = BROKEN[how]
     for file in FILES.values():
         path = tmp_path / "fake" / f"{file}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(code + "\n")
-    returned, lines = doctor(tmp_path, thin(tmp_path / "venv"), [str(tmp_path / "fake")])
+    returned, lines = doctor(tmp_path, bare, [str(tmp_path / "fake")])
     assert returned == 1
     for name in FILES:
         assert re.match(rf"{level(name)}  {re.escape(name)}: it {pattern}", lines[name]), lines[name]
@@ -76,8 +75,8 @@ def test_one_broken_does_not_hide_the_others(tmp_path: Path) -> None:
     assert lines["wrapt"].startswith("ok  ")
 
 
-def test_all_of_them_absent(tmp_path: Path) -> None:
-    returned, lines = doctor(tmp_path, thin(tmp_path / "venv"), [])
+def test_all_of_them_absent(bare: str, tmp_path: Path) -> None:
+    returned, lines = doctor(tmp_path, bare, [])
     assert returned == 1
     for name in FILES:
         expected = "ok     " if name == "wrapt" else level(name)
@@ -85,16 +84,16 @@ def test_all_of_them_absent(tmp_path: Path) -> None:
     assert "with the worker" in lines["v2 hears v1's calls"]
 
 
-def test_a_folder_of_that_name_is_no_package(tmp_path: Path) -> None:
+def test_a_folder_of_that_name_is_no_package(bare: str, tmp_path: Path) -> None:
     """W&B's run folder, in a folder of PYTHONPATH: a checkout in which a job has run."""
     folder = tmp_path / "checkout" / "wandb"
     folder.mkdir(parents=True)
-    returned, lines = doctor(tmp_path, thin(tmp_path / "venv"), [str(folder.parent)])
+    returned, lines = doctor(tmp_path, bare, [str(folder.parent)])
     assert returned == 1
     assert lines["wandb"].startswith(f"error    wandb: not installed ({folder} is something else)")
 
 
-def test_all_of_them_too_old_or_too_new(tmp_path: Path) -> None:
+def test_all_of_them_too_old_or_too_new(bare: str, tmp_path: Path) -> None:
     for version in ("0.1", "9999", "none"):
         fake = tmp_path / version
         for name, file in FILES.items():
@@ -102,7 +101,7 @@ def test_all_of_them_too_old_or_too_new(tmp_path: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("")
             distribution(fake, name, version)
-        returned, lines = doctor(tmp_path, thin(tmp_path / f"venv{version}"), [str(fake)])
+        returned, lines = doctor(tmp_path, bare, [str(fake)])
         bad = [one for one in REQUIREMENTS if version != "9999" or one.below]
         assert returned == int(version != "9999")
         for one in REQUIREMENTS:
@@ -124,7 +123,7 @@ def test_all_of_them_too_old_or_too_new(tmp_path: Path) -> None:
 def test_no_interpreter_for_the_worker(named: str, said: str, tmp_path: Path) -> None:
     told = {"PYTHONPATH": str(ROOT), "ONE_LOGGER_V1_PYTHON": named}
     command = [sys.executable, "-m", "one_logger_v1_shim", "doctor", "--offline"]
-    done: subprocess.CompletedProcess[str] = run_command(command, tmp_path, env=told, check=False)
+    done = run_command(command, tmp_path, env=told, check=False)
     errors = [line for line in done.stdout.splitlines() if line.startswith("error")]
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
@@ -133,15 +132,16 @@ def test_no_interpreter_for_the_worker(named: str, said: str, tmp_path: Path) ->
 
 
 def test_an_interpreter_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checks_packages, "_START", 0.5)
+    monkeypatch.setattr(_installed, "_START", 0.5)
     path = script(tmp_path / "python3", "#!/bin/sh\nexec sleep 600\n")
     found = _checks_packages.ask_worker(Interpreter(path, "test", isolated=True), list(REQUIREMENTS))
     assert found == {"": "does not answer within 0.5 s"}
 
 
-def test_an_import_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_checks_packages, "_ASK_LIMIT", 3.0)
+def test_an_import_that_hangs(bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_installed, "_LIMIT", 2.0)
+    monkeypatch.setattr(_installed, "_START", 1.0)
     (tmp_path / "wandb.py").write_text("import threading; threading.Event().wait()\n")
     environ = {"PYTHONPATH": str(tmp_path)}
-    found = _checks_packages.ask(thin(tmp_path / "venv"), [], list(REQUIREMENTS[:1]), environ)
-    assert found["wandb"] == "it cannot be imported within 3 s"
+    found = _installed.ask(bare, [], list(REQUIREMENTS[:1]), environ)
+    assert found["wandb"] == "it cannot be imported within 2 s"

@@ -13,20 +13,9 @@ import pytest
 from one_logger_v1_shim import OneLogger, config_adapter
 from one_logger_v1_shim.testing import Capture
 from one_logger_v1_shim.utils import OneLoggerUtils
-from tests.support import ROOT
+from tests.support import CONFIG, ROOT
 
 ACCEPTED = (ROOT / "docs" / "accepted.md").read_text()
-
-CONFIG = {
-    "enable_for_current_rank": True,
-    "one_logger_project": "demo",
-    "app_tag": "llama",
-    "app_tag_run_name": "job",
-    "world_size": 1,
-    "global_batch_size": 8,
-    "is_train_iterations_enabled": True,
-    "is_validation_iterations_enabled": False,
-}
 
 
 def test_names_of_the_adapter_exist() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.isolated.places import Job, path_with_uv
+from tests.isolated.places import Job, path_with_uv, thin
 from tests.support import ROOT, run_command
 
 
@@ -33,18 +33,18 @@ def python(isolated: Path) -> str:
 def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
     """A virtual environment into which our wheel was installed with ``--no-deps``."""
     folder: Path = tmp_path_factory.mktemp("job")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-    found = Job(folder / "bin" / "python")
+    found = Job(Path(thin(folder)))
     before = found.frozen()
     source = folder / "source"
     shutil.copytree(ROOT / "one_logger_v1_shim", source / "one_logger_v1_shim")
     for name in ("pyproject.toml", "hatch_build.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), "."]
+    pip = [sys.executable, "-m", "pip"]
+    wheel = [*pip, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), "."]
     subprocess.run(wheel, cwd=source, check=True)
     (built,) = folder.glob("*.whl")
     shutil.rmtree(source)
-    subprocess.run([str(found.python), "-m", "pip", "install", "-q", "--no-deps", str(built)], check=True)
+    subprocess.run([*pip, "--python", str(found.python), "install", "-q", "--no-deps", str(built)], check=True)
     found.added = found.frozen() - before
     found.removed = before - found.frozen()
     return found

@@ -36,7 +36,7 @@ class Job:
     removed: set[str] = field(default_factory=set)
 
     def frozen(self) -> set[str]:
-        command = [str(self.python), "-m", "pip", "freeze", "--all"]
+        command = [sys.executable, "-m", "pip", "--python", str(self.python), "freeze", "--all"]
         return set(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines())
 
     def run(
@@ -47,9 +47,9 @@ class Job:
         return run_command(command, script.parent, env={"WANDB_MODE": "offline", "PYTHONPATH": "", **(env or {})})
 
 
-def thin(folder: Path, packages: Optional[Path] = None) -> str:
+def thin(folder: Path, packages: Optional[Path] = None, python: str = sys.executable) -> str:
     """The interpreter of a virtual environment without packages, or with those of another environment."""
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
     if packages is not None:
         (site(folder) / "others.pth").write_text(f"{site(packages)}\n")
     return str(folder / "bin" / "python")

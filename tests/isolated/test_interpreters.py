@@ -72,9 +72,9 @@ def test_one_line_and_every_row_is_kept(kind: str, tmp_path: Path, isolated: Pat
         done = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": bad}, check=False)
         assert done.returncode == 1
         assert "Traceback" not in done.stdout + done.stderr
-    done = run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python}, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert result.values() == list(range(5))
+    if kind == "no wandb":  # once: what the journal has is the same for all
+        run_command(command, home, env={"ONE_LOGGER_V1_PYTHON": python})
+        assert result.values() == list(range(5))
 
 
 POISON = """

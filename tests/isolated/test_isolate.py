@@ -93,16 +93,15 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
         assert content(tmp_path) == before
 
 
-@pytest.mark.parametrize("installer", ["uv", "pip"])
-@pytest.mark.parametrize("there", [False, True])
-def test_no_network(there: bool, installer: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("installer", "there"), [("uv", False), ("pip", True)])
+def test_no_network(installer: str, there: bool, tmp_path: Path) -> None:
     program = uv()
     if installer == "uv" and program is None:
         pytest.skip("uv is not installed")
     place = tmp_path / "a" / "b"
     if there:
         place.mkdir(parents=True)
-    path = program if installer == "uv" and program is not None else "/nowhere"
+    path = program or "" if installer == "uv" else "/nowhere"
     code, out, err = isolate(place, tmp_path, PATH=path, **nothing_to_be_had(tmp_path))
     assert code == 1
     assert f"making {place} with {'uv' if installer == 'uv' else 'venv and pip'}" in out

@@ -10,31 +10,13 @@ from pathlib import Path
 import pytest
 
 from compat_matrix.runner import interpreters
-from one_logger_v1_shim._cli._interpreter_options import letters, split
+from one_logger_v1_shim._cli._interpreter_options import split
 from tests.support import ROOT, clean_environment, run_command, run_python
 
 pytestmark = pytest.mark.slow
 
 ON = {"ONE_LOGGER_V1_SHIM": "1"}
 INSTALL = "from one_logger_v1_shim._noedit import install; install()\n"
-
-
-def test_one_object_under_all_names(tmp_path: Path) -> None:
-    code = INSTALL + (
-        "import one_logger, one_logger.core, one_logger_utils, one_logger_utils.core\n"
-        "import one_logger.rankpulse as rankpulse\n"
-        "from one_logger import OneLogger\n"
-        "from one_logger_utils import OneLoggerUtils, VERSION\n"
-        "import one_logger_v1_shim as shim, one_logger_v1_shim.utils as utils\n"
-        "import one_logger_v1_shim.core, one_logger_v1_shim.rankpulse\n"
-        "assert one_logger.__name__ == one_logger.__spec__.name == 'one_logger'\n"
-        "assert one_logger.core is shim.core and one_logger_utils.core is utils.core and rankpulse is shim.rankpulse\n"
-        "assert OneLogger is shim.OneLogger is shim.core.OneLogger and OneLoggerUtils is utils.OneLoggerUtils\n"
-        "assert shim.core.__name__ == shim.core.__spec__.name == 'one_logger_v1_shim.core'\n"
-        "assert VERSION == '1.0.2'\n"
-        "import importlib; assert importlib.import_module('one_logger.core') is shim.core\n"
-    )
-    run_python(code, tmp_path)
 
 
 def test_absent_without_the_mode(tmp_path: Path) -> None:
@@ -58,12 +40,6 @@ def test_real_package_wins(tmp_path: Path) -> None:
         "else: raise SystemExit('a submodule of the real package came from the shim')\n"
     )
     run_python(code, tmp_path)
-
-
-def test_folder_without_code_provides_nothing(tmp_path: Path) -> None:
-    (tmp_path / "one_logger").mkdir()
-    (tmp_path / "one_logger" / "log.txt").write_text("a log folder of that name\n")
-    run_python(INSTALL + "import sys; sys.path.insert(0, '.')\nfrom one_logger import OneLogger\n", tmp_path)
 
 
 PROGRAM = """
@@ -159,22 +135,18 @@ def _without_pth(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("given", "options", "rest"),
     [
-        (["a.py", "-O"], [], ["a.py", "-O"]),
-        (["-O", "-u", "-W", "error", "-X", "dev", "a.py"], ["-O", "-u", "-W", "error", "-X", "dev"], ["a.py"]),
-        (["-OuWerror", "-Xdev", "-m", "a", "-c"], ["-Ou", "-W", "error", "-X", "dev"], ["-m", "a", "-c"]),
-        (["-Om", "a"], ["-O"], ["-m", "a"]),
-        (["-cprint()", "a"], [], ["-c", "print()", "a"]),
-        (["--check-hash-based-pycs", "never", "-"], ["--check-hash-based-pycs", "never"], ["-"]),
-        (["-W"], ["-W", ""], []),
-        ([], [], []),
+        ("a.py -O", [], "a.py -O"),
+        ("-O -u -W error -X dev a.py", ["-O", "-u", "-W error", "-X dev"], "a.py"),
+        ("-OuWerror -Xdev -m a -c", ["-O", "-u", "-W error", "-X dev"], "-m a -c"),
+        ("-OIm a", ["-O", "-I"], "-m a"),
+        ("-cprint() a", [], "-c print() a"),
+        ("--check-hash-based-pycs never --version -", ["--check-hash-based-pycs never", "--version"], "-"),
+        ("-W", ["-W "], ""),
+        ("", [], ""),
     ],
 )
-def test_options_of_an_interpreter(given: list[str], options: list[str], rest: list[str]) -> None:
-    assert split(given) == (options, rest)
-
-
-def test_letters_of_options() -> None:
-    assert letters(["-OI", "-W", "-S", "-X", "E", "--check-hash-based-pycs", "-E", "-s"]) == set("OIs")
+def test_options_of_an_interpreter(given: str, options: list[str], rest: str) -> None:
+    assert split(given.split()) == ([tuple(one.split(" ")) for one in options], rest.split())
 
 
 def test_an_old_python_says_one_line(tmp_path: Path) -> None:

@@ -22,6 +22,9 @@ assert one_logger.core is shim.core and one_logger.rankpulse is shim.rankpulse
 assert one_logger.OneLogger is one_logger.core.OneLogger is shim.core.OneLogger is shim.OneLogger
 assert one_logger_utils.core is shim.utils.core and nemo is one_logger_utils.nemo is shim.utils.nemo
 assert OneLoggerUtils is one_logger_utils.core.OneLoggerUtils is shim.utils.OneLoggerUtils
+assert one_logger.__name__ == one_logger.__spec__.name == "one_logger"
+assert shim.core.__name__ == shim.core.__spec__.name == "one_logger_v1_shim.core"
+assert __import__("importlib").import_module("one_logger.core") is shim.core
 """
 
 
@@ -42,11 +45,9 @@ def test_what_is_shown_is_what_the_shim_has() -> None:
 @pytest.mark.parametrize(
     "code",
     [
-        "import one_logger; one_logger.core.OneLogger",
-        "import one_logger; one_logger.rankpulse.start",
+        "import one_logger; one_logger.core.OneLogger, one_logger.rankpulse.start",
         "import one_logger_utils; one_logger_utils.core.OneLoggerUtils",
-        "import one_logger_v1_shim; one_logger_v1_shim.core.OneLogger; one_logger_v1_shim.utils.core.OneLoggerUtils",
-        "import one_logger_v1_shim.utils; one_logger_v1_shim.utils.core.VERSION",
+        "import one_logger_v1_shim; one_logger_v1_shim.core.OneLogger; one_logger_v1_shim.utils.core.VERSION",
     ],
 )
 def test_submodules_are_attributes(code: str, tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from compat_matrix.runner import interpreters
+from one_logger_v1_shim._cli._interpreter_options import split
+from tests.isolated.places import site, thin
 from tests.support import ROOT, clean_environment
 
 pytestmark = pytest.mark.ci
@@ -75,43 +77,31 @@ STARTS = {
 DIFFERENT = {
     "loaded": "one_logger_v1_shim, one_logger_v1_shim._noedit",
     "environ": "ONE_LOGGER_V1_SHIM; where the .pth file is not read, the first entry of PYTHONPATH",
-    "orig_argv": "options written in one word with -m or -c come in two",
+    "orig_argv": "options written in one word come one by one",
     "names": "the class is one_logger_v1_shim.core.OneLogger",
 }
 
 
 def _split(way: list[str]) -> tuple[list[str], list[str]]:
-    from one_logger_v1_shim._cli._interpreter_options import split
-
-    return split(way)
-
-
-def make(folder: Path, version: str) -> Path:
-    """An environment: its interpreter."""
-    python = interpreters.find(version)
-    if python is None:
-        pytest.skip(f"NOT RUN: no Python {version} here")
-    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
-    return folder / "bin" / "python"
-
-
-def packages(python: Path) -> Path:
-    (found,) = python.parent.parent.glob("lib/python*/site-packages")
-    return found
+    options, rest = split(way)
+    return [word for option in options for word in option], rest
 
 
 @pytest.fixture(scope="module", params=PYTHONS)
 def environments(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     base = tmp_path_factory.mktemp("environments")
-    real, shim, bare = (make(base / name, request.param) for name in ("real", "shim", "bare"))
+    python = interpreters.find(request.param)
+    if python is None:
+        pytest.skip(f"NOT RUN: no Python {request.param} here")
+    real, shim, bare = (thin(base / name, python=python) and base / name for name in ("real", "shim", "bare"))
     for name in ("one_logger", "one_logger_utils"):
-        shutil.copytree(ROOT / "compat_matrix" / "oracle" / name, packages(real) / name)
+        shutil.copytree(ROOT / "compat_matrix" / "oracle" / name, site(real) / name)
     for one in (real, bare):  # Python reads a .pth file by a codec of its own
-        (packages(one) / "other.pth").write_text("import sys\n")
+        (site(one) / "other.pth").write_text("import sys\n")
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "one_logger_v1_shim", packages(shim) / "one_logger_v1_shim", ignore=ignored)
-    shutil.copy(ROOT / "one_logger_v1_shim" / "_namespace" / "one_logger_v1_shim.pth", packages(shim))
-    return {"real": real, "shim": shim, "bare": bare}
+    shutil.copytree(ROOT / "one_logger_v1_shim", site(shim) / "one_logger_v1_shim", ignore=ignored)
+    shutil.copy(ROOT / "one_logger_v1_shim" / "_namespace" / "one_logger_v1_shim.pth", site(shim))
+    return {name: base / name / "bin" / "python" for name in ("real", "shim", "bare")}
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +164,7 @@ def test_where_no_start_up_file_is_read(
 ) -> None:
     """`pip install --target`, a zip file on the path, an interpreter that has no package of ours."""
     real, shim, bare = (environments[name] for name in ("real", "shim", "bare"))
-    installed = packages(shim)
+    installed = site(shim.parent.parent)
     folder = installed if place == "another environment's" else tmp_path / "target"
     if place != "another environment's":
         shutil.copytree(installed, folder)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import one_logger_v1_shim
+from tests.isolated.places import site, thin
 from tests.release.conftest import Distributions, build
-from tests.support import ROOT, clean_environment, stored_rows
+from tests.support import ROOT, run_command, stored_rows
 
 pytestmark = pytest.mark.ci
 
@@ -41,10 +42,7 @@ def test_the_names_have_the_version(distributions: Distributions) -> None:
 
 def test_the_index_takes_them(distributions: Distributions) -> None:
     command = [sys.executable, "-m", "twine", "--no-color", "check", "--strict"]
-    done = subprocess.run(
-        [*command, str(distributions.wheel), str(distributions.sdist)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = run_command([*command, str(distributions.wheel), str(distributions.sdist)], distributions.unpacked)
     assert done.stdout.count("PASSED") == 2
 
 
@@ -92,43 +90,27 @@ def test_the_wheel_works_in_an_empty_environment(distributions: Distributions, t
 
     The wheel of the sdist has the same bytes (above), and ``.ci/run pythons`` runs the tests of the sdist.
     """
-    environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    python = str(environment / "bin" / "python")
+    python = thin(tmp_path / "environment")
     options = ["-q", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    subprocess.run([python, "-m", "pip", "install", *options, str(distributions.wheel)], check=True)
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    run_command([*pip, "install", *options, str(distributions.wheel)], tmp_path)
     told = {"PYTHONPATH": "", "WANDB_MODE": "offline", "ONE_LOGGER_V1_PYTHON": sys.executable}
-    done = subprocess.run(
-        [python, "-c", _JOB, str(environment)], cwd=tmp_path, env=clean_environment(tmp_path, told),
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[0] == VERSION
+    said = run_command([python, "-c", _JOB, str(tmp_path / "environment")], tmp_path, env=told).stdout
+    assert said.splitlines()[0] == VERSION
     assert {"loss": 0.5} in stored_rows(tmp_path)
-    script = subprocess.run(
-        [str(environment / "bin" / "one-logger-v1-shim"), "--version"], capture_output=True, text=True, check=False
-    )
-    assert VERSION in script.stdout, script
+    script = str(Path(python).with_name("one-logger-v1-shim"))
+    assert VERSION in run_command([script, "--version"], tmp_path, env={"PYTHONPATH": ""}).stdout
 
 
 def test_a_callers_mistakes_are_found_by_mypy(distributions: Distributions, tmp_path: Path) -> None:
     """On the wheel's files, with no tree beside them; without ``py.typed`` every name would be ``Any``."""
-    installed = tmp_path / "installed"
+    # site-packages of an environment of its own: mypy treats what lies there as an installed package
+    python = thin(tmp_path / "environment")
     with zipfile.ZipFile(distributions.wheel) as archive:
-        archive.extractall(installed)
+        archive.extractall(site(tmp_path / "environment"))
     consumer = tmp_path / "consumer.py"
     consumer.write_bytes(Path(__file__).with_name("consumer.py").read_bytes())
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(consumer)]
-    environment = {**clean_environment(tmp_path), "PYTHONPATH": "", "MYPYPATH": ""}
-    # site-packages of an environment of its own: mypy treats what lies there as an installed package
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "environment")], check=True)
-    (site,) = (tmp_path / "environment").glob("lib/python*/site-packages")
-    installed.rename(site / "wheel")
-    for entry in (site / "wheel").iterdir():
-        entry.rename(site / entry.name)
-    python = str(tmp_path / "environment" / "bin" / "python")
-    done = subprocess.run(
-        [*command, "--python-executable", python], cwd=tmp_path, env=environment, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout
+    options = ["--strict", "--cache-dir", str(tmp_path / "cache"), "--python-executable", python]
+    run_command(
+        [sys.executable, "-m", "mypy", *options, str(consumer)], tmp_path, env={"PYTHONPATH": "", "MYPYPATH": ""}
+    )

@@ -616,24 +616,6 @@ def test_threads_of_the_program_log_into_the_block() -> None:
     assert shapes(captured.spans) == [("application", None), ("training_loop", "application")]
 
 
-def test_a_thread_that_outlives_the_block_is_dropped() -> None:
-    ended, logged = threading.Event(), threading.Event()
-    with capture() as captured:
-        core = OneLogger()
-
-        def log() -> None:
-            ended.wait()
-            core.log_metrics({"late": 1})
-            logged.set()
-
-        thread = threading.Thread(target=log)
-        thread.start()
-    ended.set()
-    assert logged.wait(10)
-    thread.join()
-    assert captured.rows == []
-
-
 # -- other processes -------------------------------------------------------------------------------------------
 
 
