@@ -133,7 +133,7 @@ def _kinds(path: Path, is_pin_file: Callable[[Path], bool]) -> list[str]:
     """What a file of this name is; a ``setup.py`` is two things."""
     own = _KINDS.get(path.suffix.lower())
     pins = [PINS] if is_pin_file(path) else []
-    return pins + ([own] if own is not None and not (pins and own == YAML) else [])
+    return pins + ([own] if own is not None else [])
 
 
 def _by_first_line(path: Path) -> list[str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 from .files import NOTEBOOK, Found, Problem, Unreadable
+from .pins import is_pin_file
 from .source import Edit, Lines, Place, PythonFile, Source, decoded
 
 # one character of a JSON string, as it is written: a surrogate pair is one
@@ -28,8 +29,8 @@ _CHARACTER = re.compile(
 )
 _NAME = re.compile(r"[\w.]+")
 _TARGETS = re.compile(r"[\w.,\s]+")
-# cell magics whose body is Python, or another language's
-_PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%python3", "%%python")
+# cell magics whose body is a file's or a shell's; any other's is Python's if it parses
+_PYTHON_CELLS = ("%%time", "%%capture", "%%prun", "%%py")
 _WRITE_CELLS = ("%%writefile", "%%file")
 _SHELL_CELLS = ("%%bash", "%%sh", "%%script", "%%cmd", "%%system", "%%sx", "%%!")
 
@@ -88,22 +89,21 @@ class Notebook:
         places = [self._line(pieces[min(index, len(pieces) - 1)].start) for index in range(len(lines))]
         first = next((index for index, line in enumerate(lines) if line.strip()), 0)
         words = lines[first].split() if lines and lines[first].strip() else [""]
-        if words[0] in _WRITE_CELLS and words[-1].endswith(".py"):
-            lines[first] = "#" + lines[first][1:]
-            source = "".join(lines)
-        elif words[0].startswith("%%") and words[0] not in _PYTHON_CELLS:
-            if words[0] in (*_SHELL_CELLS, *_WRITE_CELLS):
-                name = words[-1] if words[0] in _WRITE_CELLS else "cell.sh"
-                self.others.append((name, places[first + 1 :], "".join(lines[first + 1 :])))
+        is_cell, is_written, last = words[0].startswith("%%"), words[0] in _WRITE_CELLS, words[-1].strip("'\"")
+        to_shell = words[0] in _SHELL_CELLS and not last.startswith(("python", "pypy"))
+        is_text = is_written and not last.endswith(".py") and ("." in last or is_pin_file(Path(last)))
+        if to_shell or is_text:
+            self.others.append((last if is_text else "cell.sh", places[first + 1 :], "".join(lines[first + 1 :])))
             return _blank(source)
-        if _parses(source):
-            return source
-        self.others += [
-            ("line.sh", [place], line.strip()) for place, line in zip(places, lines) if _is_magic(line)
-        ]  # fmt: skip
-        program = "".join(_pass(line) if _is_magic(line) else line for line in lines)
+        if is_cell:
+            lines[first] = "#" + lines[first][1:]
+        if _parses("".join(lines)):
+            return "".join(lines)
+        magic = dict.fromkeys(_magic(lines))
+        self.others.append(("line.sh", [places[one] for one in magic], "".join(lines[one] for one in magic)))
+        program = "".join(_pass(line) if one in magic else line for one, line in enumerate(lines))
         if not _parses(program):
-            if "one_logger" in program:
+            if "one_logger" in program and (not is_cell or words[0].startswith(_PYTHON_CELLS)):
                 self.problems.append(Problem(self.path, f"cell {number} does not parse", places[0]))
             return _blank(source)
         return program
@@ -203,6 +203,16 @@ def _parses(program: str) -> bool:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
+
+
+def _magic(lines: list[str]) -> list[int]:
+    """Which lines are IPython's; a backslash goes on with one."""
+    found: list[int] = []
+    for number, line in enumerate(lines):
+        goes_on = found[-1:] == [number - 1] and lines[number - 1].rstrip().endswith("\\")
+        if goes_on or _is_magic(line):
+            found.append(number)
+    return found
 
 
 def _is_magic(line: str) -> bool:

@@ -38,7 +38,7 @@ from .pins import is_pin_file, is_script, pins_of, programs_in
 from .program import Instance, Program
 from .source import Lines, decoded
 from .strings import strings_of
-from .tree import module_of, plain, text_of
+from .tree import accessed, module_of, plain
 from .wire import copied
 from .yaml_strings import yaml_strings
 
@@ -135,6 +135,9 @@ class _Uses:
             self._subclass(definition)
         for call in self.program.calls:
             self._call(call)
+        for name in judging.CALLBACKS & self.program.attributes.keys():
+            for attribute in self.program.attributes[name]:
+                self._handed_on(attribute)
 
     def _add(
         self,
@@ -210,22 +213,34 @@ class _Uses:
                 self._construction(call, found.thing)
             elif not found.known and not is_own:
                 self._add(call, CALL, self._short(call), Verdict(ERROR, f"the shim has no {found.dotted}"))
-        elif isinstance(call.func, cst.Attribute):
-            self._method(call, call.func.value, call.func.attr.value)
+            return
+        called = accessed(call.func)
+        if called is not None:
+            self._method(call, *called)
         elif plain(call.func) == "getattr" and len(call.args) > 1:
             self._by_name(call)
 
     def _by_name(self, call: cst.Call) -> None:
         """``getattr(callback, name)``: what is called is known if the name is written out."""
-        on, name = call.args[0].value, text_of(call.args[1].value)
-        outer = self.program.parents[call]
-        if name is not None and isinstance(outer, cst.Call) and outer.func is call:
-            self._method(outer, on, name)
-        elif name is None:
-            certain = bool(self.program.instances(on))
-            if certain or self.program.looks_like_v1(on) or _CALLBACK.search(plain(on)):
-                why = "the callback's name is known at run time only: such calls are not followed"
-                self._add(call, CALL, self._short(call), Verdict(NOT_JUDGED, why), certain)
+        if accessed(call) is not None:
+            self._handed_on(call)
+            return
+        on = call.args[0].value
+        certain = bool(self.program.instances(on))
+        if certain or self.program.looks_like_v1(on) or _CALLBACK.search(plain(on)):
+            why = "the callback's name is known at run time only: such calls are not followed"
+            self._add(call, CALL, self._short(call), Verdict(NOT_JUDGED, why), certain)
+
+    def _handed_on(self, node: cst.BaseExpression) -> None:
+        """``start = callback.on_app_start``, ``partial(callback.on_app_start)``: the call is made elsewhere."""
+        on, name = accessed(node) or (node, "")
+        outer = self.program.parents[node]
+        if name not in judging.CALLBACKS or (isinstance(outer, cst.Call) and outer.func is node):
+            return
+        certain = any(one.thing == "OneLoggerUtils" for one in self.program.instances(on))
+        if self.program.is_read(node) and (certain or self.program.looks_like_v1(on)):
+            verdict = Verdict(NOT_JUDGED, "a callback that is handed on: such calls are not followed")
+            self._add(node, CALL, self.program.written(node), verdict, certain, name)
 
     def _construction(self, call: cst.Call, thing: str) -> None:
         fits, given = judging.arguments(thing, call)

@@ -10,6 +10,7 @@ from typing import Optional
 import libcst as cst
 
 from .names import CONFIG_KEYS, MODULE_FUNCTIONS, MODULES, ROOTS, Reference, in_string
+from .pins import is_distribution, programs_in
 from .program import Program
 from .source import Edit
 from .tree import Literal, plain, text_of
@@ -24,9 +25,14 @@ _NOT_NAMES = {"cast", "TypeVar", "ForwardRef", "NewType"}
 _GUARDS = re.compile(r"import|avail|installed|modul|packag|spec|requir|depend|has_", re.IGNORECASE)
 _DISTRIBUTIONS = ("metadata.", "importlib_metadata.", "pkg_resources.")
 _ATTRIBUTES = {"hasattr", "getattr", "setattr", "delattr", "attrgetter"}
-_KEY_METHODS = {"get", "pop", "setdefault", "getLogger", "get_logger", "add_argument"}
+_KEY_METHODS = {"get", "pop", "setdefault", "getLogger", "get_logger", "add_argument", "option", "argument"}
+_FIELDS = {"namedtuple", "make_dataclass"}  # functions whose texts are names of attributes
+_PREFIXES = {"startswith", "removeprefix"}
 # keys and keywords whose value is a name that somebody chose, and no module
 _CHOSEN = CONFIG_KEYS | {"dest", "group", "job_type", "logger", "logger_name", "prog", "title", "description", "help"}
+
+
+_IN = (cst.In, cst.NotIn)
 
 
 @dataclass(frozen=True)
@@ -82,14 +88,15 @@ def _constant(program: Program, node: Literal, text: str, uses_v1: bool) -> Opti
     distribution = _is_distribution(program, node)
     sure = not distribution and _names_a_module(program, node)
     found = in_string(text, sure or (uses_v1 and text in MODULES and _may_be_a_module(program, node, text)))
+    if distribution and (found is not None or is_distribution(text)):
+        return StringUse(start, text, found, left="a distribution: the shim's is one-logger-v1-shim")
     if found is None:
-        if _CODE.search(text):
+        if _CODE.search(text) or any(programs_in(text)):
             return StringUse(start, text.strip().splitlines()[0], None, left="a program in a string")
-        if isinstance(parent, cst.BinaryOperation) and _BEGUN.fullmatch(text) and _looked_up(program, node):
+        joined = isinstance(parent, cst.BinaryOperation) and _looked_up(program, node)
+        if _BEGUN.fullmatch(text) and (joined or (text.endswith(".") and _is_a_prefix(program, node))):
             return StringUse(start, text, None, left="built at run time")
         return None
-    if distribution:
-        return StringUse(start, text, found, left="a distribution: the shim's is one-logger-v1-shim")
     if _is_top_level_import(parent, program, text):
         why = "__import__ without a fromlist gives the package at the top, which is another one for the shim"
         return StringUse(start, text, found, left=why)
@@ -129,7 +136,7 @@ def _names_a_module(program: Program, node: Literal) -> bool:
     if call is not None:
         first = call.args[0].value
         name = _called(program, call)
-        if at == 1 and _is_sys_modules(first):
+        if at == 1 and _is_sys_modules(program, first):
             return True  # monkeypatch.setitem(sys.modules, "one_logger", fake)
         if name.rpartition(".")[2] == "import_module" and (at == 1 or keyword == "package"):
             return True
@@ -140,13 +147,13 @@ def _names_a_module(program: Program, node: Literal) -> bool:
         return at == 0 and meant and bool(_GUARDS.search(last))
     if isinstance(parent, cst.Index):
         subscript = program.parents[program.parents[parent]]
-        return isinstance(subscript, cst.Subscript) and _is_sys_modules(subscript.value)
+        return isinstance(subscript, cst.Subscript) and _is_sys_modules(program, subscript.value)
     if isinstance(parent, cst.Comparison):
-        return any(_is_sys_modules(one.comparator) for one in parent.comparisons)
+        return any(_is_sys_modules(program, one.comparator) for one in parent.comparisons)
     if isinstance(parent, cst.DictElement) and parent.key is node:
         outer, _, _ = _argument(program, program.parents[parent])
         return outer is not None and (
-            _called(program, outer) == "sys.modules.update" or any(_is_sys_modules(one.value) for one in outer.args)
+            _called(program, outer) == "sys.modules.update" or any(_is_sys_modules(program, one.value) for one in outer.args)
         )
     if isinstance(parent, cst.Element):
         elements = getattr(program.parents[parent], "elements", ())
@@ -161,16 +168,21 @@ def _may_be_a_module(program: Program, node: Literal, text: str) -> bool:
     parent = program.parents[node]
     if call is not None:
         name = call.func.attr.value if isinstance(call.func, cst.Attribute) else plain(call.func)
-        return keyword not in _CHOSEN and not (name in _ATTRIBUTES and at == 1) and name not in _KEY_METHODS
+        return keyword not in _CHOSEN and not (name in _ATTRIBUTES and at < 2) and name not in _KEY_METHODS | _FIELDS
     if isinstance(parent, cst.Index):
         return False
     if isinstance(parent, cst.DictElement):
         if parent.value is node:
             return text_of(parent.key) not in _CHOSEN
+        argument = program.parents[program.parents[parent]]
+        return not (isinstance(argument, cst.Arg) and argument.star) and not _is_a_key(program, text)
+    if isinstance(parent, cst.Comparison) and any(isinstance(one.operator, _IN) for one in parent.comparisons):
         return not _is_a_key(program, text)
     outer: cst.CSTNode = parent
     while isinstance(outer, (cst.Element, cst.List, cst.Tuple)):
         outer = program.parents[outer]
+    if isinstance(outer, cst.Arg) and plain(cst.ensure_type(program.parents[outer], cst.Call).func) in _FIELDS:
+        return False
     if isinstance(outer, cst.Assign):
         return not any(plain(one.target) in ("__all__", "__slots__") for one in outer.targets)
     return not (isinstance(outer, cst.AugAssign) and plain(outer.target) == "__all__")
@@ -190,9 +202,15 @@ def _is_read_as_a_key(program: Program, text: str) -> bool:
             call, _, _ = _argument(program, node)
             name = call.func.attr.value if call is not None and isinstance(call.func, cst.Attribute) else ""
             subscript = program.parents[program.parents[parent]] if isinstance(parent, cst.Index) else None
-            if name in _KEY_METHODS or (isinstance(subscript, cst.Subscript) and not _is_sys_modules(subscript.value)):
+            if name in _KEY_METHODS or (isinstance(subscript, cst.Subscript) and not _is_sys_modules(program, subscript.value)):
                 return True
     return False
+
+
+def _is_a_prefix(program: Program, node: Literal) -> bool:
+    """``name.startswith("one_logger_utils.")``."""
+    call, _, _ = _argument(program, node)
+    return call is not None and isinstance(call.func, cst.Attribute) and call.func.attr.value in _PREFIXES
 
 
 def _is_distribution(program: Program, node: Literal) -> bool:
@@ -202,8 +220,8 @@ def _is_distribution(program: Program, node: Literal) -> bool:
     return any(one in name for one in _DISTRIBUTIONS)
 
 
-def _is_sys_modules(node: cst.CSTNode) -> bool:
-    return plain(node) in ("sys.modules", "modules") or text_of(node) == "sys.modules"
+def _is_sys_modules(program: Program, node: cst.CSTNode) -> bool:
+    return program.dotted(node) == "sys.modules" or "sys.modules" in (plain(node), text_of(node)) or plain(node) == "modules"
 
 
 def _is_top_level_import(parent: cst.CSTNode, program: Program, text: str) -> bool:

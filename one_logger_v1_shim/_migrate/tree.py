@@ -290,6 +290,16 @@ def key_of(node: cst.Subscript) -> Optional[str]:
     return text_of(inside.value) if isinstance(inside, cst.Index) else None
 
 
+def accessed(node: cst.CSTNode) -> Optional[tuple[cst.BaseExpression, str]]:
+    """``x.name`` and ``getattr(x, "name")``: the object and the name; None for any other expression."""
+    if isinstance(node, cst.Attribute):
+        return node.value, node.attr.value
+    if isinstance(node, cst.Call) and plain(node.func) == "getattr" and len(node.args) > 1:
+        name = text_of(node.args[1].value)
+        return (node.args[0].value, name) if name is not None else None
+    return None
+
+
 def module_of(node: cst.ImportFrom) -> str:
     """The module that names are taken from; "" if it is given by its place."""
     return plain(node.module) if node.module is not None and not node.relative else ""
