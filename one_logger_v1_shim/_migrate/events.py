@@ -34,7 +34,7 @@ class Event:
     """Something that is done to a dictionary: where, how, and with what."""
 
     node: cst.CSTNode
-    #: the byte after which it has happened
+    #: the character after which it has happened
     at: int
     how: str
     key: Optional[str] = None

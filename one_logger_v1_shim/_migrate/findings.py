@@ -28,16 +28,9 @@ class Finding:
     called: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return {
-            "file": self.file,
-            "line": self.line,
-            "cell": self.cell or None,
-            "kind": self.kind,
-            "level": self.level,
-            "what": self.what,
-            "why": self.why,
-        }
+        """The fields by name, without ``called``."""
+        names = ("file", "line", "cell", "kind", "level", "what", "why")
+        return {name: getattr(self, name) for name in names} | {"cell": self.cell or None}
 
 
 @dataclass(frozen=True)

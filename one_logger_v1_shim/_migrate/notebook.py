@@ -13,20 +13,20 @@ import warnings
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from itertools import accumulate
 from json import scanner
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from .files import NOTEBOOK, Found, Problem, Unreadable
+from .files import NOTEBOOK, YAML, Found, Problem, Unreadable
 from .pins import is_pin_file
-from .source import Edit, Lines, Place, PythonFile, Source, decoded
+from .source import Edit, Place, Source, TextFile, decoded, replaced
 
 # one character of a JSON string, as it is written: a surrogate pair is one
 _CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[\w.]+")
 _TARGETS = re.compile(r"[\w.,\s]+")
 # cell magics whose body is a file's or a shell's; any other's is Python's if it parses
@@ -66,12 +66,8 @@ class Notebook:
         for number, pieces in _cells(self._raw):
             self._add(number, pieces, parts)
         self.text = "".join(parts)
-        try:
-            self.lines = Lines(self.text)
-        except UnicodeError:
-            raise Unreadable("a cell has half of a surrogate pair") from None
-        # which character of the text each byte belongs to
-        self._of_byte: Optional[array[int]] = None
+        if _SURROGATE.search(self.text):
+            raise Unreadable("a cell has half of a surrogate pair")
 
     def _add(self, number: int, pieces: list[_Text], parts: list[str]) -> None:
         source = "".join(pieces)
@@ -111,14 +107,6 @@ class Notebook:
     def _line(self, raw: int) -> int:
         return bisect_left(self._newlines, raw) + 1
 
-    def _character(self, byte: int) -> int:
-        if self.text.isascii():
-            return byte
-        if self._of_byte is None:
-            begins = ((one & 0xC0) != 0x80 for one in self.lines.data)
-            self._of_byte = array("L", accumulate(begins))
-        return self._of_byte[byte] - 1 if byte < len(self._of_byte) else len(self.text)
-
     def _written(self, offset: int) -> tuple[int, int]:
         """Where in the file's text a character of ``text`` is written, from and to."""
         index = bisect_right(self._starts, offset) - 1
@@ -135,25 +123,19 @@ class Notebook:
         within = min(offset - self._starts[index], len(places) - 2)  # after a cell stands a line end of our own
         return places[within], places[within + 1]
 
-    def place(self, byte: int) -> Place:
+    def place(self, offset: int) -> Place:
         """The file's line and the cell."""
         if not self._pieces:
             return Place(1)
-        offset = min(self._character(byte), max(len(self.text) - 2, 0))
+        offset = min(offset, max(len(self.text) - 2, 0))
         return Place(self._line(self._written(offset)[0]), self._pieces[bisect_right(self._starts, offset) - 1][1])
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """See :class:`~.source.Source`. What is put in is plain ASCII, which JSON writes as it is."""
-        made, at = [], 0
-        for edit in sorted(edits):
-            first = self._character(edit.start)
-            start = self._written(first)[0]
-            end = self._written(first + len(edit.old) - 1)[1]
-            if start < at or self.text[first : first + len(edit.old)] != edit.old:
-                raise ValueError(f"{edit.old!r} does not stand at byte {edit.start}")
-            made += [self._raw[at:start], edit.new]
-            at = end
-        return "".join([*made, self._raw[at:]]).encode()
+        edits = list(edits)
+        starts = (self._written(edit.start)[0] for edit in edits)
+        ends = (self._written(edit.start + len(edit.old) - 1)[1] for edit in edits)
+        return replaced(self.text, self._raw, zip(edits, starts, ends)).encode()
 
 
 def _cells(raw: str) -> Iterable[tuple[int, list[_Text]]]:
@@ -240,5 +222,7 @@ def _pass(line: str) -> str:
 
 
 def source_of(found: Found, data: bytes) -> Source:
-    """The text of a Python file or of a notebook. Raises :class:`Unreadable`."""
-    return Notebook(found.path, data) if found.kind == NOTEBOOK else PythonFile(found.path, data)
+    """The text of a Python file, of a notebook, of YAML. Raises :class:`Unreadable`."""
+    if found.kind == NOTEBOOK:
+        return Notebook(found.path, data)
+    return TextFile(found.path, data, "utf-8" if found.kind == YAML else "")

@@ -33,7 +33,8 @@ _LISTS = re.compile(
 )
 _PROJECTS = {
     "pyproject.toml", "setup.cfg", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock", "pylock.toml",
-    "setup.py", "noxfile.py", "environment.yml", "environment.yaml", "conda.yml", "conda.yaml", "tox.ini", "meta.yaml", "pixi.toml",
+    "setup.py", "noxfile.py", "environment.yml", "environment.yaml", "conda.yml", "conda.yaml", "tox.ini", "meta.yaml",
+    "pixi.toml",
 }  # fmt: skip
 # keys of configuration files whose values are names, and nothing that is installed
 _NAMES_ONLY = re.compile(

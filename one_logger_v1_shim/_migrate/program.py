@@ -12,7 +12,7 @@ from libcst.metadata import BaseAssignment, ImportAssignment
 
 from .names import IMPORT_FUNCTIONS, MODULES, Reference, reference, v1_name
 from .source import Source
-from .tree import Tree, accessed, imported, key_of, module_of, plain, text_of
+from .tree import Tree, accessed, key_of, module_of, plain, text_of
 
 _STEPS = 30  # from a use back to where its value comes from
 # not ``nv_one_logger_callback``: that is v2's
@@ -36,8 +36,6 @@ class Program(Tree):
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
-        #: of names of v1's modules: whether the file has attributes or keys that are called so
-        self.keys: dict[str, bool] = {}
         self._names: dict[tuple[int, str], Optional[str]] = {}
         self._objects: dict[tuple[int, str], list[Instance]] = {}
         self._step = 0
@@ -72,7 +70,7 @@ class Program(Tree):
         for binding in bindings:
             value = self.value(binding)
             if isinstance(binding, ImportAssignment):
-                given = imported(binding)
+                given = next((one.name for one in binding.get_qualified_names_for(node.value)), None)
             elif value is not None and value.index is None:
                 given = self.dotted(value.expression)
             else:

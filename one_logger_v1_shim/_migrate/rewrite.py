@@ -25,7 +25,7 @@ from .uses import BareImport, Uses, dotted
 
 @dataclass
 class Note:
-    """Something to tell about a place: byte offset in the text, and what."""
+    """Something to tell about a place: its character in the text, and what."""
 
     start: int
     text: str

@@ -36,9 +36,9 @@ from .notebook import Notebook, source_of
 from .own import OwnModules
 from .pins import is_pin_file, is_script, pins_of, programs_in
 from .program import Instance, Program
-from .source import Lines, decoded
+from .source import decoded
 from .strings import strings_of
-from .tree import accessed, module_of, plain
+from .tree import accessed, plain
 from .wire import copied
 from .yaml_strings import yaml_strings
 
@@ -81,11 +81,10 @@ def _file(found: Found, data: bytes, own: OwnModules) -> tuple[list[Finding], li
     if found.kind in (PINS, SCRIPT):
         text = decoded(data, "utf-8")
         return list(_in_script(path, found.path, text, found.kind == SCRIPT)), []
-    if found.kind == YAML:
-        text = decoded(data, "utf-8")
-        lines, uses = Lines(text), yaml_strings(text)
-        return [Finding(path, lines.line(one.start), STRING, OK, one.text, "swap --strings") for one in uses], []
     source = source_of(found, data)
+    if found.kind == YAML:
+        uses = yaml_strings(source.text)
+        return [Finding(path, source.place(one.start).line, STRING, OK, one.text, "swap --strings") for one in uses], []
     more: list[Finding] = []
     if isinstance(source, Notebook):
         more = [_problem(one) for one in source.problems]
@@ -120,15 +119,9 @@ class _Uses:
 
     def look(self) -> None:
         """Fill the lists."""
-        for statement in self.program.imports:
-            for alias in statement.names:
-                what = f"import {alias.evaluated_name}" + (f" as {alias.evaluated_alias}" if alias.asname else "")
-                self._imported(alias, what, alias.evaluated_name, [])
-        for taken in self.program.froms:
-            aliases = [] if isinstance(taken.names, cst.ImportStar) else list(taken.names)
-            names = [alias.evaluated_name for alias in aliases] or ["*"]
-            if module_of(taken):
-                self._imported(taken, f"from {module_of(taken)} import {', '.join(names)}", module_of(taken), names)
+        for node, module, names in self.program.modules:
+            what = f"from {module} import {', '.join(names)}" if names else f"import {self.program.written(node)}"
+            self._imported(node, what.rstrip(", "), module, names)
         for use in strings_of(self.program):
             self._string(use.start, use.text, use.names.dotted if use.names else None, use.left)
         for definition in self.program.classes:

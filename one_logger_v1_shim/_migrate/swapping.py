@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import libcst as cst
-
 from .changes import Change
 from .files import SCRIPT, YAML, Found, Problem, Unreadable, find, read
 from .names import ROOTS, v1_name
@@ -17,9 +15,9 @@ from .own import OwnModules
 from .pins import programs_in
 from .program import Program
 from .rewrite import rewrite
-from .source import Edit, Lines, Source, decoded, replaced
+from .source import Edit, Source
 from .strings import StringUse, strings_of
-from .tree import module_of, parse
+from .tree import parse
 from .yaml_strings import yaml_strings
 
 _NAMED = re.compile(rf"\b(?:{'|'.join(ROOTS)})\b|\\[xuUN0-7]")
@@ -53,10 +51,12 @@ def swap(paths: Sequence[Path], strings: bool) -> Iterator[Change]:
 
 
 def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, taken: set[str]) -> None:
-    if found.kind == YAML:
-        _swap_yaml(change, strings)
-        return
     source = source_of(found, change.before)
+    if found.kind == YAML:
+        uses = list(yaml_strings(source.text))
+        edits = [edit for use in uses for edit in _string(use, change, strings, source.place(use.start).line)]
+        _apply(found, source, edits, change)
+        return
     if isinstance(source, Notebook):
         change.left += [(one.line, one.reason) for one in source.problems]
         for _, places, text in source.others:
@@ -66,7 +66,7 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
         return  # it has the shim's names, or v2's
     program = Program(source)
     own_roots = {root for root in ROOTS if own.provider(found.path, root) is not None}
-    edits: list[Edit] = []
+    edits = []
     if _imports_v1(program, own_roots, change):
         rewriting = rewrite(program, own_roots, taken)
         edits += rewriting.edits
@@ -76,14 +76,6 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
         if use.names is None or use.names.dotted.partition(".")[0] not in own_roots:
             edits += _string(use, change, strings, source.place(use.start).line)
     _apply(found, source, edits, change)
-
-
-def _swap_yaml(change: Change, strings: bool) -> None:
-    text = decoded(change.before, "utf-8")
-    lines = Lines(text)
-    edits = [edit for use in yaml_strings(text) for edit in _string(use, change, strings, lines.line(use.start))]
-    change.after = replaced(change.before, edits)
-    change.places = len(edits)
 
 
 def _string(use: StringUse, change: Change, strings: bool, line: int) -> list[Edit]:
@@ -97,11 +89,8 @@ def _string(use: StringUse, change: Change, strings: bool, line: int) -> list[Ed
 
 def _imports_v1(program: Program, own_roots: set[str], change: Change) -> bool:
     """Whether there is an import of v1. One of the tree's own modules of that name is listed."""
-    modules: list[tuple[cst.CSTNode, str]]
-    modules = [(statement, alias.evaluated_name) for statement in program.imports for alias in statement.names]
-    modules += [(statement, module_of(statement)) for statement in program.froms]
     found = False
-    for statement, module in modules:
+    for statement, module, _ in program.modules:
         root = module.partition(".")[0]
         if root in own_roots:
             line = program.source.place(program.start(statement)).line
@@ -115,8 +104,8 @@ def _apply(found: Found, source: Source, edits: list[Edit], change: Change) -> N
         return
     change.after = source.apply(edits)
     change.places = len(edits)
-    new = source_of(found, change.after)
-    parse(new)  # never write what does not parse
+    if found.kind != YAML:
+        parse(source_of(found, change.after))  # never write what does not parse
     if change.after.count(b"\n") != change.before.count(b"\n"):
         raise ValueError("its lines would not stay where they are")
 

@@ -17,15 +17,8 @@ from .program import Program
 from .tree import plain, text_of
 
 _BINDING_NODES = {
-    "MatchAs",
-    "MatchStar",
-    "MatchMapping",
-    "NameItem",
-    "TypeAlias",
-    "TypeVar",
-    "TypeVarTuple",
-    "ParamSpec",
-}
+    "MatchAs", "MatchStar", "MatchMapping", "NameItem", "TypeAlias", "TypeVar", "TypeVarTuple", "ParamSpec",
+}  # fmt: skip
 _LOOKS_AT_NAMES = {"globals", "locals", "vars", "eval", "exec", "dir"}
 
 
