@@ -14,7 +14,7 @@ from .notebook import Notebook, source_of
 from .own import OwnModules
 from .pins import programs_in
 from .program import Program
-from .rewrite import rewrite
+from .rewrite import Rewriter
 from .source import Edit, Source
 from .strings import StringUse, strings_of
 from .tree import parse
@@ -68,10 +68,7 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
     own_roots = {root for root in ROOTS if own.provider(found.path, root) is not None}
     edits = []
     if _imports_v1(program, own_roots, change):
-        rewriting = rewrite(program, own_roots, taken)
-        edits += rewriting.edits
-        for notes, into in ((rewriting.notes, change.notes), (rewriting.left, change.left)):
-            into += [(source.place(note.start).line, note.text) for note in notes]
+        edits += Rewriter(program, change, own_roots, taken).edits()
     for use in strings_of(program):
         if use.names is None or use.names.dotted.partition(".")[0] not in own_roots:
             edits += _string(use, change, strings, source.place(use.start).line)
