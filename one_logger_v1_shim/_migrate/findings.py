@@ -24,7 +24,8 @@ class Finding:
     why: str = ""
     #: of a notebook, from 1; 0 elsewhere
     cell: int = 0
-    #: what of v1 is called: a method's name, or a key of ``names.PARAMETERS``; "" where that is not written out
+    #: what of v1 is called (a method's name, or a key of ``names.PARAMETERS``; "" where that is not written out) or, of
+    #: an import, v1's module
     called: str = ""
 
     def as_json(self) -> dict[str, Any]:

@@ -26,7 +26,6 @@ from .source import Edit, Place, Source, TextFile, decoded, replaced
 _CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
 )
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _NAME = re.compile(r"[\w.]+")
 _TARGETS = re.compile(r"[\w.,\s]+")
 # cell magics whose body is a file's or a shell's; any other's is Python's if it parses
@@ -66,8 +65,6 @@ class Notebook:
         for number, pieces in _cells(self._raw):
             self._add(number, pieces, parts)
         self.text = "".join(parts)
-        if _SURROGATE.search(self.text):
-            raise Unreadable("a cell has half of a surrogate pair")
 
     def _add(self, number: int, pieces: list[_Text], parts: list[str]) -> None:
         source = "".join(pieces)

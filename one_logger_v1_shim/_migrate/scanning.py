@@ -43,7 +43,6 @@ from .wire import copied
 from .yaml_strings import yaml_strings
 
 _CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
-_CONFIGS = ("config", "callback_config")
 _V2 = "v2: it stays as it is"
 
 
@@ -162,7 +161,8 @@ class _Uses:
             self._add(line, IMPORT, what, Verdict(OK, f"not v1: the tree's own {self._own_roots[root]}"))
             return
         if found.rest:
-            self._add(line, IMPORT, what, Verdict(ERROR, f"ModuleNotFoundError: the shim has no {found.dotted}"))
+            verdict = Verdict(ERROR, f"ModuleNotFoundError: the shim has no {found.dotted}")
+            self._add(line, IMPORT, what, verdict, called=found.module)
             return
         verdicts = [Verdict(OK, "the shim already")] if is_swapped(module) else []
         if found.module in EXTRAS:
@@ -172,7 +172,7 @@ class _Uses:
             verdicts.append(Verdict(OK, "a star import: brings the shim's other names too"))
         elif unknown and not is_swapped(module):
             verdicts.append(Verdict(ERROR, f"ImportError: {found.module} had no {', '.join(unknown)}"))
-        self._add(line, IMPORT, what, worst(*verdicts))
+        self._add(line, IMPORT, what, worst(*verdicts), called=found.module)
 
     def _string(self, line: int, text: str, dotted: Optional[str], left: str) -> None:
         found = reference(dotted) if dotted is not None else None
@@ -236,14 +236,18 @@ class _Uses:
             self._add(node, CALL, self.program.written(node), verdict, certain, name)
 
     def _construction(self, call: cst.Call, thing: str) -> None:
-        fits, given = judging.arguments(thing, call)
-        node = next((given[name] for name in _CONFIGS if name in given), None)
+        fits, node = self._configuration(call, thing)
         verdicts = [fits]
         if node is not None and fits.level == OK and plain(node) != "None":
             judge = judging.core_config if thing == "OneLogger" else judging.utils_config
             verdicts.append(judge(self._configs.of(node)))
         kind = CONSTRUCTION if thing.rpartition(".")[2][:1].isupper() else CALL
         self._add(call, kind, self._short(call), worst(*verdicts), called=thing)
+
+    def _configuration(self, call: cst.Call, thing: str) -> tuple[Verdict, Optional[cst.BaseExpression]]:
+        """Whether a construction's arguments fit, and the configuration among them."""
+        fits, given = judging.arguments(thing, call)
+        return fits, given.get("config", given.get("callback_config"))
 
     def _method(self, call: cst.Call, on: cst.BaseExpression, name: str) -> None:
         instances = self.program.instances(on)
@@ -268,8 +272,7 @@ class _Uses:
         found = self.program.refers(instance.made.func) if instance.made is not None else None
         if instance.made is None or found is None or not found.thing:
             return None
-        _, given = judging.arguments(found.thing, instance.made)
-        node = next((given[name] for name in _CONFIGS if name in given), None)
+        _, node = self._configuration(instance.made, found.thing)
         return self._configs.of(node) if node is not None else None
 
     def _short(self, call: cst.Call) -> str:
