@@ -31,7 +31,7 @@ _NOT_ENTERED = frozenset(
 # What a file has in it if it is of any interest. Distributions are written with "-", "_" or "."; an object of v1's is
 # used in files that do not name its module.
 _NEEDLES = re.compile(rb"one_logger|logtimeevent|time_event_callback")
-_PIN_NEEDLES = re.compile(rb"ogger", re.IGNORECASE)
+_PIN_NEEDLES = re.compile(rb"one[-_.]logger", re.IGNORECASE)
 _LONGEST = 32  # bytes of a needle, and more
 # the first line of a file without a suffix says what runs it
 _RUN_BY = re.compile(rb"#!.{0,200}?\b(?:(python|uv|ipython)|(?:ba|da|z|k)?sh)[\d.]*\b")

@@ -42,6 +42,8 @@ from .tree import accessed, plain
 from .wire import copied
 from .yaml_strings import yaml_strings
 
+# what a single program needs (PEP 723), as a pyproject.toml has it
+_INLINE = re.compile(r"^# /// script\n((?:#.*\n)+?)# ///$", re.MULTILINE)
 _CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
 _V2 = "v2: it stays as it is"
 
@@ -90,6 +92,10 @@ def _file(found: Found, data: bytes, own: OwnModules) -> tuple[list[Finding], li
         for name, places, text in source.others:
             for one in _in_script(path, Path(name), text, False):
                 more.append(replace(one, line=places[min(one.line, len(places)) - 1]))
+    for match in _INLINE.finditer(source.text):
+        before = "\n" * (source.place(match.start(1)).line - 1)
+        text = before + re.sub("^# ?", "", match[1], flags=re.MULTILINE)
+        more += _in_script(path, Path("pyproject.toml"), text, False)
     uses_of = _Uses(Program(source), own)
     uses_of.look()
     return more + uses_of.findings, uses_of.guesses

@@ -77,6 +77,7 @@ def test_which_python_read_it(tmp_path: Path, commands: Commands) -> None:
 def test_what_does_not_mention_v1_is_not_looked_at(tmp_path: Path, commands: Commands) -> None:
     for number, (data, _) in enumerate(BAD.values()):
         (tmp_path / f"p{number}.py").write_bytes(data.replace(b"one_logger", b"os"))
+    (tmp_path / "conf.yml").write_bytes(b"logger: caf\xe9\n")
     assert commands("scan", tmp_path).code == 2
     assert commands("swap", tmp_path) == (0, "", "nothing to do\n")
 

@@ -117,6 +117,10 @@ FILES = {
     ".gitlab-ci.yml": ("a:\n  script:\n    - pip install one-logger-utils\n", [(3, "pin", "warning")]),
     ".travis.yml": ("install:\n  - pip install one-logger\n", [(2, "pin", "warning")]),
     "cloudbuild.yaml": ("steps:\n- args: [pip, install, one-logger]\n", [(2, "pin", "warning")]),
+    "alone.py": (
+        "x = 1\n# /// script\n# dependencies = [\n#   'one-logger',\n# ]\n# ///\nimport one_logger as o\n",
+        [(4, "pin", "warning"), (7, "import", "ok")],
+    ),
     "conf.yml": ("one_logger: {project: one-logger}\n", []),
     "rules.mk": (
         "DEPS = torch one-logger\nNAME = one-logger\nx:\n\tpip install $(DEPS)\n", [(1, "pin", "warning")],
