@@ -37,7 +37,7 @@ from .own import OwnModules
 from .pins import is_pin_file, is_script, pins_of, programs_in
 from .program import Instance, Program
 from .source import decoded
-from .strings import strings_of
+from .strings import StringUse, strings_of
 from .tree import accessed, plain
 from .wire import copied
 from .yaml_strings import yaml_strings
@@ -128,7 +128,7 @@ class _Uses:
             what = f"from {module} import {', '.join(names)}" if names else f"import {self.program.written(node)}"
             self._imported(node, what.rstrip(", "), module, names)
         for use in strings_of(self.program):
-            self._string(use.start, use.text, use.names.dotted if use.names else None, use.left)
+            self._string(use)
         for definition in self.program.classes:
             self._subclass(definition)
         for call in self.program.calls:
@@ -180,14 +180,13 @@ class _Uses:
             verdicts.append(Verdict(ERROR, f"ImportError: {found.module} had no {', '.join(unknown)}"))
         self._add(line, IMPORT, what, worst(*verdicts), called=found.module)
 
-    def _string(self, line: int, text: str, dotted: Optional[str], left: str) -> None:
-        found = reference(dotted) if dotted is not None else None
-        if found is not None and found.dotted.partition(".")[0] in self._own_roots:
+    def _string(self, use: StringUse) -> None:
+        if use.names is not None and use.names.root in self._own_roots:
             return
-        if found is not None and not found.known:
-            self._add(line, STRING, text, Verdict(ERROR, f"the shim has no {found.dotted}"))
-            return
-        self._add(line, STRING, text, Verdict(OK, f"swap leaves it: {left}" if left else "swap --strings"))
+        verdict = Verdict(OK, f"swap leaves it: {use.left}" if use.left else "swap --strings")
+        if use.names is not None and not use.names.known:
+            verdict = Verdict(ERROR, f"the shim has no {use.names.dotted}")
+        self._add(use.start, STRING, use.text, verdict)
 
     # -- constructions, subclasses, calls ----------------------------------------------------------------------
 
@@ -207,7 +206,7 @@ class _Uses:
     def _call(self, call: cst.Call) -> None:
         found = self.program.refers(call.func)
         if found is not None:
-            is_own = found.module.partition(".")[0] in self._own_roots
+            is_own = found.root in self._own_roots
             if found.thing and not is_own:
                 self._construction(call, found.thing)
             elif not found.known and not is_own:

@@ -1,4 +1,4 @@
-"""The text of a Python file, and edits of it that leave every other byte as it was."""
+"""The text of a file of Python or YAML, and edits of it that leave every other byte as it was."""
 
 from __future__ import annotations
 
@@ -66,7 +66,8 @@ class TextFile:
         self.text = decoded(body, self._encoding)
         self._starts = line_starts(self.text)
         try:
-            same = self.text.encode(self._encoding) == body and self.text.encode() is not None
+            self.text.encode()  # libcst's parser takes nothing else
+            same = self.text.encode(self._encoding) == body
         except UnicodeError:
             same = False
         if not same:

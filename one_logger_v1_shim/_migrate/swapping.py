@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .changes import Change
@@ -53,9 +53,7 @@ def swap(paths: Sequence[Path], strings: bool) -> Iterator[Change]:
 def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, taken: set[str]) -> None:
     source = source_of(found, change.before)
     if found.kind == YAML:
-        uses = list(yaml_strings(source.text))
-        edits = [edit for use in uses for edit in _string(use, change, strings, source.place(use.start).line)]
-        _apply(found, source, edits, change)
+        _apply(found, source, _in_strings(source, yaml_strings(source.text), change, strings), change)
         return
     if isinstance(source, Notebook):
         change.left += [(one.line, one.reason) for one in source.problems]
@@ -66,22 +64,23 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
         return  # it has the shim's names, or v2's
     program = Program(source)
     own_roots = {root for root in ROOTS if own.provider(found.path, root) is not None}
+    imports = _imports_v1(program, own_roots, change)
+    edits = Rewriter(program, change, own_roots, taken).edits() if imports else []
+    uses = (one for one in strings_of(program) if one.names is None or one.names.root not in own_roots)
+    _apply(found, source, edits + _in_strings(source, uses, change, strings), change)
+
+
+def _in_strings(source: Source, uses: Iterable[StringUse], change: Change, strings: bool) -> list[Edit]:
+    """The edits of strings; what is not swapped is listed."""
     edits = []
-    if _imports_v1(program, own_roots, change):
-        edits += Rewriter(program, change, own_roots, taken).edits()
-    for use in strings_of(program):
-        if use.names is None or use.names.dotted.partition(".")[0] not in own_roots:
-            edits += _string(use, change, strings, source.place(use.start).line)
-    _apply(found, source, edits, change)
-
-
-def _string(use: StringUse, change: Change, strings: bool, line: int) -> list[Edit]:
-    if use.edit is not None and strings:
-        return [use.edit]
-    reason = use.left or "--strings swaps it"
-    # A test's fake module, a look-up by name: with the imports swapped it would miss what it means.
-    change.left.append((line, f"{use.text!r} names v1: {reason}"))
-    return []
+    for use in uses:
+        if use.edit is not None and strings:
+            edits.append(use.edit)
+        else:
+            # A test's fake module, a look-up by name: with the imports swapped it would miss what it means.
+            why = f"{use.text!r} names v1: {use.left or '--strings swaps it'}"
+            change.left.append((source.place(use.start).line, why))
+    return edits
 
 
 def _imports_v1(program: Program, own_roots: set[str], change: Change) -> bool:

@@ -40,7 +40,7 @@ def test_it_is_read_and_printed_on_one_line(text: str, tmp_path: Path, commands:
 
 SLOW: dict[str, tuple[str, str]] = {
     "blanks in a notebook": ("n.ipynb", json.dumps(notebook("one_logger\n!x\n" + " " * 400_000 + "x" + "\n" * 9))),
-    "blanks and a sign": ("n.ipynb", json.dumps(notebook("!one_logger\n" + "a, " * 200_000 + "\n"))),
+    "blanks and a sign": ("n.ipynb", json.dumps(notebook("!one_logger\n" + "a, " * 60_000 + "\n"))),
     "many cells": ("n.ipynb", json.dumps(notebook(*["import one_logger as o\n"] * 500))),
     "one cell of many lines": (
         "n.ipynb", json.dumps(notebook({"cell_type": "code", "source": "import one_logger as é\n" * 500})),
