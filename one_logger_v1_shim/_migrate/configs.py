@@ -139,5 +139,6 @@ class Configs:
             if inner.how == "return" and is_dropped:
                 continue  # nobody gets the dictionary by another name
             certain = self._program.function(inner.node) is function and not self._flow.blocks(inner.node)
+            certain = certain and inner.at <= self._flow.returns(function)
             self._apply(config, inner, sure and certain)
         self._depth -= 1

@@ -207,6 +207,18 @@ class Events:
         return Event(call, at, "lose")
 
     def _parameter(self, function: cst.FunctionDef, call: cst.Call, argument: cst.Arg) -> Optional[cst.Param]:
+        """The parameter that gets the argument, if it is known, and bound to nothing else in the function."""
+        found = self._given_to(function, call, argument)
+        scope = self._program.scopes.get(function.body)
+        bound = [getattr(one, "node", None) for one in scope[found.name.value]] if found and scope else []
+        others = [one for one in bound if isinstance(one, cst.Name) and self._is_rebound(one)]
+        return found if not others else None
+
+    def _is_rebound(self, name: cst.Name) -> bool:
+        parent = self._program.parents[name]
+        return not isinstance(parent, (cst.AugAssign, cst.Param))
+
+    def _given_to(self, function: cst.FunctionDef, call: cst.Call, argument: cst.Arg) -> Optional[cst.Param]:
         names = [*function.params.posonly_params, *function.params.params]
         if argument.keyword is not None:
             every = [*names, *function.params.kwonly_params]

@@ -92,10 +92,22 @@ class Flow:
             outer = parents.get(current)
             if outer is not None and isinstance(outer, _BRANCHES) and outer.body is current:
                 found.update({current, outer} if isinstance(outer, _LOOPS) else {current})
-            elif isinstance(current, _MAYBE) or _ends_early(current):
+            elif isinstance(current, _MAYBE) or self._ends_early(current):
                 found.add(current)
             current = outer
         return found
+
+    def _ends_early(self, node: cst.CSTNode) -> bool:
+        """``with suppress(...)``: what stands in it may be left out."""
+        items = [one.item for one in node.items] if isinstance(node, cst.With) else []
+        names = [self._program.dotted(one.func) or plain(one.func) for one in items if isinstance(one, cst.Call)]
+        return any(name.rpartition(".")[2] in ("suppress", "raises") for name in names)
+
+    def returns(self, function: Optional[cst.CSTNode]) -> int:
+        """The first place where a function may have ended."""
+        program = self._program
+        ends = (program.end(one) for one in program.all(cst.Return) if program.function(one) is function)
+        return min(ends, default=len(program.text))
 
     def is_used(self, name: str) -> bool:
         """Whether a function of this name is called, or read as an attribute (a property)."""
@@ -124,9 +136,3 @@ class Flow:
             called = here is not None and self._called.get(here.name.value, at) < at
             return not called and not self.blocks(event)
         return False
-
-
-def _ends_early(node: cst.CSTNode) -> bool:
-    """``with suppress(...)``: what stands in it may be left out."""
-    calls = [item.item for item in node.items if isinstance(item.item, cst.Call)] if isinstance(node, cst.With) else []
-    return any(plain(call.func).rpartition(".")[2] in ("suppress", "raises") for call in calls)

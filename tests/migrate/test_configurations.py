@@ -138,6 +138,9 @@ PROGRAMS = {
     # reached by another way
     "dict.update": ("c = {short}\ndict.update(c, world_size=1)\nU(c)", NOT, ""),
     "with suppress": ("c = {short}\nwith contextlib.suppress(E): c['world_size'] = f()\nU(c)", NOT, ""),
+    "suppress as a name": (
+        "from contextlib import suppress as s\nc = {short}\nwith s(E): c['world_size'] = f()\nU(c)", NOT, "",
+    ),
     "a loop's target": ("c = {short}\nfor c['world_size'] in y: pass\nU(c)", NOT, ""),
     "one of two by a condition": ("c = {short}\nd = c if y else {{}}\nd['world_size'] = 1\nU(c)", NOT, ""),
     "a decorated function": ("@lru_cache\ndef h(): return {short}\nh()['world_size'] = 1\nU(h())", NOT, ""),
@@ -150,6 +153,12 @@ PROGRAMS = {
     ),
     "a function whose result nobody takes": (
         "def h(d):\n    d['world_size'] = 1\n    return d\nc = {short}\nh(c)\nU(c)", "ok", "",
+    ),
+    "a helper that may end before": (
+        "def h(d):\n    if y: return\n    d['world_size'] = 1\nc = {short}\nh(c)\nU(c)", NOT, "",
+    ),
+    "a helper that changes a copy": (
+        "def h(d):\n    d = dict(d)\n    d['world_size'] = 1\nc = {short}\nh(c)\nU(c)", NOT, "",
     ),
     "a property": (
         "class A:\n    @property\n    def c(self): return self._c\n    def f(self):\n        self._c = {short}\n"
