@@ -7,13 +7,17 @@ import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from itertools import groupby
+from operator import eq
 from pathlib import Path
-from typing import Optional
+from typing import Any, Optional
 
 from . import record
 from .files import Unreadable, content, reason_of
 from .whole import sweep, write_whole
 
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _CONTEXT = 3  # lines around a changed one in a diff
 # what a terminal would obey; a line may end in \r, and old sources have form feeds
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]|\r(?!$)")
@@ -45,51 +49,40 @@ class Change:
 
         A character that a terminal would obey is shown as U+FFFD: such a file's diff is for reading only.
         """
-        old, new = (data.decode("utf-8", "backslashreplace").split("\n") for data in (self.before, self.after))
+        old, new = (_LINE.findall(data.decode("utf-8", "backslashreplace")) for data in (self.before, self.after))
         name = str(self.path).lstrip("/")
         name = name if name.isprintable() else name.encode("unicode_escape").decode()
         if self.changes:
             yield f"--- a/{name}\n"
             yield f"+++ b/{name}\n"
-        last = len(old) - (old[-1] == new[-1] == "")
-        for first, end in _hunks([number for number, pair in enumerate(zip(old, new)) if pair[0] != pair[1]], last):
-            count = "" if end - first == 1 else f",{end - first}"
-            yield f"@@ -{first + 1}{count} +{first + 1}{count} @@\n"
-            yield from _hunk(old, new, first, end)
+            for hunk in _InPlace(old, new).get_grouped_opcodes(_CONTEXT):
+                first, end = hunk[0][1], hunk[-1][2]
+                count = "" if end - first == 1 else f",{end - first}"
+                yield f"@@ -{first + 1}{count} +{first + 1}{count} @@\n"
+                for kind, start, stop, _, _ in hunk:
+                    yield from (_shown(" " if kind == "equal" else "-", line) for line in old[start:stop])
+                    yield from (_shown("+", line) for line in new[start:stop] if kind != "equal")
 
 
-def _hunks(changed: list[int], last: int) -> Iterator[tuple[int, int]]:
-    """The pieces of a file that a diff shows. A swap leaves the number of lines as it is, so nothing is searched."""
-    start = end = -1
-    for number in changed:
-        if end >= 0 and number - _CONTEXT > end:
-            yield start, end
-            end = -1
-        if end < 0:
-            start = max(0, number - _CONTEXT)
-        end = min(last, number + _CONTEXT + 1)
-    if end >= 0:
-        yield start, end
+class _InPlace(SequenceMatcher[str]):
+    """A swap leaves the number of lines as it is, so that nothing is searched, which takes minutes in a large file."""
+
+    def __init__(self, old: list[str], new: list[str]) -> None:
+        super().__init__()
+        self._same = map(eq, old, new)
+
+    def get_opcodes(self) -> list[tuple[Any, int, int, int, int]]:
+        codes, start = [], 0
+        for same, lines in groupby(self._same):
+            stop = start + sum(1 for _ in lines)
+            codes.append(("equal" if same else "replace", start, stop, start, stop))
+            start = stop
+        return codes
 
 
-def _hunk(old: list[str], new: list[str], first: int, end: int) -> Iterator[str]:
-    number = first
-    while number < end:
-        if old[number] == new[number]:
-            yield _shown(" ", old, number)
-            number += 1
-            continue
-        block = number
-        while block < end and old[block] != new[block]:
-            block += 1
-        yield from (_shown("-", old, at) for at in range(number, block))
-        yield from (_shown("+", new, at) for at in range(number, block))
-        number = block
-
-
-def _shown(sign: str, lines: list[str], number: int) -> str:
-    end = "\n" if number < len(lines) - 1 else "\n\\ No newline at end of file\n"
-    return sign + _CONTROL.sub("\N{REPLACEMENT CHARACTER}", lines[number]) + end
+def _shown(sign: str, line: str) -> str:
+    end = "" if line.endswith("\n") else "\n\\ No newline at end of file\n"
+    return sign + _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line) + end
 
 
 class Writer:

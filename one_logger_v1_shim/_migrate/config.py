@@ -60,6 +60,12 @@ class Config:
                 del self.keys[one]
                 self.maybe.discard(one)
 
+    def touch(self, key: Optional[str]) -> None:
+        """Something was done to the value of ``key`` that cannot be read; None: to one of the values."""
+        for one in self.keys if key is None else [key]:
+            if isinstance(self.keys.get(one), (dict, list, set)) or self.inner.get(one):
+                self.keys[one], self.inner[one] = UNKNOWN, []
+
     def lose(self) -> None:
         """Something was done to it that cannot be read."""
         self.set(None, None)

@@ -55,7 +55,8 @@ class Configs:
             return None
         for event in self._events.of(value):
             self._flow.work += 1
-            if event.at > self._program.end(value.node):
+            elsewhere = self._program.function(event.node) is not self._program.function(value.node)
+            if elsewhere or event.at > self._program.end(value.node):
                 when = self._flow.when(event.node, event.at, value.node, node)
                 if when is not None:
                     self._apply(config, event, when and not event.maybe)
@@ -118,12 +119,14 @@ class Configs:
         elif event.how == "clear" and sure and not config.open:
             config.drop(None)
             config.keys, config.maybe = {}, set()
+        elif event.how == "inside":
+            config.touch(event.key)
         elif event.how == "call" and event.value is not None:
-            self._call_changes(config, event.value, sure)
+            self._call_changes(config, event, event.value, sure)
         else:
             config.lose()
 
-    def _call_changes(self, config: Config, parameter: cst.CSTNode, sure: bool) -> None:
+    def _call_changes(self, config: Config, call: Event, parameter: cst.CSTNode, sure: bool) -> None:
         """What a function of the file does to the dictionary that it is given."""
         self._flow.work += 1
         if self._depth >= _MOST_DEEP or self._flow.work > MOST_WORK:
@@ -131,7 +134,11 @@ class Configs:
             return
         self._depth += 1
         function = self._program.function(parameter)
+        is_dropped = isinstance(self._program.parents[call.node], cst.Expr)
         for inner in self._events.given(parameter):
+            if inner.how == "return" and is_dropped:
+                continue  # nobody gets the dictionary by another name
             certain = self._program.function(inner.node) is function and not self._flow.blocks(inner.node)
+            certain = certain and inner.at <= self._flow.returns(function)
             self._apply(config, inner, sure and certain)
         self._depth -= 1

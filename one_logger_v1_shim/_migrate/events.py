@@ -25,7 +25,7 @@ _CHANGES = {"update", "pop", "popitem", "clear", "setdefault", "__setitem__", "_
 _READING = (
     cst.Comparison, cst.ComparisonTarget, cst.UnaryOperation, cst.FormattedStringExpression, cst.Expr, cst.Assert,
     cst.If, cst.While, cst.For, cst.CompFor, cst.CompIf, cst.StarredDictElement, cst.BinaryOperation, cst.Index,
-    cst.Return, cst.Del,
+    cst.Del,
 )  # fmt: skip
 
 
@@ -34,7 +34,7 @@ class Event:
     """Something that is done to a dictionary: where, how, and with what."""
 
     node: cst.CSTNode
-    #: the byte after which it has happened
+    #: the character after which it has happened
     at: int
     how: str
     key: Optional[str] = None
@@ -56,8 +56,8 @@ class Events:
         made = value.expression
         if made not in self._events:
             self._events[made] = []
-            found = self._to(self._holders(value), made)
-            self._events[made] = sorted(dict.fromkeys(found), key=lambda one: one.at)
+            found = dict.fromkeys(self._to(self._holders(value), made))
+            self._events[made] = sorted((one for one in found if self._counts(one, value)), key=lambda one: one.at)
         return self._events[made]
 
     def given(self, parameter: cst.CSTNode) -> list[Event]:
@@ -66,6 +66,13 @@ class Events:
             self._events[parameter] = []
             self._events[parameter] = sorted(dict.fromkeys(self._to([parameter])), key=lambda one: one.at)
         return self._events[parameter]
+
+    def _counts(self, event: Event, value: Value) -> bool:
+        """Whether a ``return`` gives the dictionary to somebody: of another function, which the file uses."""
+        here = self._program.function(event.node)
+        if event.how != "return" or here is None:
+            return True
+        return here is not self._program.function(value.node) and self._flow.is_used(here.name.value)
 
     def _holders(self, value: Value) -> Iterator[cst.BaseExpression]:
         """The targets of an assignment."""
@@ -89,12 +96,13 @@ class Events:
                 seen.add(use)
                 looked = made is not None and self._program.is_read(use)
                 root = self._flow.root(use) if looked else None
-                other = root.expression if root is not None else made
+                other = root.expression if root is not None else None
                 if other is not made and isinstance(other, (cst.Dict, cst.Call, cst.BinaryOperation)):
                     continue  # the name stands for another dictionary there
                 result = self._event(use)
                 if isinstance(result, Event):
-                    yield replace(result, maybe=looked and root is None)
+                    maybe = result.maybe or (looked and other is not made) or _is_anothers(use, target)
+                    yield replace(result, maybe=maybe)
                 elif result is not None:
                     waiting += self._holders(result)
 
@@ -147,7 +155,7 @@ class Events:
             return None
         if isinstance(parent, (*_READING, cst.IfExp, cst.BooleanOperation, cst.NamedExpr)):
             return None
-        return Event(use, program.end(use), "lose")
+        return Event(use, program.end(use), "return" if isinstance(parent, cst.Return) else "lose")
 
     def _subscript(self, node: cst.Subscript) -> Optional[Event]:
         program = self._program
@@ -159,16 +167,18 @@ class Events:
         if program.contexts.get(node) is ExpressionContext.DEL:
             return Event(node, program.end(node), "drop", key_of(node))
         if program.is_read(node):
-            return None
-        return Event(node, program.end(parent), "set", key_of(node))
+            return Event(node, program.end(node), "inside", key_of(node)) if self._event(node) is not None else None
+        is_loop = isinstance(parent, cst.For)  # for c["x"] in y: nothing is set where y is empty
+        return Event(node, program.end(node if is_loop else parent), "set", key_of(node), maybe=is_loop)
 
     def _method(self, call: cst.Call, name: str) -> Optional[Event]:
         at = self._program.end(call)
+        key = text_of(call.args[0].value) if call.args else None
         if name in _READS:
-            return None
+            given = name in ("get", "__getitem__") and self._event(call) is not None
+            return Event(call, at, "inside", key) if given else None
         if name == "update":
             return Event(call, at, "update")
-        key = text_of(call.args[0].value) if call.args else None
         if name in ("pop", "__delitem__"):
             return Event(call, at, "drop", key)
         if name in ("setdefault", "__setitem__"):
@@ -183,7 +193,9 @@ class Events:
         found = program.refers(call.func)
         last = call.func.attr.value if isinstance(call.func, cst.Attribute) else ""
         functions = self._flow.functions(call)
-        if argument.star == "**" or (found is not None and found.thing) or last in ("update", "fromkeys"):
+        if argument.star == "**" or (found is not None and found.thing):
+            return None
+        if last == "fromkeys" or (last == "update" and name != "dict.update"):
             return None
         if not functions and (name in _HARMLESS or last in _LOGGING):
             return None
@@ -195,6 +207,18 @@ class Events:
         return Event(call, at, "lose")
 
     def _parameter(self, function: cst.FunctionDef, call: cst.Call, argument: cst.Arg) -> Optional[cst.Param]:
+        """The parameter that gets the argument, if it is known, and bound to nothing else in the function."""
+        found = self._given_to(function, call, argument)
+        scope = self._program.scopes.get(function.body)
+        bound = [getattr(one, "node", None) for one in scope[found.name.value]] if found and scope else []
+        others = [one for one in bound if isinstance(one, cst.Name) and self._is_rebound(one)]
+        return found if not others else None
+
+    def _is_rebound(self, name: cst.Name) -> bool:
+        parent = self._program.parents[name]
+        return not isinstance(parent, (cst.AugAssign, cst.Param))
+
+    def _given_to(self, function: cst.FunctionDef, call: cst.Call, argument: cst.Arg) -> Optional[cst.Param]:
         names = [*function.params.posonly_params, *function.params.params]
         if argument.keyword is not None:
             every = [*names, *function.params.kwonly_params]
@@ -203,3 +227,8 @@ class Events:
         at = self._program.arguments[argument]
         at += isinstance(call.func, cst.Attribute) and "staticmethod" not in decorated
         return names[at] if at < len(names) and not any(one.star for one in call.args) else None
+
+
+def _is_anothers(use: cst.CSTNode, target: cst.CSTNode) -> bool:
+    """``b.cfg`` beside ``a.cfg``: it may be another object's."""
+    return isinstance(use, cst.Attribute) and isinstance(target, cst.Attribute) and plain(use) != plain(target)

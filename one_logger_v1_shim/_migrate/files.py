@@ -31,7 +31,7 @@ _NOT_ENTERED = frozenset(
 # What a file has in it if it is of any interest. Distributions are written with "-", "_" or "."; an object of v1's is
 # used in files that do not name its module.
 _NEEDLES = re.compile(rb"one_logger|logtimeevent|time_event_callback")
-_PIN_NEEDLES = re.compile(rb"ogger", re.IGNORECASE)
+_PIN_NEEDLES = re.compile(rb"one[-_.]logger", re.IGNORECASE)
 _LONGEST = 32  # bytes of a needle, and more
 # the first line of a file without a suffix says what runs it
 _RUN_BY = re.compile(rb"#!.{0,200}?\b(?:(python|uv|ipython)|(?:ba|da|z|k)?sh)[\d.]*\b")
@@ -133,7 +133,7 @@ def _kinds(path: Path, is_pin_file: Callable[[Path], bool]) -> list[str]:
     """What a file of this name is; a ``setup.py`` is two things."""
     own = _KINDS.get(path.suffix.lower())
     pins = [PINS] if is_pin_file(path) else []
-    return pins + ([own] if own is not None and not (pins and own == YAML) else [])
+    return pins + ([own] if own is not None else [])
 
 
 def _by_first_line(path: Path) -> list[str]:

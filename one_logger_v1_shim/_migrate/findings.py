@@ -24,20 +24,14 @@ class Finding:
     why: str = ""
     #: of a notebook, from 1; 0 elsewhere
     cell: int = 0
-    #: what of v1 is called: a method's name, or a key of ``names.PARAMETERS``; "" where that is not written out
+    #: what of v1 is called (a method's name, or a key of ``names.PARAMETERS``; "" where that is not written out) or, of
+    #: an import, v1's module
     called: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name."""
-        return {
-            "file": self.file,
-            "line": self.line,
-            "cell": self.cell or None,
-            "kind": self.kind,
-            "level": self.level,
-            "what": self.what,
-            "why": self.why,
-        }
+        """The fields by name, without ``called``."""
+        names = ("file", "line", "cell", "kind", "level", "what", "why")
+        return {name: getattr(self, name) for name in names} | {"cell": self.cell or None}
 
 
 @dataclass(frozen=True)

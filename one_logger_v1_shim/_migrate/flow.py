@@ -7,7 +7,7 @@ from typing import Optional
 import libcst as cst
 
 from .program import Program
-from .tree import Value, plain
+from .tree import Value, plain, text_of
 
 #: steps of following, in a file: a program that needs more was written to be followed for ever
 MOST_WORK = 20_000
@@ -17,6 +17,10 @@ _BRANCHES = (
 )  # fmt: skip
 _MAYBE = (cst.IfExp, cst.BooleanOperation, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp, cst.Lambda)
 _LOOPS = (cst.For, cst.While)
+# decorators that leave a function what it is
+_PLAIN = {"staticmethod", "classmethod"}
+# functions that reach a program's variables by their names
+_REACHES = {"exec", "eval", "globals", "locals"}
 
 
 class Flow:
@@ -28,8 +32,14 @@ class Flow:
         self.work = 0
         #: the first place where a function of a name is called
         self._called: dict[str, int] = {}
+        #: attributes that are set by their names; None is one that only the running program knows
+        self._set: set[Optional[str]] = {None} if "__dict__" in program.attributes else set()
         for call in program.calls:
-            self._called.setdefault(plain(call.func).rpartition(".")[2], program.start(call))
+            name = plain(call.func).rpartition(".")[2]
+            self._called.setdefault(name, program.start(call))
+            if name in ("setattr", "__setattr__"):
+                self._set.update(text_of(one.value) for one in call.args[-2:-1])
+        self._reached = any(plain(call.func) in _REACHES for call in program.calls)
 
     def root(self, node: cst.CSTNode) -> Optional[Value]:
         """Where the dictionary was made that a name stands for: its first name's value."""
@@ -44,9 +54,11 @@ class Flow:
 
     def value(self, node: cst.CSTNode) -> Optional[Value]:
         program = self._program
+        if self._reached:
+            return None
         if isinstance(node, cst.Attribute):
             values = program.set_attributes.get(node.attr.value, [])
-            return values[0] if len(values) == 1 else None
+            return values[0] if len(values) == 1 and not self._set & {None, node.attr.value} else None
         values = []
         for binding in program.bindings(cst.ensure_type(node, cst.Name)):
             given = program.value(binding)
@@ -80,19 +92,37 @@ class Flow:
             outer = parents.get(current)
             if outer is not None and isinstance(outer, _BRANCHES) and outer.body is current:
                 found.update({current, outer} if isinstance(outer, _LOOPS) else {current})
-            elif isinstance(current, _MAYBE):
+            elif isinstance(current, _MAYBE) or self._ends_early(current):
                 found.add(current)
             current = outer
         return found
+
+    def _ends_early(self, node: cst.CSTNode) -> bool:
+        """``with suppress(...)``: what stands in it may be left out."""
+        items = [one.item for one in node.items] if isinstance(node, cst.With) else []
+        names = [self._program.dotted(one.func) or plain(one.func) for one in items if isinstance(one, cst.Call)]
+        return any(name.rpartition(".")[2] in ("suppress", "raises") for name in names)
+
+    def returns(self, function: Optional[cst.CSTNode]) -> int:
+        """The first place where a function may have ended."""
+        program = self._program
+        ends = (program.end(one) for one in program.all(cst.Return) if program.function(one) is function)
+        return min(ends, default=len(program.text))
+
+    def is_used(self, name: str) -> bool:
+        """Whether a function of this name is called, or read as an attribute (a property)."""
+        return name in self._called or name in self._program.attributes
 
     def functions(self, call: cst.Call) -> list[cst.CSTNode]:
         """The functions of this file that a call may mean."""
         if isinstance(call.func, cst.Name):
             nodes = [getattr(one, "node", None) for one in self._program.bindings(call.func)]
-            return [one for one in nodes if isinstance(one, cst.FunctionDef)] if len(nodes) == 1 else []
-        if isinstance(call.func, cst.Attribute) and plain(call.func.value) in ("self", "cls"):
-            return list(self._program.functions.get(call.func.attr.value, []))
-        return []
+            found = [one for one in nodes if isinstance(one, cst.FunctionDef)] if len(nodes) == 1 else []
+        elif isinstance(call.func, cst.Attribute) and plain(call.func.value) in ("self", "cls"):
+            found = self._program.functions.get(call.func.attr.value, [])
+        else:
+            return []
+        return [one for one in found if all(plain(each.decorator) in _PLAIN for each in one.decorators)]
 
     def when(self, event: cst.CSTNode, at: int, made: cst.CSTNode, use: cst.CSTNode) -> Optional[bool]:
         """Whether it has happened when Python comes to ``use``: True, False for "maybe", None for "not yet"."""

@@ -26,6 +26,8 @@ _NOT_WRITTEN = Verdict(NOT_JUDGED, "the configuration is not written out in this
 # what a configuration key that only the program knows may hold, for the checks that need some value
 _STAND_IN: Any = 1
 _SAVES = ("on_save_checkpoint_start", "on_save_checkpoint_end", "on_save_checkpoint_success")
+#: v1's callbacks by their names
+CALLBACKS = (MINIMAL_SCHEMA_CALLBACK_ARGS.keys() - {"initialize"}) | set(STEP_CALLBACKS)
 _CORE_CALLS = frozenset(name for name in vars(OneLogger) if not name.startswith("_"))
 _UTILS_ATTRIBUTES = frozenset(vars(OneLoggerUtils({})))
 #: what consumers call on a ``TimeEventCallback`` themselves; its other methods belong to the trainer

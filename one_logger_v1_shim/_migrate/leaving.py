@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from .findings import ERROR, FILE, IMPORT, PIN, STRING, SUBCLASS, Finding
-from .names import reference
 
 
 class Way(NamedTuple):
@@ -116,15 +114,11 @@ KINDS = {
 }
 
 _CALLBACKS = "nv_one_logger.training_telemetry.api.callbacks"
-_MODULE = re.compile(r"(?:from|import) ([\w.]+)")
 
 
 def module(finding: Finding) -> str:
     """v1's module that an import names, or ""."""
-    is_v1s = finding.kind == IMPORT and not finding.why.startswith("not v1")
-    found = _MODULE.match(finding.what) if is_v1s else None
-    named = reference(found[1]) if found else None
-    return named.module if named is not None else ""
+    return finding.called if finding.kind == IMPORT else ""
 
 
 def kind_of(name: str) -> str:

@@ -94,6 +94,11 @@ class Reference:
     rest: tuple[str, ...] = ()
 
     @property
+    def root(self) -> str:
+        """v1's top-level module."""
+        return self.module.partition(".")[0]
+
+    @property
     def known(self) -> bool:
         """Whether the shim has what is named. (Attributes of a class are not looked at.)"""
         return not self.rest or self.rest[0] in MODULES[self.module]

@@ -13,14 +13,14 @@ import warnings
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from itertools import accumulate
 from json import scanner
 from json.decoder import scanstring  # type: ignore[attr-defined]
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any
 
-from .files import NOTEBOOK, Found, Problem, Unreadable
-from .source import Edit, Lines, Place, PythonFile, Source, decoded
+from .files import NOTEBOOK, YAML, Found, Problem, Unreadable
+from .pins import is_pin_file
+from .source import Edit, Place, Source, TextFile, decoded, replaced
 
 # one character of a JSON string, as it is written: a surrogate pair is one
 _CHARACTER = re.compile(
@@ -28,8 +28,8 @@ _CHARACTER = re.compile(
 )
 _NAME = re.compile(r"[\w.]+")
 _TARGETS = re.compile(r"[\w.,\s]+")
-# cell magics whose body is Python, or another language's
-_PYTHON_CELLS = ("%%time", "%%timeit", "%%capture", "%%prun", "%%python3", "%%python")
+# cell magics whose body is a file's or a shell's; any other's is Python's if it parses
+_PYTHON_CELLS = ("%%time", "%%capture", "%%prun", "%%py")
 _WRITE_CELLS = ("%%writefile", "%%file")
 _SHELL_CELLS = ("%%bash", "%%sh", "%%script", "%%cmd", "%%system", "%%sx", "%%!")
 
@@ -65,12 +65,6 @@ class Notebook:
         for number, pieces in _cells(self._raw):
             self._add(number, pieces, parts)
         self.text = "".join(parts)
-        try:
-            self.lines = Lines(self.text)
-        except UnicodeError:
-            raise Unreadable("a cell has half of a surrogate pair") from None
-        # which character of the text each byte belongs to
-        self._of_byte: Optional[array[int]] = None
 
     def _add(self, number: int, pieces: list[_Text], parts: list[str]) -> None:
         source = "".join(pieces)
@@ -88,36 +82,27 @@ class Notebook:
         places = [self._line(pieces[min(index, len(pieces) - 1)].start) for index in range(len(lines))]
         first = next((index for index, line in enumerate(lines) if line.strip()), 0)
         words = lines[first].split() if lines and lines[first].strip() else [""]
-        if words[0] in _WRITE_CELLS and words[-1].endswith(".py"):
-            lines[first] = "#" + lines[first][1:]
-            source = "".join(lines)
-        elif words[0].startswith("%%") and words[0] not in _PYTHON_CELLS:
-            if words[0] in (*_SHELL_CELLS, *_WRITE_CELLS):
-                name = words[-1] if words[0] in _WRITE_CELLS else "cell.sh"
-                self.others.append((name, places[first + 1 :], "".join(lines[first + 1 :])))
+        is_cell, is_written, last = words[0].startswith("%%"), words[0] in _WRITE_CELLS, words[-1].strip("'\"")
+        to_shell = words[0] in _SHELL_CELLS and not last.startswith(("python", "pypy"))
+        is_text = is_written and not last.endswith(".py") and ("." in last or is_pin_file(Path(last)))
+        if to_shell or is_text:
+            self.others.append((last if is_text else "cell.sh", places[first + 1 :], "".join(lines[first + 1 :])))
             return _blank(source)
-        if _parses(source):
-            return source
-        self.others += [
-            ("line.sh", [place], line.strip()) for place, line in zip(places, lines) if _is_magic(line)
-        ]  # fmt: skip
-        program = "".join(_pass(line) if _is_magic(line) else line for line in lines)
+        if is_cell:
+            lines[first] = "#" + lines[first][1:]
+        if _parses("".join(lines)):
+            return "".join(lines)
+        magic = dict.fromkeys(_magic(lines))
+        self.others.append(("line.sh", [places[one] for one in magic], "".join(lines[one] for one in magic)))
+        program = "".join(_pass(line) if one in magic else line for one, line in enumerate(lines))
         if not _parses(program):
-            if "one_logger" in program:
+            if "one_logger" in program and (not is_cell or words[0].startswith(_PYTHON_CELLS)):
                 self.problems.append(Problem(self.path, f"cell {number} does not parse", places[0]))
             return _blank(source)
         return program
 
     def _line(self, raw: int) -> int:
         return bisect_left(self._newlines, raw) + 1
-
-    def _character(self, byte: int) -> int:
-        if self.text.isascii():
-            return byte
-        if self._of_byte is None:
-            begins = ((one & 0xC0) != 0x80 for one in self.lines.data)
-            self._of_byte = array("L", accumulate(begins))
-        return self._of_byte[byte] - 1 if byte < len(self._of_byte) else len(self.text)
 
     def _written(self, offset: int) -> tuple[int, int]:
         """Where in the file's text a character of ``text`` is written, from and to."""
@@ -135,25 +120,19 @@ class Notebook:
         within = min(offset - self._starts[index], len(places) - 2)  # after a cell stands a line end of our own
         return places[within], places[within + 1]
 
-    def place(self, byte: int) -> Place:
+    def place(self, offset: int) -> Place:
         """The file's line and the cell."""
         if not self._pieces:
             return Place(1)
-        offset = min(self._character(byte), max(len(self.text) - 2, 0))
+        offset = min(offset, max(len(self.text) - 2, 0))
         return Place(self._line(self._written(offset)[0]), self._pieces[bisect_right(self._starts, offset) - 1][1])
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """See :class:`~.source.Source`. What is put in is plain ASCII, which JSON writes as it is."""
-        made, at = [], 0
-        for edit in sorted(edits):
-            first = self._character(edit.start)
-            start = self._written(first)[0]
-            end = self._written(first + len(edit.old) - 1)[1]
-            if start < at or self.text[first : first + len(edit.old)] != edit.old:
-                raise ValueError(f"{edit.old!r} does not stand at byte {edit.start}")
-            made += [self._raw[at:start], edit.new]
-            at = end
-        return "".join([*made, self._raw[at:]]).encode()
+        edits = list(edits)
+        starts = (self._written(edit.start)[0] for edit in edits)
+        ends = (self._written(edit.start + len(edit.old) - 1)[1] for edit in edits)
+        return replaced(self.text, self._raw, zip(edits, starts, ends)).encode()
 
 
 def _cells(raw: str) -> Iterable[tuple[int, list[_Text]]]:
@@ -205,6 +184,16 @@ def _parses(program: str) -> bool:
     return True
 
 
+def _magic(lines: list[str]) -> list[int]:
+    """Which lines are IPython's; a backslash goes on with one."""
+    found: list[int] = []
+    for number, line in enumerate(lines):
+        goes_on = found[-1:] == [number - 1] and lines[number - 1].rstrip().endswith("\\")
+        if goes_on or _is_magic(line):
+            found.append(number)
+    return found
+
+
 def _is_magic(line: str) -> bool:
     """``%pip install x``, ``!ls``, ``?name``, ``name??``, ``files = !ls``."""
     text = line.strip()
@@ -230,5 +219,7 @@ def _pass(line: str) -> str:
 
 
 def source_of(found: Found, data: bytes) -> Source:
-    """The text of a Python file or of a notebook. Raises :class:`Unreadable`."""
-    return Notebook(found.path, data) if found.kind == NOTEBOOK else PythonFile(found.path, data)
+    """The text of a Python file, of a notebook, of YAML. Raises :class:`Unreadable`."""
+    if found.kind == NOTEBOOK:
+        return Notebook(found.path, data)
+    return TextFile(found.path, data, "utf-8" if found.kind == YAML else "")

@@ -21,38 +21,45 @@ _TOOL = re.compile(r"\b(?:pip3?|uv|uvx|conda|mamba|poetry|pdm|pipx|easy_install|
 _VERB = re.compile(r"\b(?:install|add|sync|run)\b|--with\b|\bx\b")
 _ADDS = re.compile(r"\bADD\b")
 _SCRIPTS = re.compile(
-    r"(?:^|\.)(?:docker|container)file|\.(?:sh|bash|zsh|slurm|sbatch|def|mk|bat|ps1)$|^\.gitlab-ci|^GNUmakefile$|^makefile"
-    r"|^justfile$|^jenkinsfile|^azure-pipelines|(?:^|/)\.circleci/|\.github/(?:workflows|actions)/|^(?:tasks|action)\.ya?ml$",
+    r"(?:^|\.)(?:docker|container|GNUmake|make|just|jenkins|snake)file|^CMakeLists\.txt$"
+    r"|\.(?:ya?ml|sh|bash|zsh|ksh|csh|fish|slurm|sbatch|pbs|lsf|def|mk|cmake|bat|cmd|ps1)$",
     re.IGNORECASE,
 )
 # a program inside a script: python -c "from one_logger import ...", python -m one_logger.x
 _PROGRAM = re.compile(r"(?:\b(?:import|from)|\s-m)\s{1,20}(?:one_logger(?:_utils)?)(?![\w])")
+_RUNS = re.compile(r"python|torchrun|^%\w", re.MULTILINE)
 _LISTS = re.compile(
     r"(?:requirement|constraint|\breqs?\b).*\.(?:txt|in|pip)$|^(?:.*/)?requirements/.*\.(?:txt|in)$", re.I
 )
 _PROJECTS = {
     "pyproject.toml", "setup.cfg", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock", "pylock.toml",
-    "setup.py", "environment.yml", "environment.yaml", "conda.yml", "conda.yaml", "tox.ini", "meta.yaml", "pixi.toml",
+    "setup.py", "noxfile.py", "environment.yml", "environment.yaml", "conda.yml", "conda.yaml", "tox.ini", "meta.yaml",
+    "pixi.toml",
 }  # fmt: skip
 # keys of configuration files whose values are names, and nothing that is installed
 _NAMES_ONLY = re.compile(
     r"known|modules?$|packages$|name$|ignore|include|exclude|keyword|classifier|description|select|section|version",
     re.IGNORECASE,
 )
-_SETTING = re.compile(r"[\"']?([\w.-]+)[\"']?\s*[=:](?!=)")
+_SETTING = re.compile(r"[\"']?([\w.-]+)[\"']?\s*[=:?+]{1,3}(?!=)")
+_VARIABLE = re.compile(r"\$[({]?(\w+)")
 _MOST = 10_000  # characters of a line
 _KEY = re.compile(rf"\s*(?:[\"']?{NEEDLE_PATTERN}[\"']?\s*[=:]|name\s*=\s*[\"']{NEEDLE_PATTERN}[\"'])", re.IGNORECASE)
 
 
 def is_pin_file(path: Path) -> bool:
     """Whether a file of this name lists what is to be installed, or runs commands."""
-    tail = "/".join(path.parts[-2:])
-    return path.name in _PROJECTS or is_script(path) or bool(_LISTS.search(tail))
+    return path.name in _PROJECTS or is_script(path) or bool(_LISTS.search("/".join(path.parts[-2:])))
+
+
+def is_distribution(text: str) -> bool:
+    """Whether a text is the name of one of v1's distributions."""
+    return _NAME.fullmatch(text) is not None
 
 
 def is_script(path: Path) -> bool:
     """Whether a file of this name is made of commands: only where they install something do they ask for it."""
-    return bool(_SCRIPTS.search(path.name) or _SCRIPTS.search("/".join(path.parts[-3:])))
+    return path.name not in _PROJECTS and bool(_SCRIPTS.search(path.name))
 
 
 def pins_of(path: Path, text: str, script: bool = False) -> Iterator[tuple[int, str]]:
@@ -60,12 +67,14 @@ def pins_of(path: Path, text: str, script: bool = False) -> Iterator[tuple[int, 
     script = script or is_script(path)
     settings = path.suffix in (".cfg", ".ini", ".toml")
     setting = ""
-    for first, logical in _logical_lines(text, joined=script):
+    lines = list(_logical_lines(text, joined=script))
+    named = {name for _, line in lines if script and _installs(line) for name in _VARIABLE.findall(line)}
+    for first, logical in lines:
         if settings and not logical[:1].isspace():
             match = _SETTING.match(logical)
             # in TOML a list goes on to its bracket, in the others an indented line goes on
             setting = match[1] if match is not None else "" if not logical.startswith("]") else setting
-        if "ogger" not in logical.lower() or (script and not _installs(logical)):
+        if "ogger" not in logical.lower() or (script and not _installs(logical) and not _sets(logical, named)):
             continue
         if settings and _NAMES_ONLY.search(setting) and path.suffix != ".lock":
             continue
@@ -75,7 +84,7 @@ def pins_of(path: Path, text: str, script: bool = False) -> Iterator[tuple[int, 
 
 def programs_in(text: str) -> Iterator[tuple[int, str]]:
     """``(line, the line)``: where a script hands a program that imports v1 to Python."""
-    if "python" not in text and "torchrun" not in text:
+    if not _RUNS.search(text):
         return
     for number, line in enumerate(text.split("\n"), 1):
         if "one_logger" in line and not line.lstrip().startswith("#") and _PROGRAM.search(line[:_MOST]):
@@ -85,6 +94,12 @@ def programs_in(text: str) -> Iterator[tuple[int, str]]:
 def _installs(line: str) -> bool:
     tool = _TOOL.search(line)
     return _ADDS.search(line) is not None or (tool is not None and _VERB.search(line, tool.end()) is not None)
+
+
+def _sets(line: str, names: set[str]) -> bool:
+    """``DEPS = torch one-logger``, where the script installs ``$(DEPS)``."""
+    match = _SETTING.match(line.strip().removeprefix("export "))
+    return match is not None and match[1] in names
 
 
 def _in_line(line: str, path: Path, script: bool) -> Iterator[str]:

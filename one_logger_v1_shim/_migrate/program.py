@@ -12,7 +12,7 @@ from libcst.metadata import BaseAssignment, ImportAssignment
 
 from .names import IMPORT_FUNCTIONS, MODULES, Reference, reference, v1_name
 from .source import Source
-from .tree import Tree, imported, key_of, module_of, plain, text_of
+from .tree import Tree, accessed, key_of, module_of, plain, text_of
 
 _STEPS = 30  # from a use back to where its value comes from
 # not ``nv_one_logger_callback``: that is v2's
@@ -36,8 +36,6 @@ class Program(Tree):
 
     def __init__(self, source: Source) -> None:
         super().__init__(source)
-        #: of names of v1's modules: whether the file has attributes or keys that are called so
-        self.keys: dict[str, bool] = {}
         self._names: dict[tuple[int, str], Optional[str]] = {}
         self._objects: dict[tuple[int, str], list[Instance]] = {}
         self._step = 0
@@ -48,9 +46,10 @@ class Program(Tree):
             return None
         self._step += 1
         try:
-            if isinstance(node, cst.Attribute):
-                base = self.dotted(node.value)
-                return f"{base}.{node.attr.value}" if base is not None else None
+            found = accessed(node)
+            if found is not None:
+                base = self.dotted(found[0])
+                return f"{base}.{found[1]}" if base is not None else None
             if isinstance(node, cst.Name):
                 return self._dotted_name(node)
             if isinstance(node, cst.Call):
@@ -71,7 +70,7 @@ class Program(Tree):
         for binding in bindings:
             value = self.value(binding)
             if isinstance(binding, ImportAssignment):
-                given = imported(binding)
+                given = next((one.name for one in binding.get_qualified_names_for(node.value)), None)
             elif value is not None and value.index is None:
                 given = self.dotted(value.expression)
             else:
@@ -95,9 +94,6 @@ class Program(Tree):
             if first.startswith(".") and second is not None:
                 return second + first
             return first.partition(".")[0] if function == "__import__" and len(node.args) < 4 else first
-        if function == "getattr" and second is not None:
-            base = self.dotted(node.args[0].value)
-            return f"{base}.{second}" if base is not None else None
         return None
 
     def refers(self, node: cst.CSTNode) -> Optional[Reference]:
@@ -118,6 +114,9 @@ class Program(Tree):
             self._step -= 1
 
     def _instances(self, node: cst.CSTNode) -> Iterator[Instance]:
+        found = accessed(node)
+        if found is not None:
+            yield from self._of_attribute(*found)
         if isinstance(node, cst.Call):
             yield from self._made(node)
         elif isinstance(node, cst.Name):
@@ -126,8 +125,6 @@ class Program(Tree):
                 self._objects[key] = []
                 self._objects[key] = [one for binding in self.bindings(node) for one in self._of_binding(binding)]
             yield from self._objects[key]
-        elif isinstance(node, cst.Attribute):
-            yield from self._of_attribute(node)
         elif isinstance(node, cst.IfExp):
             yield from self.instances(node.body)
             yield from self.instances(node.orelse)
@@ -149,13 +146,12 @@ class Program(Tree):
                 return [Instance("lightning.TimeEventCallback", value.expression)]
         return []
 
-    def _of_attribute(self, node: cst.Attribute) -> Iterator[Instance]:
-        name = node.attr.value
+    def _of_attribute(self, on: cst.BaseExpression, name: str) -> Iterator[Instance]:
         if name == "logtimeevent":
-            behind = self.instances(node.value)
+            behind = self.instances(on)
             yield from [Instance("OneLoggerUtils", one.made) for one in behind] or [Instance("OneLoggerUtils")]
         elif name == "time_event_callback":
-            trainers = self.instances(node.value)
+            trainers = self.instances(on)
             yield from (Instance("lightning.TimeEventCallback", one.made) for one in trainers)
         else:
             key = -1, name
@@ -181,11 +177,14 @@ class Program(Tree):
 
         Not if the name comes from a module that is not v1: Megatron's own ``one_logger_utils`` is one.
         """
-        name = node.attr.value if isinstance(node, cst.Attribute) else node.value if isinstance(node, cst.Name) else ""
+        found = accessed(node)
+        name: Optional[str] = found[1] if found is not None else plain(node)
+        if isinstance(node, cst.Subscript):
+            name = key_of(node)
         root: cst.CSTNode = node
         while isinstance(root, cst.Attribute):
             root = root.value
-        if not _LOOKS_LIKE.search(name):
+        if not _LOOKS_LIKE.search(name or ""):
             return False
         bindings = self.bindings(root)[:100] if isinstance(root, cst.Name) else []
         return not any(isinstance(one, ImportAssignment) for one in bindings)

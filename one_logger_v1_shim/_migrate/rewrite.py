@@ -12,111 +12,62 @@ Only names are replaced: v1's root by the shim's, at the place where it stands. 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from typing import Optional
 
 import libcst as cst
 
+from .changes import Change
 from .names import MODULES, ROOTS, SHIM, reference
 from .program import Program
 from .source import Edit
-from .uses import BareImport, Uses, dotted
+from .uses import BareImport, Uses
 
 
-@dataclass
-class Note:
-    """Something to tell about a place: byte offset in the text, and what."""
-
-    start: int
-    text: str
-
-
-@dataclass
-class Rewriting:
-    """What there is to do in one file."""
-
-    edits: list[Edit] = field(default_factory=list)
-    #: done, in another way than the reader may expect
-    notes: list[Note] = field(default_factory=list)
-    #: not done
-    left: list[Note] = field(default_factory=list)
-
-
-def rewrite(program: Program, own: Collection[str] = (), taken: Collection[str] = ()) -> Rewriting:
-    """The edits of a program.
+class Rewriter:
+    """The edits of one program; what is done in another way than expected, or not done, goes into ``change``.
 
     Args:
         program: the program.
+        change: gets its notes and what is left.
         own: roots that are the tree's own modules here, and not v1.
         taken: names that other files take from this one, so that they have to stay.
     """
-    return _Rewriter(program, own, taken).rewriting()
 
-
-class _Rewriter:
-    def __init__(self, program: Program, own: Collection[str], taken: Collection[str]) -> None:
+    def __init__(self, program: Program, change: Change, own: Collection[str], taken: Collection[str]) -> None:
         self._program = program
+        self._change = change
         self._own = own
         self._uses = Uses(program, taken)
-        self._out = Rewriting()
+        self._edits: list[Edit] = []
 
-    def rewriting(self) -> Rewriting:
+    def edits(self) -> list[Edit]:
         """Look at all imports."""
-        for node in self._program.froms:
-            self._from(node)
         groups: dict[tuple[int, str], list[BareImport]] = {}
-        for statement in self._program.imports:
-            for alias in statement.names:
-                found = self._alias(alias, statement)
-                if found is None:
-                    continue
-                if alias.asname is not None:
-                    self._replace(found.root)
-                else:
-                    home = self._uses.home(found)
-                    groups.setdefault((id(home), found.root.value), []).append(found)
+        for node, module, names in self._program.modules:
+            root = module.partition(".")[0]
+            if root not in ROOTS or root in self._own:
+                continue
+            unknown = _unknown(module, names)
+            if unknown:
+                self._change.left.append((self._line(node), f"the shim has no {unknown}"))
+            elif isinstance(node, cst.ImportFrom):
+                self._replace(_first(node.module))
+            elif isinstance(node, cst.ImportAlias) and node.asname is not None:
+                self._replace(_first(node.name))
+            elif isinstance(node, cst.ImportAlias):
+                found = BareImport(node, self._program.parents[node], _first(node.name), module)
+                groups.setdefault((id(self._uses.home(found)), root), []).append(found)
         for aliases in groups.values():
             if any("." in one.dotted for one in aliases):
                 self._uses.binders.append(self._uses.home(aliases[0]))
         for aliases in groups.values():
             self._group(aliases)
-        return self._out
-
-    # -- imports that keep their bound names -------------------------------------------------------------------
-
-    def _from(self, node: cst.ImportFrom) -> None:
-        if node.relative or node.module is None:
-            return
-        module, root = dotted(node.module)
-        if root.value not in ROOTS or root.value in self._own:
-            return
-        names = [] if isinstance(node.names, cst.ImportStar) else [dotted(alias.name)[0] for alias in node.names]
-        unknown = _unknown(module, names)
-        if unknown:
-            self._leave(root, f"the shim has no {unknown}")
-        else:
-            self._replace(root)
-
-    def _alias(self, alias: cst.ImportAlias, statement: cst.Import) -> Optional[BareImport]:
-        module, root = dotted(alias.name)
-        if root.value not in ROOTS or root.value in self._own:
-            return None
-        unknown = _unknown(module, [])
-        if unknown:
-            self._leave(root, f"the shim has no {unknown}")
-            return None
-        return BareImport(alias, statement, root, module)
-
-    # -- imports that bind the root ----------------------------------------------------------------------------
+        return self._edits
 
     def _group(self, aliases: list[BareImport]) -> None:
         """All imports of one scope that bind the same name."""
         root = aliases[0].root.value
-        if all(alias.dotted == root for alias in aliases):
-            for alias in aliases:
-                self._replace(alias.root, f"{ROOTS[root]} as {root}")
-            return
-        uses = self._uses.reads(aliases)
+        uses = self._uses.reads(aliases) if any(alias.dotted != root for alias in aliases) else ""
         if isinstance(uses, list):
             for name in [*(alias.root for alias in aliases), *uses]:
                 self._replace(name)
@@ -125,24 +76,27 @@ class _Rewriter:
             if alias.dotted == root:
                 self._replace(alias.root, f"{ROOTS[root]} as {root}")
                 continue
+            line = self._line(alias.root)
             if self._uses.shim_is_a_variable():
-                self._leave(alias.root, f"{uses}, and {SHIM} is a name of the program's own")
+                self._change.left.append((line, f"{uses}, and {SHIM} is a name of the program's own"))
                 continue
             self._replace(alias.root)
             last = alias.node.name.attr if isinstance(alias.node.name, cst.Attribute) else alias.root
             self._replace(last, f"{last.value}, {ROOTS[root]} as {root}")
-            self._out.notes.append(Note(self._start(alias.root), f"the name {root} is kept: {uses}"))
+            self._change.notes.append((line, f"the name {root} is kept: {uses}"))
 
-    # -- edits -------------------------------------------------------------------------------------------------
-
-    def _start(self, node: cst.CSTNode) -> int:
-        return self._program.start(node)
+    def _line(self, node: cst.CSTNode) -> int:
+        return self._program.source.place(self._program.start(node)).line
 
     def _replace(self, name: cst.Name, new: Optional[str] = None) -> None:
-        self._out.edits.append(Edit(self._start(name), name.value, ROOTS[name.value] if new is None else new))
+        self._edits.append(Edit(self._program.start(name), name.value, ROOTS[name.value] if new is None else new))
 
-    def _leave(self, node: cst.CSTNode, why: str) -> None:
-        self._out.left.append(Note(self._start(node), why))
+
+def _first(node: Optional[cst.CSTNode]) -> cst.Name:
+    """The first part of a dotted name."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return cst.ensure_type(node, cst.Name)
 
 
 def _unknown(module: str, names: list[str]) -> str:
@@ -150,5 +104,6 @@ def _unknown(module: str, names: list[str]) -> str:
     found = reference(module)
     if found is None or found.rest:
         return module
-    missing = [name for name in names if name not in MODULES[found.module] and f"{module}.{name}" not in MODULES]
+    known = {"*", *MODULES[found.module]}
+    missing = [name for name in names if name not in known and f"{module}.{name}" not in MODULES]
     return f"{module}.{missing[0]}" if missing else ""

@@ -36,14 +36,15 @@ from .notebook import Notebook, source_of
 from .own import OwnModules
 from .pins import is_pin_file, is_script, pins_of, programs_in
 from .program import Instance, Program
-from .source import Lines, decoded
-from .strings import strings_of
-from .tree import module_of, plain, text_of
+from .source import decoded
+from .strings import StringUse, strings_of
+from .tree import accessed, plain
 from .wire import copied
 from .yaml_strings import yaml_strings
 
+# what a single program needs (PEP 723), as a pyproject.toml has it
+_INLINE = re.compile(r"^# /// script\n((?:#.*\n)+?)# ///$", re.MULTILINE)
 _CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
-_CONFIGS = ("config", "callback_config")
 _V2 = "v2: it stays as it is"
 
 
@@ -81,17 +82,20 @@ def _file(found: Found, data: bytes, own: OwnModules) -> tuple[list[Finding], li
     if found.kind in (PINS, SCRIPT):
         text = decoded(data, "utf-8")
         return list(_in_script(path, found.path, text, found.kind == SCRIPT)), []
-    if found.kind == YAML:
-        text = decoded(data, "utf-8")
-        lines, uses = Lines(text), yaml_strings(text)
-        return [Finding(path, lines.line(one.start), STRING, OK, one.text, "swap --strings") for one in uses], []
     source = source_of(found, data)
+    if found.kind == YAML:
+        uses = yaml_strings(source.text)
+        return [Finding(path, source.place(one.start).line, STRING, OK, one.text, "swap --strings") for one in uses], []
     more: list[Finding] = []
     if isinstance(source, Notebook):
         more = [_problem(one) for one in source.problems]
         for name, places, text in source.others:
             for one in _in_script(path, Path(name), text, False):
                 more.append(replace(one, line=places[min(one.line, len(places)) - 1]))
+    for match in _INLINE.finditer(source.text):
+        before = "\n" * (source.place(match.start(1)).line - 1)
+        text = before + re.sub("^# ?", "", match[1], flags=re.MULTILINE)
+        more += _in_script(path, Path("pyproject.toml"), text, False)
     uses_of = _Uses(Program(source), own)
     uses_of.look()
     return more + uses_of.findings, uses_of.guesses
@@ -120,21 +124,18 @@ class _Uses:
 
     def look(self) -> None:
         """Fill the lists."""
-        for statement in self.program.imports:
-            for alias in statement.names:
-                what = f"import {alias.evaluated_name}" + (f" as {alias.evaluated_alias}" if alias.asname else "")
-                self._imported(alias, what, alias.evaluated_name, [])
-        for taken in self.program.froms:
-            aliases = [] if isinstance(taken.names, cst.ImportStar) else list(taken.names)
-            names = [alias.evaluated_name for alias in aliases] or ["*"]
-            if module_of(taken):
-                self._imported(taken, f"from {module_of(taken)} import {', '.join(names)}", module_of(taken), names)
+        for node, module, names in self.program.modules:
+            what = f"from {module} import {', '.join(names)}" if names else f"import {self.program.written(node)}"
+            self._imported(node, what.rstrip(", "), module, names)
         for use in strings_of(self.program):
-            self._string(use.start, use.text, use.names.dotted if use.names else None, use.left)
+            self._string(use)
         for definition in self.program.classes:
             self._subclass(definition)
         for call in self.program.calls:
             self._call(call)
+        for name in judging.CALLBACKS & self.program.attributes.keys():
+            for attribute in self.program.attributes[name]:
+                self._handed_on(attribute)
 
     def _add(
         self,
@@ -166,7 +167,8 @@ class _Uses:
             self._add(line, IMPORT, what, Verdict(OK, f"not v1: the tree's own {self._own_roots[root]}"))
             return
         if found.rest:
-            self._add(line, IMPORT, what, Verdict(ERROR, f"ModuleNotFoundError: the shim has no {found.dotted}"))
+            verdict = Verdict(ERROR, f"ModuleNotFoundError: the shim has no {found.dotted}")
+            self._add(line, IMPORT, what, verdict, called=found.module)
             return
         verdicts = [Verdict(OK, "the shim already")] if is_swapped(module) else []
         if found.module in EXTRAS:
@@ -176,16 +178,15 @@ class _Uses:
             verdicts.append(Verdict(OK, "a star import: brings the shim's other names too"))
         elif unknown and not is_swapped(module):
             verdicts.append(Verdict(ERROR, f"ImportError: {found.module} had no {', '.join(unknown)}"))
-        self._add(line, IMPORT, what, worst(*verdicts))
+        self._add(line, IMPORT, what, worst(*verdicts), called=found.module)
 
-    def _string(self, line: int, text: str, dotted: Optional[str], left: str) -> None:
-        found = reference(dotted) if dotted is not None else None
-        if found is not None and found.dotted.partition(".")[0] in self._own_roots:
+    def _string(self, use: StringUse) -> None:
+        if use.names is not None and use.names.root in self._own_roots:
             return
-        if found is not None and not found.known:
-            self._add(line, STRING, text, Verdict(ERROR, f"the shim has no {found.dotted}"))
-            return
-        self._add(line, STRING, text, Verdict(OK, f"swap leaves it: {left}" if left else "swap --strings"))
+        verdict = Verdict(OK, f"swap leaves it: {use.left}" if use.left else "swap --strings")
+        if use.names is not None and not use.names.known:
+            verdict = Verdict(ERROR, f"the shim has no {use.names.dotted}")
+        self._add(use.start, STRING, use.text, verdict)
 
     # -- constructions, subclasses, calls ----------------------------------------------------------------------
 
@@ -205,37 +206,53 @@ class _Uses:
     def _call(self, call: cst.Call) -> None:
         found = self.program.refers(call.func)
         if found is not None:
-            is_own = found.module.partition(".")[0] in self._own_roots
+            is_own = found.root in self._own_roots
             if found.thing and not is_own:
                 self._construction(call, found.thing)
             elif not found.known and not is_own:
                 self._add(call, CALL, self._short(call), Verdict(ERROR, f"the shim has no {found.dotted}"))
-        elif isinstance(call.func, cst.Attribute):
-            self._method(call, call.func.value, call.func.attr.value)
+            return
+        called = accessed(call.func)
+        if called is not None:
+            self._method(call, *called)
         elif plain(call.func) == "getattr" and len(call.args) > 1:
             self._by_name(call)
 
     def _by_name(self, call: cst.Call) -> None:
         """``getattr(callback, name)``: what is called is known if the name is written out."""
-        on, name = call.args[0].value, text_of(call.args[1].value)
-        outer = self.program.parents[call]
-        if name is not None and isinstance(outer, cst.Call) and outer.func is call:
-            self._method(outer, on, name)
-        elif name is None:
-            certain = bool(self.program.instances(on))
-            if certain or self.program.looks_like_v1(on) or _CALLBACK.search(plain(on)):
-                why = "the callback's name is known at run time only: such calls are not followed"
-                self._add(call, CALL, self._short(call), Verdict(NOT_JUDGED, why), certain)
+        if accessed(call) is not None:
+            self._handed_on(call)
+            return
+        on = call.args[0].value
+        certain = bool(self.program.instances(on))
+        if certain or self.program.looks_like_v1(on) or _CALLBACK.search(plain(on)):
+            why = "the callback's name is known at run time only: such calls are not followed"
+            self._add(call, CALL, self._short(call), Verdict(NOT_JUDGED, why), certain)
+
+    def _handed_on(self, node: cst.BaseExpression) -> None:
+        """``start = callback.on_app_start``, ``partial(callback.on_app_start)``: the call is made elsewhere."""
+        on, name = accessed(node) or (node, "")
+        outer = self.program.parents[node]
+        if name not in judging.CALLBACKS or (isinstance(outer, cst.Call) and outer.func is node):
+            return
+        certain = any(one.thing == "OneLoggerUtils" for one in self.program.instances(on))
+        if self.program.is_read(node) and (certain or self.program.looks_like_v1(on)):
+            verdict = Verdict(NOT_JUDGED, "a callback that is handed on: such calls are not followed")
+            self._add(node, CALL, self.program.written(node), verdict, certain, name)
 
     def _construction(self, call: cst.Call, thing: str) -> None:
-        fits, given = judging.arguments(thing, call)
-        node = next((given[name] for name in _CONFIGS if name in given), None)
+        fits, node = self._configuration(call, thing)
         verdicts = [fits]
         if node is not None and fits.level == OK and plain(node) != "None":
             judge = judging.core_config if thing == "OneLogger" else judging.utils_config
             verdicts.append(judge(self._configs.of(node)))
         kind = CONSTRUCTION if thing.rpartition(".")[2][:1].isupper() else CALL
         self._add(call, kind, self._short(call), worst(*verdicts), called=thing)
+
+    def _configuration(self, call: cst.Call, thing: str) -> tuple[Verdict, Optional[cst.BaseExpression]]:
+        """Whether a construction's arguments fit, and the configuration among them."""
+        fits, given = judging.arguments(thing, call)
+        return fits, given.get("config", given.get("callback_config"))
 
     def _method(self, call: cst.Call, on: cst.BaseExpression, name: str) -> None:
         instances = self.program.instances(on)
@@ -260,8 +277,7 @@ class _Uses:
         found = self.program.refers(instance.made.func) if instance.made is not None else None
         if instance.made is None or found is None or not found.thing:
             return None
-        _, given = judging.arguments(found.thing, instance.made)
-        node = next((given[name] for name in _CONFIGS if name in given), None)
+        _, node = self._configuration(instance.made, found.thing)
         return self._configs.of(node) if node is not None else None
 
     def _short(self, call: cst.Call) -> str:

@@ -1,4 +1,4 @@
-"""The text of a Python file, and edits of it that leave every other byte as it was."""
+"""The text of a file of Python or YAML, and edits of it that leave every other byte as it was."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_FILES = frozenset({"idna", "punycode", "undefined"})
 
 @dataclass(frozen=True, order=True)
 class Edit:
-    """``new`` takes the place of ``old`` (never empty), which begins at ``start`` (bytes of the text as UTF-8)."""
+    """``new`` takes the place of ``old`` (never empty), which begins at the character ``start`` of the text."""
 
     start: int
     old: str
@@ -28,19 +28,18 @@ class Edit:
 
 
 class Source(Protocol):
-    """Python text, and the file that it came from."""
+    """A text, and the file that it came from."""
 
     path: Path
     #: the program; for a notebook the cells, one after the other
     text: str
-    lines: Lines
 
-    def place(self, byte: int) -> Place:
-        """Where a byte of ``text`` (as UTF-8) stands in the file."""
+    def place(self, offset: int) -> Place:
+        """Where a character of ``text`` stands in the file."""
         ...
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
-        """The file's bytes with ``edits`` made."""
+        """The file's bytes with ``edits`` made. Raises ``ValueError`` where the old text does not stand."""
         ...
 
 
@@ -52,35 +51,36 @@ class Place:
     cell: int = 0
 
 
-class PythonFile:
-    """A ``.py`` or ``.pyi`` file.
+class TextFile:
+    """A file of Python or YAML.
 
     Raises:
         Unreadable: its bytes are not what its encoding says.
     """
 
-    def __init__(self, path: Path, data: bytes) -> None:
+    def __init__(self, path: Path, data: bytes, encoding: str = "") -> None:
         self.path = path
         self._bom = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
         body = data[len(self._bom) :]
-        self._encoding = _encoding(data)
+        self._encoding = encoding or _encoding(data)
         self.text = decoded(body, self._encoding)
+        self._starts = line_starts(self.text)
         try:
+            self.text.encode()  # libcst's parser takes nothing else
             same = self.text.encode(self._encoding) == body
-            self.lines = Lines(self.text)
         except UnicodeError:
             same = False
         if not same:
             raise Unreadable(f"its {self._encoding} text cannot be written back as it was")
 
-    def place(self, byte: int) -> Place:
+    def place(self, offset: int) -> Place:
         """The same line."""
-        return Place(self.lines.line(byte))
+        return Place(bisect_right(self._starts, offset))
 
     def apply(self, edits: Iterable[Edit]) -> bytes:
         """See :class:`Source`."""
-        data = replaced(self.lines.data, edits)
-        return self._bom + data.decode().encode(self._encoding)
+        spans = ((edit, edit.start, edit.start + len(edit.old)) for edit in edits)
+        return self._bom + replaced(self.text, self.text, spans).encode(self._encoding)
 
 
 def _encoding(data: bytes) -> str:
@@ -105,30 +105,17 @@ def decoded(data: bytes, encoding: str) -> str:
         raise Unreadable(f"not {encoding.upper()}: {error}") from None
 
 
-def replaced(data: bytes, edits: Iterable[Edit]) -> bytes:
-    """``data`` with ``edits`` made. Raises ``ValueError`` where the old text does not stand."""
+def replaced(text: str, raw: str, edits: Iterable[tuple[Edit, int, int]]) -> str:
+    """``raw`` with edits of ``text`` made, each between two characters of ``raw``; ``ValueError`` as in Source."""
     made, at = [], 0
-    for edit in sorted(edits):
-        end = edit.start + len(edit.old.encode())
-        if edit.start < at or data[edit.start : end] != edit.old.encode():
-            raise ValueError(f"{edit.old!r} does not stand at byte {edit.start}")
-        made += [data[at : edit.start], edit.new.encode()]
+    for edit, start, end in sorted(edits):
+        if start < at or not text.startswith(edit.old, edit.start):
+            raise ValueError(f"{edit.old!r} does not stand at character {edit.start}")
+        made += [raw[at:start], edit.new]
         at = end
-    return b"".join([*made, data[at:]])
+    return "".join([*made, raw[at:]])
 
 
-class Lines:
-    """From bytes of a text as UTF-8 to its lines, and back."""
-
-    def __init__(self, text: str) -> None:
-        self.data = text.encode()
-        # Python's lines end in \n, \r\n or \r, and in nothing else.
-        self._starts = [0, *(match.end() for match in re.finditer(rb"\r\n|\r|\n", self.data))]
-
-    def of(self, line: int) -> int:
-        """The first byte of a line (from 1)."""
-        return self._starts[min(line, len(self._starts)) - 1]
-
-    def line(self, offset: int) -> int:
-        """The line (from 1) of a byte."""
-        return bisect_right(self._starts, offset)
+def line_starts(text: str) -> list[int]:
+    """The first character of each line. Python's lines end in \\n, \\r\\n or \\r, and in nothing else."""
+    return [0, *(match.end() for match in re.finditer(r"\r\n|\r|\n", text))]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-import libcst as cst
 
 from .changes import Change
 from .files import SCRIPT, YAML, Found, Problem, Unreadable, find, read
@@ -16,10 +14,10 @@ from .notebook import Notebook, source_of
 from .own import OwnModules
 from .pins import programs_in
 from .program import Program
-from .rewrite import rewrite
-from .source import Edit, Lines, Source, decoded, replaced
+from .rewrite import Rewriter
+from .source import Edit, Source
 from .strings import StringUse, strings_of
-from .tree import module_of, parse
+from .tree import parse
 from .yaml_strings import yaml_strings
 
 _NAMED = re.compile(rf"\b(?:{'|'.join(ROOTS)})\b|\\[xuUN0-7]")
@@ -53,10 +51,10 @@ def swap(paths: Sequence[Path], strings: bool) -> Iterator[Change]:
 
 
 def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, taken: set[str]) -> None:
-    if found.kind == YAML:
-        _swap_yaml(change, strings)
-        return
     source = source_of(found, change.before)
+    if found.kind == YAML:
+        _apply(found, source, _in_strings(source, yaml_strings(source.text), change, strings), change)
+        return
     if isinstance(source, Notebook):
         change.left += [(one.line, one.reason) for one in source.problems]
         for _, places, text in source.others:
@@ -66,42 +64,29 @@ def _swap_file(found: Found, change: Change, strings: bool, own: OwnModules, tak
         return  # it has the shim's names, or v2's
     program = Program(source)
     own_roots = {root for root in ROOTS if own.provider(found.path, root) is not None}
-    edits: list[Edit] = []
-    if _imports_v1(program, own_roots, change):
-        rewriting = rewrite(program, own_roots, taken)
-        edits += rewriting.edits
-        for notes, into in ((rewriting.notes, change.notes), (rewriting.left, change.left)):
-            into += [(source.place(note.start).line, note.text) for note in notes]
-    for use in strings_of(program):
-        if use.names is None or use.names.dotted.partition(".")[0] not in own_roots:
-            edits += _string(use, change, strings, source.place(use.start).line)
-    _apply(found, source, edits, change)
+    imports = _imports_v1(program, own_roots, change)
+    edits = Rewriter(program, change, own_roots, taken).edits() if imports else []
+    uses = (one for one in strings_of(program) if one.names is None or one.names.root not in own_roots)
+    _apply(found, source, edits + _in_strings(source, uses, change, strings), change)
 
 
-def _swap_yaml(change: Change, strings: bool) -> None:
-    text = decoded(change.before, "utf-8")
-    lines = Lines(text)
-    edits = [edit for use in yaml_strings(text) for edit in _string(use, change, strings, lines.line(use.start))]
-    change.after = replaced(change.before, edits)
-    change.places = len(edits)
-
-
-def _string(use: StringUse, change: Change, strings: bool, line: int) -> list[Edit]:
-    if use.edit is not None and strings:
-        return [use.edit]
-    reason = use.left or "--strings swaps it"
-    # A test's fake module, a look-up by name: with the imports swapped it would miss what it means.
-    change.left.append((line, f"{use.text!r} names v1: {reason}"))
-    return []
+def _in_strings(source: Source, uses: Iterable[StringUse], change: Change, strings: bool) -> list[Edit]:
+    """The edits of strings; what is not swapped is listed."""
+    edits = []
+    for use in uses:
+        if use.edit is not None and strings:
+            edits.append(use.edit)
+        else:
+            # A test's fake module, a look-up by name: with the imports swapped it would miss what it means.
+            why = f"{use.text!r} names v1: {use.left or '--strings swaps it'}"
+            change.left.append((source.place(use.start).line, why))
+    return edits
 
 
 def _imports_v1(program: Program, own_roots: set[str], change: Change) -> bool:
     """Whether there is an import of v1. One of the tree's own modules of that name is listed."""
-    modules: list[tuple[cst.CSTNode, str]]
-    modules = [(statement, alias.evaluated_name) for statement in program.imports for alias in statement.names]
-    modules += [(statement, module_of(statement)) for statement in program.froms]
     found = False
-    for statement, module in modules:
+    for statement, module, _ in program.modules:
         root = module.partition(".")[0]
         if root in own_roots:
             line = program.source.place(program.start(statement)).line
@@ -115,8 +100,8 @@ def _apply(found: Found, source: Source, edits: list[Edit], change: Change) -> N
         return
     change.after = source.apply(edits)
     change.places = len(edits)
-    new = source_of(found, change.after)
-    parse(new)  # never write what does not parse
+    if found.kind != YAML:
+        parse(source_of(found, change.after))  # never write what does not parse
     if change.after.count(b"\n") != change.before.count(b"\n"):
         raise ValueError("its lines would not stay where they are")
 

@@ -18,22 +18,21 @@ import libcst as cst
 from libcst.metadata import (
     Assignment,
     BaseAssignment,
-    ByteSpanPositionProvider,
     ExpressionContext,
     ExpressionContextProvider,
-    ImportAssignment,
     MetadataWrapper,
     ParentNodeProvider,
+    PositionProvider,
     ScopeProvider,
 )
 
 from .files import Unreadable
 from .names import ROOTS, SHIM
-from .source import Source
+from .source import Source, line_starts
 
 #: how many syntax nodes may stand in one another: libcst's parser uses the process's stack
 MOST_DEEP = 500
-#: bytes of a program; a tree of libcst takes about 500 times as many
+#: characters of a program; a tree of libcst takes about 500 times as many
 MOST_TEXT = 1024 * 1024
 #: a file of 15,000 lines; libcst needs ten seconds for it
 MOST_NODES = 200_000
@@ -80,16 +79,16 @@ class Tree:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.text = source.text
-        size = len(source.lines.data)
+        size = len(source.text)
         if size > MOST_TEXT:
-            raise Unreadable(f"{size:,} bytes of Python, more than {MOST_TEXT:,}: too large to be looked at")
+            raise Unreadable(f"{size:,} characters of Python, more than {MOST_TEXT:,}: too large to be looked at")
         index = _Index()
         try:
             wrapper = MetadataWrapper(_parsed(source), unsafe_skip_copy=True)
             self.scopes = wrapper.resolve(ScopeProvider)
             self.parents = wrapper.resolve(ParentNodeProvider)
             self.contexts = wrapper.resolve(ExpressionContextProvider)
-            self._spans = wrapper.resolve(ByteSpanPositionProvider)
+            self._places = wrapper.resolve(PositionProvider)
             self.module = wrapper.module
             self.module.visit(index)
         except cst.ParserSyntaxError as error:
@@ -97,9 +96,18 @@ class Tree:
         except (RecursionError, MemoryError):
             raise Unreadable("does not parse: too deeply nested, or too large") from None
         self._nodes = index.nodes
+        self._lines = line_starts(source.text)
         self._bindings: dict[tuple[int, str], list[BaseAssignment]] = {}
         self.imports = self.all(cst.Import)
         self.froms = self.all(cst.ImportFrom)
+        #: ``(the import, its module, the names that are taken from it)``, without those that are relative
+        self.modules: list[tuple[cst.CSTNode, str, list[str]]] = []
+        for alias in (alias for statement in self.imports for alias in statement.names):
+            self.modules.append((alias, plain(alias.name), []))
+        for taken in (one for one in self.froms if module_of(one)):
+            star = isinstance(taken.names, cst.ImportStar)
+            names = ["*"] if star else [plain(alias.name) for alias in taken.names]  # type: ignore[union-attr]
+            self.modules.append((taken, module_of(taken), names))
         self.calls = self.all(cst.Call)
         self.classes = self.all(cst.ClassDef)
         self.strings: list[Literal] = [*self.all(cst.SimpleString), *self.all(cst.ConcatenatedString)]
@@ -144,19 +152,19 @@ class Tree:
     # -- places ------------------------------------------------------------------------------------------------
 
     def start(self, node: cst.CSTNode) -> int:
-        """The node's first byte in the text as UTF-8."""
-        return int(self._spans[node].start)
+        """The node's first character in the text."""
+        place = self._places[node].start
+        return self._lines[place.line - 1] + int(place.column)
 
     def end(self, node: cst.CSTNode) -> int:
-        """The byte after the node."""
-        span = self._spans[node]
-        return int(span.start + span.length)
+        """The character after the node."""
+        place = self._places[node].end
+        return self._lines[place.line - 1] + int(place.column)
 
     def written(self, node: cst.CSTNode, most: int = 400) -> str:
-        """The node as the file has it, on one line, cut after about ``most`` bytes."""
+        """The node as the file has it, on one line, cut after about ``most`` characters."""
         start = self.start(node)
-        data = self.source.lines.data[start : min(self.end(node), start + most)]
-        return " ".join(data.decode("utf-8", "ignore").split())
+        return " ".join(self.text[start : min(self.end(node), start + most)].split())
 
     # -- bindings --------------------------------------------------------------------------------------------------
 
@@ -248,7 +256,8 @@ def parse(source: Source) -> ast.Module:
             warnings.simplefilter("ignore")  # invalid escapes in somebody else's strings
             return ast.parse(source.text)
     except SyntaxError as error:
-        place = source.place(source.lines.of(error.lineno or 1))
+        starts = line_starts(source.text)
+        place = source.place(starts[min(error.lineno or 1, len(starts)) - 1])
         version = ".".join(map(str, sys.version_info[:2]))  # a program may be written for a newer one
         raise Unreadable(f"does not parse: {error.msg} (Python {version})", place.line) from None
     except ValueError as error:
@@ -290,21 +299,16 @@ def key_of(node: cst.Subscript) -> Optional[str]:
     return text_of(inside.value) if isinstance(inside, cst.Index) else None
 
 
+def accessed(node: cst.CSTNode) -> Optional[tuple[cst.BaseExpression, str]]:
+    """``x.name`` and ``getattr(x, "name")``: the object and the name; None for any other expression."""
+    if isinstance(node, cst.Attribute):
+        return node.value, node.attr.value
+    if isinstance(node, cst.Call) and plain(node.func) == "getattr" and len(node.args) > 1:
+        name = text_of(node.args[1].value)
+        return (node.args[0].value, name) if name is not None else None
+    return None
+
+
 def module_of(node: cst.ImportFrom) -> str:
     """The module that names are taken from; "" if it is given by its place."""
     return plain(node.module) if node.module is not None and not node.relative else ""
-
-
-def imported(binding: ImportAssignment) -> Optional[str]:
-    """``import a.b`` (bound: ``a``), ``import a.b as c``, ``from a import b``: the dotted name that is bound."""
-    statement: Any = binding.node
-    if isinstance(statement.names, cst.ImportStar):
-        return None
-    module = module_of(statement) if isinstance(statement, cst.ImportFrom) else None
-    for alias in statement.names:
-        name = str(alias.evaluated_name)
-        if (alias.evaluated_alias or (name if module is not None else name.partition(".")[0])) == binding.name:
-            if module is not None:
-                return f"{module}.{name}" if module else None
-            return name if alias.asname is not None else name.partition(".")[0]
-    return None

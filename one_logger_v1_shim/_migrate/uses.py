@@ -17,15 +17,8 @@ from .program import Program
 from .tree import plain, text_of
 
 _BINDING_NODES = {
-    "MatchAs",
-    "MatchStar",
-    "MatchMapping",
-    "NameItem",
-    "TypeAlias",
-    "TypeVar",
-    "TypeVarTuple",
-    "ParamSpec",
-}
+    "MatchAs", "MatchStar", "MatchMapping", "NameItem", "TypeAlias", "TypeVar", "TypeVarTuple", "ParamSpec",
+}  # fmt: skip
 _LOOKS_AT_NAMES = {"globals", "locals", "vars", "eval", "exec", "dir"}
 
 
@@ -34,7 +27,7 @@ class BareImport:
     """``import a.b``, or one name of ``import a.b, c.d``: it binds ``a``."""
 
     node: cst.ImportAlias
-    statement: cst.Import
+    statement: cst.CSTNode
     root: cst.Name
     dotted: str
 
@@ -143,10 +136,9 @@ class Uses:
     def _shim_imports(self) -> list[Optional[Scope]]:
         """The scopes that bind the shim's name already."""
         return [
-            self._scopes.get(alias)
-            for statement in self._program.imports
-            for alias in statement.names
-            if alias.asname is None and dotted(alias.name)[1].value == SHIM
+            self._scopes.get(node)
+            for node, module, _ in self._program.modules
+            if isinstance(node, cst.ImportAlias) and node.asname is None and module.partition(".")[0] == SHIM
         ]
 
     def _is_covered(self, scope: Scope, home: Scope) -> bool:
@@ -166,16 +158,6 @@ class Uses:
                 if scope is None or not all(isinstance(one, ImportAssignment) for one in bound):
                     return True
         return False
-
-
-def dotted(node: cst.BaseExpression) -> tuple[str, cst.Name]:
-    """A dotted name as text, and its first part."""
-    parts = []
-    while isinstance(node, cst.Attribute):
-        parts.append(node.attr.value)
-        node = node.value
-    root = cst.ensure_type(node, cst.Name)
-    return ".".join([root.value, *reversed(parts)]), root
 
 
 def _reads(text: str, root: str) -> bool:

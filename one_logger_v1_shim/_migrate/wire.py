@@ -10,7 +10,6 @@ from typing import Any, Optional
 from .._v1.wires import DEFAULT, STEP_CALLBACKS, STEPS, VARIABLE, WIRES
 from .findings import CALL, COPY, Finding
 
-_STEP = re.compile(rf"(\.|['\"])({'|'.join(STEP_CALLBACKS)})\b")
 _VERSION = re.compile(r"^VERSION\s*(?::[^=\n]*)?=\s*['\"]([0-9.]+)['\"]", re.MULTILINE)
 
 
@@ -40,7 +39,7 @@ def wire_of(findings: Iterable[Finding]) -> Wire:
     """The newest version that a use tells: one that only this version had, or a copy of v1 in the tree."""
     told: dict[str, Finding] = {}
     for one in findings:
-        if one.kind == CALL and _STEP.search(one.what):
+        if one.kind == CALL and one.called in STEP_CALLBACKS:
             told.setdefault(STEPS, one)
         elif one.kind == COPY:
             told.setdefault(one.what.rpartition(" ")[2], one)

@@ -21,15 +21,13 @@ def yaml_strings(text: str) -> Iterator[StringUse]:
     at = 0
     for line in text.split("\n"):
         if not line.lstrip().startswith("#"):
-            offset = last = 0
             for match in _NAME.finditer(line):
                 found = in_string(match[0], names_a_module=False)
                 if found is not None and _is_whole(line, match.start(), match.end()):
                     root = re.split(r"[.:]", match[0], maxsplit=1)[0]
-                    offset += len(line[last : match.start()].encode())
-                    last = match.start()
-                    yield StringUse(at + offset, match[0], found, Edit(at + offset, root, ROOTS[root]))
-        at += len(line.encode()) + 1
+                    start = at + match.start()
+                    yield StringUse(start, match[0], found, Edit(start, root, ROOTS[root]))
+        at += len(line) + 1
 
 
 def _is_whole(line: str, start: int, end: int) -> bool:

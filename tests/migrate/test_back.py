@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
@@ -132,23 +131,3 @@ def test_file_gone(tmp_path: Path, commands: Commands) -> None:
     path.unlink()
     result = commands("swap", "--back", tmp_path)
     assert (result.code, "cannot be given back: no such file" in result.out) == (1, True)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2, "files": {}}', '{"format": 1, "files": {"p.py": [{}]}}'])
-def test_a_bad_record(text: str, tmp_path: Path, commands: Commands) -> None:
-    path = plant(tmp_path, {"p.py": TEXT, NAME: text}) / "p.py"
-    for command in (("swap", "--back", tmp_path), ("swap", "--write", path)):
-        result = commands(*command)
-        assert result.code == 1
-        assert result.out.count(NAME) == 1, "one line"
-    assert (path.read_text(), (tmp_path / NAME).read_text()) == (TEXT, text)
-
-
-def test_a_swap_that_died_between_record_and_file(tmp_path: Path, commands: Commands) -> None:
-    path = plant(tmp_path, {"p.py": TEXT}) / "p.py"
-    commands("swap", "--write", path)
-    path.write_text(TEXT)  # the record is written first
-    assert json.loads((tmp_path / NAME).read_text())["files"]["p.py"]
-    assert commands("swap", "--back", tmp_path).code == 0
-    assert path.read_text() == TEXT
-    assert not (tmp_path / NAME).exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from one_logger_v1_shim._migrate import files, record, whole
 
+from .test_notebooks import notebook
 from .trees import Commands, plant
 
 GOOD = "import one_logger as ol\n"
@@ -23,6 +25,25 @@ BAD = {
     "an unknown encoding": (b"# coding: klingon\nimport one_logger\n", ":1: unknown encoding: klingon"),
     "NUL bytes": (b"import one_logger\n\x00\n", "does not parse: "),
     "too deep": (b"import one_logger\nx = " + b"(" * 3000 + b")" * 3000 + b"\n", "does not parse: "),
+    "rot13": (b"# coding: rot13\nvzcbeg bar_ybttre # one_logger\n", ""),
+    "hex": (b"# coding: hex\none_logger\n", ""),
+    "punycode": (b"# coding: punycode\none_logger\n" + b"a" * 100_000, ""),
+    "idna": (b"# coding: idna\none_logger\n" + b"a" * 100_000, ""),
+    "undefined": (b"# coding: undefined\none_logger\n", ""),
+    "utf-7": (b"# coding: utf-7\none_logger = '+2AA-'\n", ""),
+    "unicode_escape": (b"# coding: unicode_escape\none_logger = '\\ud800'\n", ""),
+    "a chain of attributes": (b"one_logger" + b".a" * 100_000 + b"\n", ""),
+    "a chain of calls": (b"one_logger" + b"()" * 20_000 + b"\n", ""),
+    "many signs": (b"one_logger = " + b"-" * 50_000 + b"1\n", ""),
+    "a long sum": (b"one_logger = " + b"+".join([b"1"] * 50_000) + b"\n", ""),
+    "nots": (b"one_logger = " + b"not " * 1400 + b"1\n", ""),
+    "lambdas": (b"one_logger = " + b"lambda: " * 1400 + b"1\n", ""),
+    "half a surrogate pair": (
+        json.dumps(notebook("import one_logger\nx = '\ud800'")).encode(),
+        "cell 1 does not parse",
+    ),
+    "deep JSON": (b'{"cells": one_logger' + b"[" * 100_000, "no JSON: "),
+    "deep JSON inside": (b'{"cells": 1, "one_logger": ' + b"[" * 100_000, "no JSON: "),
 }
 
 
@@ -32,7 +53,7 @@ def _lines(text: str, path: Path) -> list[str]:
 
 @pytest.mark.parametrize(("data", "why"), BAD.values(), ids=list(BAD))
 def test_one_line(data: bytes, why: str, tmp_path: Path, commands: Commands) -> None:
-    bad, good = tmp_path / "bad.py", tmp_path / "good.py"
+    bad, good = tmp_path / ("bad.ipynb" if data.startswith(b'{"cells"') else "bad.py"), tmp_path / "good.py"
     bad.write_bytes(data)
     good.write_text(GOOD)
     scanned = commands("scan", tmp_path)
@@ -56,6 +77,7 @@ def test_which_python_read_it(tmp_path: Path, commands: Commands) -> None:
 def test_what_does_not_mention_v1_is_not_looked_at(tmp_path: Path, commands: Commands) -> None:
     for number, (data, _) in enumerate(BAD.values()):
         (tmp_path / f"p{number}.py").write_bytes(data.replace(b"one_logger", b"os"))
+    (tmp_path / "conf.yml").write_bytes(b"logger: caf\xe9\n")
     assert commands("scan", tmp_path).code == 2
     assert commands("swap", tmp_path) == (0, "", "nothing to do\n")
 

@@ -19,6 +19,7 @@ def _source(config: dict[str, object]) -> str:
 FULL = _source(CONFIG)
 SHORT = _source({key: value for key, value in CONFIG.items() if key != "world_size"})
 WRONG = _source({**CONFIG, "x": 1})
+METADATA = _source({**CONFIG, "metadata": {"world_size": 1}})
 
 MISSING = "missing key 'world_size'"
 UNKNOWN = "unknown key 'x'"
@@ -132,7 +133,51 @@ PROGRAMS = {
     "a global": ("C = {short}\nC['world_size'] = 1\ndef f():\n    U(C)", "ok", ""),
     "a global, by another function": ("C = {full}\ndef g(): C['x'] = 1\ndef f():\n    U(C)", NOT, ""),
     "a global, after the call": ("C = {full}\ndef f():\n    U(C)\nf()\nC['x'] = 1", NOT, ""),
+    "a global, by a function before it": ("def g(): C['x'] = 1\nC = {full}\ndef f():\n    U(C)", NOT, ""),
     "a parameter": ("def f(c):\n    c['world_size'] = 1\n    U(c)", NOT, ""),
+    # reached by another way
+    "dict.update": ("c = {short}\ndict.update(c, world_size=1)\nU(c)", NOT, ""),
+    "with suppress": ("c = {short}\nwith contextlib.suppress(E): c['world_size'] = f()\nU(c)", NOT, ""),
+    "suppress as a name": (
+        "from contextlib import suppress as s\nc = {short}\nwith s(E): c['world_size'] = f()\nU(c)", NOT, "",
+    ),
+    "a loop's target": ("c = {short}\nfor c['world_size'] in y: pass\nU(c)", NOT, ""),
+    "one of two by a condition": ("c = {short}\nd = c if y else {{}}\nd['world_size'] = 1\nU(c)", NOT, ""),
+    "a decorated function": ("@lru_cache\ndef h(): return {short}\nh()['world_size'] = 1\nU(h())", NOT, ""),
+    "a static method": (
+        "class A:\n    @staticmethod\n    def h(): return {full}\n    def f(self): U(self.h())", "ok", "",
+    ),
+    "a function that returns it": ("C = {short}\ndef h(): return C\nh()['world_size'] = 1\nU(C)", NOT, ""),
+    "a function that returns what it gets": (
+        "def h(d): return d\nc = {short}\nd = h(c)\nd['world_size'] = 1\nU(c)", NOT, "",
+    ),
+    "a function whose result nobody takes": (
+        "def h(d):\n    d['world_size'] = 1\n    return d\nc = {short}\nh(c)\nU(c)", "ok", "",
+    ),
+    "a helper that may end before": (
+        "def h(d):\n    if y: return\n    d['world_size'] = 1\nc = {short}\nh(c)\nU(c)", NOT, "",
+    ),
+    "a helper that changes a copy": (
+        "def h(d):\n    d = dict(d)\n    d['world_size'] = 1\nc = {short}\nh(c)\nU(c)", NOT, "",
+    ),
+    "a property": (
+        "class A:\n    @property\n    def c(self): return self._c\n    def f(self):\n        self._c = {short}\n"
+        "        self.c['world_size'] = 1\n        U(self._c)", NOT, "",
+    ),
+    "setattr": ("a.c = {full}\nsetattr(a, 'c', {short})\nU(a.c)", NOT, ""),
+    "setattr of names that only the program knows": (
+        "a.c = {short}\nfor k, v in kw.items(): setattr(a, k, v)\nU(a.c)", NOT, "",
+    ),
+    "setattr of another attribute": ("a.c = {full}\nsetattr(a, 'd', 1)\nU(a.c)", "ok", ""),
+    "__dict__": ("a.c = {short}\na.__dict__.update(kw)\nU(a.c)", NOT, ""),
+    "another object's attribute": ("a.c = {short}\nb.c['world_size'] = 1\nU(a.c)", NOT, ""),
+    "exec": ("c = {short}\nexec(text)\nU(c)", NOT, ""),
+    "globals": ("c = {short}\nglobals()['c']['world_size'] = 1\nU(c)", NOT, ""),
+    # the inside of a value
+    "metadata, mended": ("c = {metadata}\ndel c['metadata']['world_size']\nU(c)", "ok", ""),
+    "metadata, by another name": ("c = {metadata}\nm = c['metadata']\nm.clear()\nU(c)", "ok", ""),
+    "metadata, by get": ("c = {metadata}\nc.get('metadata').clear()\nU(c)", "ok", ""),
+    "metadata, read": ("c = {metadata}\nprint(c['metadata'])\nU(c)", "error", "Metadata overlap"),
 }  # fmt: skip
 
 
@@ -147,7 +192,7 @@ def judged(text: str, tmp_path: Path, commands: Commands) -> tuple[str, str]:
 
 @pytest.mark.parametrize(("text", "level", "why"), PROGRAMS.values(), ids=list(PROGRAMS))
 def test_followed_or_not_judged(text: str, level: str, why: str, tmp_path: Path, commands: Commands) -> None:
-    found = judged(text.format(full=FULL, short=SHORT, wrong=WRONG), tmp_path, commands)
+    found = judged(text.format(full=FULL, short=SHORT, wrong=WRONG, metadata=METADATA), tmp_path, commands)
     assert found[0] == level, found
     assert why in found[1]
     assert bool(found[1]) == (level != "ok" or bool(why))
@@ -177,10 +222,10 @@ def test_not_judged_is_no_failure(tmp_path: Path, commands: Commands) -> None:
 
 HOSTILE = {
     "update of itself": "c = {'a': 1}\n" + "c.update(c)\n" * 60 + "U(c)\n",
-    "many updates of itself": "c = {'a': 1}\n" + "c.update(c)\n" * 500 + "U(c)\n",
+    "many updates of itself": "c = {'a': 1}\n" + "c.update(c)\n" * 250 + "U(c)\n",
     "unions of itself": "c = {'a': 1}\n" + "c = c | c\n" * 60 + "U(c)\n",
     "set and read": "c = {'a': 1}\n" + "c = c\n" * 3000 + "U(c)\n",
-    "set and read for ever": "c = {'a': 1}\n" + "c = c\n" * 100_000 + "U(c)\n",
+    "set and read for ever": "c = {'a': 1}\n" + "c = c\n" * 30_000 + "U(c)\n",
     "imported in each function": "def f():\n import one_logger.core\n one_logger.core\n" * 300,
     "unpacked twice": "c0 = {}\n" + "".join(f"c{n} = {{**c{n - 1}, **c{n - 1}}}\n" for n in range(1, 80)) + "U(c79)\n",
     "helpers that call each other twice": "".join(
@@ -205,61 +250,15 @@ def test_bounded(text: str, tmp_path: Path, commands: Commands) -> None:
 
 
 READ_ONLY = [
-    "print",
-    "len",
-    "str",
-    "repr",
-    "dict",
-    "list",
-    "tuple",
-    "set",
-    "sorted",
-    "isinstance",
-    "type",
-    "bool",
-    "id",
-    "any",
-    "all",
-    "iter",
-    "enumerate",
-    "hash",
-    "format",
-    "callable",
-    "zip",
-    "copy.copy",
-    "copy.deepcopy",
-    "json.dumps",
-    "json.dump",
-    "pprint.pprint",
-    "pprint",
-    "pformat",
-    "pprint.pformat",
-    "yaml.dump",
-    "yaml.safe_dump",
-    "log.debug",
-    "log.info",
-    "log.warning",
-    "log.error",
-    "log.critical",
-    "log.exception",
-]
+    "print", "len", "str", "repr", "dict", "list", "tuple", "set", "sorted", "isinstance", "type", "bool", "id", "any",
+    "all", "iter", "enumerate", "hash", "format", "callable", "zip", "copy.copy", "copy.deepcopy", "json.dumps",
+    "json.dump", "pprint.pprint", "pprint", "pformat", "pprint.pformat", "yaml.dump", "yaml.safe_dump", "log.debug",
+    "log.info", "log.warning", "log.error", "log.critical", "log.exception",
+]  # fmt: skip
 EXPRESSIONS = [
-    "c.get('x')",
-    "c.__contains__('x')",
-    "c.__getitem__('x')",
-    "c.keys()",
-    "c.values()",
-    "c.items()",
-    "c.copy()",
-    "c['app_tag']",
-    "c==d",
-    "d==c",
-    "-c",
-    "f'{c}'",
-    "c+d",
-    "x[c]",
-    "{**c}",
-]
+    "c.get('x')", "c.__contains__('x')", "c.__getitem__('x')", "c.keys()", "c.values()", "c.items()", "c.copy()",
+    "c['app_tag']", "c==d", "d==c", "-c", "f'{c}'", "c+d", "x[c]", "{**c}",
+]  # fmt: skip
 STATEMENTS = (
     "for k in c: pass\nif c: pass\nassert c\nwhile c: break\nx = [k for k in c if c]\nnot c\ndef f(): return c\n"
 )

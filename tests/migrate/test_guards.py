@@ -22,6 +22,7 @@ GUARDS = {
     "try_import": "m, HAVE = try_import('one_logger')",
     "a relative import_module": "import importlib\nm = importlib.import_module('.core', 'one_logger_utils')",
     "by keyword": "import importlib\nm = importlib.import_module('.core', package='one_logger_utils')",
+    "sys as a name": "import sys as s\nHAVE = s.modules['one_logger_utils']",
     "pkgutil": "import pkgutil\nHAVE = pkgutil.find_loader('one_logger_utils')",
 }
 
@@ -53,6 +54,11 @@ STAYS = [
     "__all__ = ['one_logger']",
     "config = {'one_logger': 1}\nconfig['one_logger']",
     "class A: __slots__ = ('one_logger',)",
+    "operator.attrgetter('one_logger')(args)",
+    "@click.option('--one-logger', 'one_logger')\ndef f(one_logger): pass",
+    "T = namedtuple('T', ['one_logger', 'x'])",
+    "f(**{'one_logger': 1})",
+    "if 'one_logger' in vars(args): args.one_logger.log({})",
     "x: 'one_logger'",
 ]
 
@@ -101,7 +107,12 @@ def test_stays(text: str, tmp_path: Path, commands: Commands) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", ["importlib.metadata.version('one_logger_utils')", "pkg_resources.get_distribution('one_logger')"]
+    "call",
+    [
+        "importlib.metadata.version('one_logger_utils')",
+        "importlib.metadata.version('one-logger')",
+        "pkg_resources.get_distribution('one_logger')",
+    ],
 )
 def test_a_distribution_is_listed(call: str, tmp_path: Path, commands: Commands) -> None:
     path = plant(tmp_path, {"p.py": IMPORT + call + "\n"}) / "p.py"

@@ -19,38 +19,6 @@ from .trees import Commands, plant
 
 GOOD = "import one_logger as ol\n"
 
-ODD: dict[str, tuple[str, bytes]] = {
-    "rot13": ("p.py", b"# coding: rot13\nvzcbeg bar_ybttre # one_logger\n"),
-    "hex": ("p.py", b"# coding: hex\none_logger\n"),
-    "punycode": ("p.py", b"# coding: punycode\none_logger\n" + b"a" * 100_000),
-    "idna": ("p.py", b"# coding: idna\none_logger\n" + b"a" * 100_000),
-    "undefined": ("p.py", b"# coding: undefined\none_logger\n"),
-    "utf-7": ("p.py", b"# coding: utf-7\none_logger = '+2AA-'\n"),
-    "unicode_escape": ("p.py", b"# coding: unicode_escape\none_logger = '\\ud800'\n"),
-    "a chain of attributes": ("p.py", b"one_logger" + b".a" * 100_000 + b"\n"),
-    "a chain of calls": ("p.py", b"one_logger" + b"()" * 20_000 + b"\n"),
-    "many signs": ("p.py", b"one_logger = " + b"-" * 50_000 + b"1\n"),
-    "a long sum": ("p.py", b"one_logger = " + b"+".join([b"1"] * 50_000) + b"\n"),
-    "nots": ("p.py", b"one_logger = " + b"not " * 1400 + b"1\n"),
-    "lambdas": ("p.py", b"one_logger = " + b"lambda: " * 1400 + b"1\n"),
-    "half a surrogate pair": ("n.ipynb", json.dumps(notebook("import one_logger\nx = '\ud800'")).encode()),
-    "deep JSON": ("n.ipynb", b"one_logger" + b"[" * 100_000),
-    "deep JSON inside": ("n.ipynb", b'{"one_logger": ' + b"[" * 100_000),
-}
-
-
-@pytest.mark.parametrize(("name", "data"), ODD.values(), ids=list(ODD))
-def test_one_line(name: str, data: bytes, tmp_path: Path, commands: Commands) -> None:
-    bad, good = tmp_path / name, tmp_path / "sub" / "good.py"
-    plant(tmp_path, {"sub/good.py": GOOD})
-    bad.write_bytes(data)
-    for command in (("scan",), ("swap", "--write")):
-        result = commands(*command, tmp_path)
-        assert (result.code, result.err) == (1, "")
-        assert sum(str(bad) in line for line in result.out.splitlines()) == 1, result.out
-    assert (bad.read_bytes(), good.read_text()) == (data, "import one_logger_v1_shim as ol\n")
-
-
 FINE: dict[str, str] = {
     "a large number": "OneLoggerUtils({'world_size': 0x" + "f" * 9000 + "}).on_app_start(0x" + "f" * 9000 + ")",
     "a large power": "OneLoggerUtils({'world_size': 9**9**9})",
@@ -72,7 +40,7 @@ def test_it_is_read_and_printed_on_one_line(text: str, tmp_path: Path, commands:
 
 SLOW: dict[str, tuple[str, str]] = {
     "blanks in a notebook": ("n.ipynb", json.dumps(notebook("one_logger\n!x\n" + " " * 400_000 + "x" + "\n" * 9))),
-    "blanks and a sign": ("n.ipynb", json.dumps(notebook("!one_logger\n" + "a, " * 200_000 + "\n"))),
+    "blanks and a sign": ("n.ipynb", json.dumps(notebook("!one_logger\n" + "a, " * 60_000 + "\n"))),
     "many cells": ("n.ipynb", json.dumps(notebook(*["import one_logger as o\n"] * 500))),
     "one cell of many lines": (
         "n.ipynb", json.dumps(notebook({"cell_type": "code", "source": "import one_logger as é\n" * 500})),

@@ -49,6 +49,10 @@ ODD: dict[str, Callable[[Path], object]] = {
     "a FIFO": os.mkfifo,
     "a link": lambda path: os.symlink("/dev/zero", path),
     "1 TB": lambda path: os.close(_sparse(path)),
+    "half of a record": lambda path: path.write_text("{"),
+    "no object": lambda path: path.write_text("[]"),
+    "another format": lambda path: path.write_text('{"format": 2, "files": {}}'),
+    "a swap without lines": lambda path: path.write_text('{"format": 1, "files": {"rc": [{}]}}'),
     "deep": lambda path: path.write_text("[" * 100_000),
     "no UTF-8": lambda path: path.write_bytes(b"\xff\xfe\xff"),
     "a large number": lambda path: path.write_text('{"format": ' + "9" * 5000 + "}"),
@@ -83,6 +87,12 @@ def test_one_line_and_on(make: Callable[[Path], object], tmp_path: Path, command
     assert sum(str(tmp_path / "bad") in line for line in result.out.splitlines()) == 1, result.out
     assert (tmp_path / "good/p.py").read_text() == "import one_logger as ol\n"
     assert (tmp_path / "bad/rc").read_text() == "other\n"
+
+
+def test_a_swap_does_not_write_over_it(tmp_path: Path, commands: Commands) -> None:
+    plant(tmp_path, {"p.py": "import one_logger as ol\n", NAME: "{"})
+    assert commands("swap", "--write", tmp_path).out.count(NAME) == 1
+    assert ((tmp_path / "p.py").read_text(), (tmp_path / NAME).read_text()) == ("import one_logger as ol\n", "{")
 
 
 _values = st.recursive(

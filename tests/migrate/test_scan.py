@@ -82,12 +82,6 @@ def test_configuration(form: str, text: str, level: str, why: str, tmp_path: Pat
 
 
 WAYS = {
-    "a variable that is changed": "c = {}\nc['x'] = 1\nc.update(enable_for_current_rank=True)\nOneLoggerUtils(c)",
-    "a function": "def make():\n    c = {'enable_for_current_rank': True, 'x': 1}\n    return c\n"
-    "OneLoggerUtils(make())",
-    "an attribute": "self.c = {'enable_for_current_rank': True, 'x': 1}\nOneLoggerUtils(self.c)",
-    "a global, from a function": "C = {'enable_for_current_rank': True, 'x': 1}\ndef f():\n"
-    "    return OneLoggerUtils(C)",
     "another name of the class": "U = OneLoggerUtils\nU({'enable_for_current_rank': True, 'x': 1})",
     "in a with": "with suppress():\n    u = OneLoggerUtils({'enable_for_current_rank': True, 'x': 1})",
 }

@@ -29,6 +29,11 @@ def seen(commands: Commands, tree: Path, name: str) -> list[tuple[int, str, str]
         ("cb = self.trainer.time_event_callback\ncb.logtimeevent.on_train_start()", "error"),
         ("trainer.time_event_callback.on_model_init_start(x=1)", "warning"),
         ("getattr(trainer.time_event_callback.logtimeevent, 'on_train_start')()", "error"),
+        ("getattr(getattr(trainer, 'time_event_callback', None), 'logtimeevent').on_train_start()", "error"),
+        ("callbacks['one_logger'].on_train_start()", "warning"),
+        ("start = trainer.time_event_callback.logtimeevent.on_train_start\nstart()", "not judged"),
+        ("partial(trainer.time_event_callback.logtimeevent.on_app_start, 1)()", "not judged"),
+        ("start = getattr(trainer.time_event_callback.logtimeevent, 'on_train_start')", "not judged"),
     ],
 )
 def test_through_attributes(text: str, level: str, tmp_path: Path, commands: Commands) -> None:
@@ -65,6 +70,12 @@ CELLS = (
     "%%writefile requirements.txt\ntorch\none-logger==1.0\n",
     "%%writefile -a notes.txt\nimport one_logger\n",
     "\n%%sh\npython -m one_logger.x\n",
+    "%%script python3\nimport one_logger as a\n",
+    "%%memit -r 1\nimport one_logger as b\n",
+    "%%writefile 'a b.py'\nimport one_logger as c\n",
+    "%%writefile $NAME\nimport one_logger as d\n",
+    "%%html\n<b>import one_logger</b>\n",
+    "!pip install \\\n  one-logger\n%time import one_logger\n",
 )
 
 
@@ -81,11 +92,14 @@ def test_cells(tmp_path: Path, commands: Commands) -> None:
             ("string", '"import one_logger\\n",'),
             ("pin", '"one-logger==1.0\\n"'),
             ("string", '"python -m one_logger.x\\n"'),
+            *(("import", f'"import one_logger as {name}\\n"') for name in "abcd"),
+            ("pin", '"  one-logger\\n",'),
+            ("string", '"%time import one_logger\\n"'),
         ]
     )
     result = commands("swap", "--write", path)
     assert result.code == 1, "what the shells run is listed"
-    assert result.out.count("a program in a script") == 2
+    assert result.out.count("a program in a script") == 3
     assert "import one_logger_v1_shim.core\\n" in path.read_text()
     assert '"one_logger_v1_shim.core.OneLogger()\\n"' in path.read_text()
     commands("swap", "--back", path)
@@ -101,6 +115,18 @@ FILES = {
         [(4, "pin", "warning"), (5, "string", "warning")],
     ),
     ".gitlab-ci.yml": ("a:\n  script:\n    - pip install one-logger-utils\n", [(3, "pin", "warning")]),
+    ".travis.yml": ("install:\n  - pip install one-logger\n", [(2, "pin", "warning")]),
+    "cloudbuild.yaml": ("steps:\n- args: [pip, install, one-logger]\n", [(2, "pin", "warning")]),
+    "alone.py": (
+        "x = 1\n# /// script\n# dependencies = [\n#   'one-logger',\n# ]\n# ///\nimport one_logger as o\n",
+        [(4, "pin", "warning"), (7, "import", "ok")],
+    ),
+    "conf.yml": ("one_logger: {project: one-logger}\n", []),
+    "rules.mk": (
+        "DEPS = torch one-logger\nNAME = one-logger\nx:\n\tpip install $(DEPS)\n", [(1, "pin", "warning")],
+    ),
+    "CMakeLists.txt": ("execute_process(COMMAND pip install one-logger)\n", [(1, "pin", "warning")]),
+    "noxfile.py": ("def t(session):\n    session.install('one-logger')\n", [(2, "pin", "warning")]),
     "azure-pipelines.yml": ("- script: pip install one-logger\n", [(1, "pin", "warning")]),
     "Jenkinsfile": ("sh 'pip install one-logger'\n", [(1, "pin", "warning")]),
     "train": ("#!/usr/bin/env python3\nimport one_logger\n", [(2, "import", "ok")]),
@@ -109,7 +135,7 @@ FILES = {
     "notes": ("import one_logger\npip install one-logger\n", []),
     "v2.py": ("from nv_one_logger.api.config import OneLoggerConfig\n", [(1, "import", "ok")]),
     "w2.py": ("import nv_one_logger.training_telemetry.api as a\n", [(1, "import", "ok")]),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)

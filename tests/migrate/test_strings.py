@@ -61,8 +61,11 @@ LEFT = {
     "a sum": ("importlib.import_module('one_logger.' + name)", "built at run time"),
     "a format": ("importlib.import_module('one_logger.' % name)", "built at run time"),
     "a keyword of patch.dict": ("patch.dict('sys.modules', one_logger=fake)", "a keyword cannot hold a dotted name"),
+    "__import__, the package": ("__import__('one_logger_utils')", "without a fromlist"),
     "__import__, the package at the top": ("__import__('one_logger_utils.core')", "without a fromlist"),
     "a program": ("run([python, '-c', 'from one_logger import OneLogger; OneLogger()'])", "a program in a string"),
+    "a program that a shell runs": ("run('python -m one_logger_utils.core', shell=True)", "a program in a string"),
+    "a prefix": ("[m for m in sys.modules if m.startswith('one_logger_utils.')]", "built at run time"),
     "a module that v1 never had": ("importlib.import_module('one_logger.telemetry')", "the shim has no"),
 }
 
