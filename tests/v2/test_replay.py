@@ -19,7 +19,8 @@ from one_logger_v1_shim._journal.calls import Call
 from one_logger_v1_shim._journal.destination import WandBConfig
 from one_logger_v1_shim._v1.config import V1Config
 from one_logger_v1_shim._v2 import replay as module
-from one_logger_v1_shim._v2.replay import Replay, _Clock, _Ids, _Muted
+from one_logger_v1_shim._v2.passing import Passing
+from one_logger_v1_shim._v2.replay import Replay, _Clock, _Ids
 from one_logger_v1_shim.v1_compatible_wandb_exporter import V1CompatibleWandbExporterAdapter
 from tests.support import CONFIG
 from tests.v2.room import T0, Heard, no_provider, reading, v2_config
@@ -248,7 +249,7 @@ def test_muted_exporter(call: str, arguments: int) -> None:
             return lambda *given: told.append((name, *given))
 
     inner: Any = Inner()
-    muted: Any = _Muted(inner)
+    muted: Any = Passing(inner, muted=True)
     given = tuple(object() for _ in range(arguments))
     getattr(muted, call)(*given)
     assert told == [], "until it is told otherwise"
