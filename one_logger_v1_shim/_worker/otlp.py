@@ -145,26 +145,21 @@ class Otlp(Listener):
 
     def _send(self) -> None:
         """Until a collector has taken what waits. What waits longer than the worker does is for `recover`."""
-        from .._otlp.sender import NotSentError, waits
-
-        for seconds in waits():
-            self._asked = time.monotonic()
-            try:
-                self._sender.send(self._trace.id, self._trace.ended, self._waiting)
-                break
-            except NotSentError as error:
-                text = hidden(f"{OTLP}: {error}", alike=True)
-                say(text)
-                if not self.said:
-                    self.said.append(f"{text}; what is not sent waits in the journal, {NOT_AFFECTED}; after the job: "
-                                     f"{recover_command(self._folder)}")  # fmt: skip
-            time.sleep(seconds)
+        self._asked = time.monotonic()
+        self._sender.deliver(self._trace.id, self._trace.ended, self._waiting, self._not_sent)
         self._asked = 0.0
         self._trace.ended, self._waiting = [], []
         self.rows = self._read_rows
         self._sent.segment, self._sent.line = max(self._here, self._before)
         self._sent.write(self._folder)
         self._last_sent = time.monotonic()
+
+    def _not_sent(self, error: Exception) -> None:
+        text = hidden(f"{OTLP}: {error}", alike=True)
+        say(text)
+        if not self.said:
+            self.said.append(f"{text}; what is not sent waits in the journal, {NOT_AFFECTED}; after the job: "
+                             f"{recover_command(self._folder)}")  # fmt: skip
 
 
 def make(folder: Path, record: RunRecord, mark: Mark) -> Optional[Otlp]:
