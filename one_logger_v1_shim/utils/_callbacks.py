@@ -118,6 +118,13 @@ class Callbacks:
         if telemetry is not None:
             telemetry.call(name, now, arguments)
 
+    def _batch_end(self, now: float, emits: list[Emit]) -> None:
+        core = self._core
+        if core is not None and core is self.one_logger and not core._finished:
+            self._telemetry.batch_end(now, emits)
+        else:
+            self._send("batch_end", now, (), emits)
+
     def _emit(self, emits: list[Emit]) -> None:
         core = self.one_logger
         if core is not None:

@@ -18,6 +18,7 @@ from typing import Any, Callable, Optional
 
 from .._job.ending import at_exit, not_at_exit
 from .._log import warn, warn_once
+from .._v1.config import as_number
 from ._callbacks import OF_PHASES, SAVES
 from .core import OneLoggerUtils
 
@@ -166,6 +167,15 @@ class JobCallback:
         if self._app == "" and self.enabled:
             self._app = "started"
             self.logtimeevent.on_app_start(**kwargs)
+
+    def _start_train(self, step: Any) -> None:
+        """Report the start of a training loop at the optimizer step ``step``."""
+        start = {"train_iterations_start": step}
+        batch = self.callback_config.get("global_batch_size")
+        number = as_number(batch() if callable(batch) else batch)
+        if number is not None:
+            start["train_samples_start"] = step * number
+        self.logtimeevent.on_train_start(**start)
 
     def _end_train(self) -> None:
         """Report the end of a training loop that something has cut short."""

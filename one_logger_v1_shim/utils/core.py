@@ -129,7 +129,7 @@ class OneLoggerUtils(Callbacks):
             config = self._v1_config
             values = convert(config)
             start = config.read("app_start_time") if config.has("app_start_time") else None
-            self.one_logger = OneLogger._for_utils(core, values, lambda key: config.latest(key)(), start, self._first)
+            self.one_logger = OneLogger._for_utils(core, values, config.latest, start, self._first)
             self._core = self.one_logger
             self._telemetry = self.one_logger._telemetry
         except ValueError:
