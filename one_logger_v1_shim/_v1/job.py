@@ -217,23 +217,17 @@ class Job:
             self._timer.stop(self.training.batch_timer, now)
         check("on_train_batch_end", kwargs)
 
-    def step_may_start(self) -> bool:
-        """Whether ``on_train_step_start`` begins an iteration. One that is running goes on."""
+    def step_runs(self) -> Optional[bool]:
+        """Whether an iteration of steps is running; None: batches say what an iteration is."""
         if self.wire == STEPS:
-            return not self._timer.is_active("train_iterations")
-        return self.training.step_began is None and not self.training.has_batches
+            return self._timer.is_active("train_iterations")
+        return None if self.training.has_batches else self.training.step_began is not None
 
     def on_train_step_start(self, now: float) -> None:
         if self.wire == STEPS:
             self._timer.start("train_iterations", now)
         else:
             self.training.step_began = (now, time.perf_counter())
-
-    def step_may_end(self) -> bool:
-        """Whether ``on_train_step_end`` ends an iteration."""
-        if self.wire == STEPS:
-            return self._timer.is_active("train_iterations")
-        return self.training.step_began is not None and not self.training.has_batches
 
     def on_train_step_end(self, now: float) -> list[Emit]:
         """The iteration's row when it is due. In a version that knows no steps it is an iteration with one batch."""
@@ -279,16 +273,12 @@ class Job:
         if not started and watch.count == self._validation_batches_sent:
             return []
         self._validation_batches_sent = watch.count
-        return [
-            (
-                ROW,
-                {
-                    m.VALIDATION_ITERATIONS_TIME_TOTAL: watch.total,
-                    m.VALIDATION_ITERATIONS_TIME_MSECS_AVG: watch.avg * 1000,
-                    m.VALIDATION_ITERATIONS_TIME_MSECS_MIN: watch.min * 1000,
-                },
-            )
-        ]
+        row = {
+            m.VALIDATION_ITERATIONS_TIME_TOTAL: watch.total,
+            m.VALIDATION_ITERATIONS_TIME_MSECS_AVG: watch.avg * 1000,
+            m.VALIDATION_ITERATIONS_TIME_MSECS_MIN: watch.min * 1000,
+        }
+        return [(ROW, row)]
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 

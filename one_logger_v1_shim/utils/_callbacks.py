@@ -16,21 +16,21 @@ from .._v1.timer import NamedTimer
 if TYPE_CHECKING:
     from ..core import OneLogger
 
-SAVES = ("on_save_checkpoint_start", "on_save_checkpoint_end", "on_save_checkpoint_success")
+SAVES = frozenset(("on_save_checkpoint_start", "on_save_checkpoint_end", "on_save_checkpoint_success"))
 _PHASES = ("model_init", "dataloader_init", "optimizer_init", "load_checkpoint")
 #: those of phases whose instants (ms) may be given by hand, beside the application's own
 OF_PHASES = tuple(f"on_{phase}_{end}" for phase in _PHASES for end in ("start", "end"))
-_STARTS = ("on_app_start", *(name for name in OF_PHASES if name.endswith("start")))
+_STARTS = frozenset(("on_app_start", *(name for name in OF_PHASES if name.endswith("start"))))
 
 #: v1's callback -> its call (:class:`one_logger_v1_shim._journal.calls.Call`), and the phase that is an argument of it
-CALLS: dict[str, tuple[str, ...]] = {
-    **{f"on_{name}": (name,) for name in ("app_start", "app_end", "train_start", "train_end")},
+CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{f"on_{name}": (name, ()) for name in ("app_start", "app_end", "train_start", "train_end")},
     **{
-        f"on_{phase}_{end}": (f"phase_{end}", phase)
+        f"on_{phase}_{end}": (f"phase_{end}", (phase,))
         for phase in (*_PHASES, "validation", "validation_batch", "test")
         for end in ("start", "end")
     },
-    **{name: (name.replace("on_save_checkpoint", "save"),) for name in SAVES},
+    **{name: (name.replace("on_save_checkpoint", "save"), ()) for name in SAVES},
 }
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
@@ -79,7 +79,7 @@ class Callbacks:
     def _call(self, callback: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
         """Barrier, clock, arithmetic, and what all that did to the journal. ``callback``: v1's name of it."""
         job = self._job
-        name, *first = CALLS[callback]
+        name, phase = CALLS[callback]
         try:
             if callback in SAVES:
                 job.check_checkpoints()
@@ -87,7 +87,7 @@ class Callbacks:
                 self.timer.wait()
             now = time.time()
             emits = job.run(callback, now, kwargs)
-            arguments = (*first, *self._arguments(callback, emits, kwargs))
+            arguments = phase + self._arguments(callback, emits, kwargs)
             self._send(name, now, arguments, emits, rows_first=callback not in _STARTS)  # they are of what has begun
         except Exception as error:
             self._fail(callback, error)

@@ -38,7 +38,7 @@ def _step(self: Callbacks, callback: str, set_barrier: bool, extra: tuple[Any, .
         check(callback, kwargs)
         if job.wire != STEPS:
             _say_once(job.wire)
-        if not (job.step_may_start() if starts else job.step_may_end()):
+        if job.step_runs() is not (not starts):  # one that is running goes on, one that is not cannot end
             return
         if set_barrier:
             self.timer.wait()
