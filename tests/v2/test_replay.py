@@ -24,10 +24,9 @@ from one_logger_v1_shim._v2.replay import Replay, _Clock, _Ids
 from one_logger_v1_shim.v1_compatible_wandb_exporter import V1CompatibleWandbExporterAdapter
 from tests.support import CONFIG
 from tests.v2.room import T0, Heard, no_provider, reading, v2_config
+from tests.v2.test_attach import HEARD, exporters, exporting
 
 __all__ = ["no_provider"]
-
-HEARD = {"class_name": "tests.v2.room.Heard"}
 
 
 @pytest.fixture(autouse=True)
@@ -35,12 +34,6 @@ def _v2s_globals(no_provider: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replay puts its own clock and ids into v2; they go with the test."""
     monkeypatch.setattr(v2_time, "time", time)
     monkeypatch.setattr(v2_span, "uuid", uuid)
-
-
-def exporting(monkeypatch: pytest.MonkeyPatch, *exporters: dict[str, Any]) -> None:
-    path = Path("exporters.json").resolve()
-    path.write_text(json.dumps({"exporters": list(exporters)}))
-    monkeypatch.setenv("ONE_LOGGER_EXPORTER_CONFIG_PATH", str(path))
 
 
 def values(**config: Any) -> dict[str, Any]:
@@ -163,13 +156,6 @@ def test_file_is_written_again_by_each_worker(monkeypatch: pytest.MonkeyPatch) -
     assert "application" in Path("v2.jsonl").read_text()
     assert Heard.made[0].take() == []
     assert FileExporter.__name__ in {type(kept).__name__ for kept in exporters()}
-
-
-def exporters() -> list[Any]:
-    from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-
-    recorder: Any = OneLoggerProvider.instance().recorder
-    return list(recorder._exporters)
 
 
 def test_our_own_exporter_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
