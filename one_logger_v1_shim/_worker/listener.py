@@ -81,7 +81,8 @@ class Listener(threading.Thread, ABC):
         elif is_call(line):
             pending.clear()  # of a line whose row is missing
             try:
-                pending.extend(calls(line))
+                # of a row the journal's own words have no argument: it stands in the next line
+                pending.extend(one._replace(arguments=()) if one.name == "row" else one for one in calls(line))
             except Exception as error:
                 pending.clear()
                 say(f"{self.name}: a line of calls could not be read: {error!r}")
