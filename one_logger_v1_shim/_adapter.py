@@ -1,4 +1,7 @@
-"""``configure_v2_adapter``: an application that uses v2's callbacks, configured by a v1 dictionary."""
+"""``configure_v2_adapter``: an application that uses v2's callbacks, configured by a v1 dictionary.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 

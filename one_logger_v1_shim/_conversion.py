@@ -247,7 +247,7 @@ def attribute(value: Any) -> Any:
 
 
 def _value(config: V1Config, row: Row) -> Any:
-    value = config.last[row.key] if row.key in config.last else config.read(row.key)
+    value = config.latest(row.key)
     if value is None and row.default is not REQUIRED:
         return row.default
     return value

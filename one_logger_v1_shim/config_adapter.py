@@ -1,7 +1,7 @@
 """``ConfigAdapter``: a v1 configuration as v2's configuration object.
 
 Its name and that of its method are those of the adapter that v2 once documented. The table that it follows is
-:mod:`one_logger_v1_shim._conversion`.
+:mod:`one_logger_v1_shim._conversion`. Runs in the job's process.
 """
 
 from __future__ import annotations

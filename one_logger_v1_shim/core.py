@@ -1,4 +1,4 @@
-"""v1's ``one_logger.core``: the class that Megatron-LM and its forks use."""
+"""v1's ``one_logger.core``: the class that Megatron-LM and its forks use. Runs in the job's process."""
 
 from __future__ import annotations
 

@@ -227,19 +227,13 @@ class OTLPExporter(BaseExporter):
         return Sender(resource.attributes(record, "", None, os.environ), os.environ)
 
     def _send(self, sender: Any, batch: list[Union[otlp.Span, Point]]) -> None:
-        from ._otlp.sender import NotSentError, waits
-
         spans = [one for one in batch if isinstance(one, otlp.Span)]
         points = [one for one in batch if isinstance(one, Point)]
-        if not batch:
-            return
-        for seconds in waits():
-            try:
-                sender.send(otlp.identifier(16, "trace", self._run_id), spans, points)
-                return
-            except NotSentError as error:
-                warn_once("otlp:not sent", f"OTLP: {error}; it is tried again while the program runs")
-            time.sleep(seconds)
+        if batch:
+            sender.deliver(
+                otlp.identifier(16, "trace", self._run_id), spans, points,
+                lambda error: warn_once("otlp:not sent", f"OTLP: {error}; it is tried again while the program runs"),
+            )  # fmt: skip
 
 
 def _time(event: Event) -> int:

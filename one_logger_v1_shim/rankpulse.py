@@ -1,4 +1,7 @@
-"""v1's ``one_logger.rankpulse``: GPU pulse data. Accepted, so that callers run; nothing is collected."""
+"""v1's ``one_logger.rankpulse``: GPU pulse data. Accepted, so that callers run; nothing is collected.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 

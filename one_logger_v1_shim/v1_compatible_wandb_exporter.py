@@ -15,7 +15,7 @@ from typing import Any, Optional, Union
 from nv_one_logger.api.config import OneLoggerConfig
 from nv_one_logger.core.event import ErrorEvent, Event, TelemetryDataError
 from nv_one_logger.core.span import Span
-from nv_one_logger.exporter.exporter import BaseExporter, Exporter
+from nv_one_logger.exporter.exporter import BaseExporter
 from overrides import override
 
 from ._job import ending
@@ -24,6 +24,7 @@ from ._journal.destination import FIELDS, WandBConfig, specification
 from ._log import warn_once
 from ._v1.bookkeeping import TagList
 from ._v1.config import bad_value
+from ._v2.passing import Passing
 from ._v2.translation import Translation
 
 __all__ = [
@@ -174,7 +175,7 @@ class V1CompatibleWandbExporterAsync(V1CompatibleWandbExporterAdapter):
         super().__init__(one_logger_config, wandb_config, chosen=chosen, asynchronous=True)
 
 
-class V1CompatibleExporter(Exporter):
+class V1CompatibleExporter(Passing):
     """Makes the exporter, sync or async, with v1's settings; can itself be given to v2 as an exporter.
 
     v2's export configuration builds this class by its dotted name as ``(one_logger_config=, config=dict)``.
@@ -215,6 +216,7 @@ class V1CompatibleExporter(Exporter):
         self._exporter: Union[V1CompatibleWandbExporterAsync, V1CompatibleWandbExporterSync] = kind(
             one_logger_config, self._exporter_config, chosen=chosen
         )
+        super().__init__(self._exporter)
 
     @property
     def exporter(self) -> Union[V1CompatibleWandbExporterAsync, V1CompatibleWandbExporterSync]:
@@ -235,31 +237,3 @@ class V1CompatibleExporter(Exporter):
     def is_async(self) -> bool:
         """Whether delivery is asynchronous."""
         return self._exporter.asynchronous
-
-    @override
-    def initialize(self) -> None:
-        self._exporter.initialize()
-
-    @override
-    def export_start(self, span: Span) -> None:
-        self._exporter.export_start(span)
-
-    @override
-    def export_stop(self, span: Span) -> None:
-        self._exporter.export_stop(span)
-
-    @override
-    def export_event(self, event: Event, span: Span) -> None:
-        self._exporter.export_event(event, span)
-
-    @override
-    def export_error(self, event: ErrorEvent, span: Span) -> None:
-        self._exporter.export_error(event, span)
-
-    @override
-    def export_telemetry_data_error(self, error: TelemetryDataError) -> None:
-        self._exporter.export_telemetry_data_error(error)
-
-    @override
-    def close(self) -> None:
-        self._exporter.close()

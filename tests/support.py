@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import subprocess
@@ -82,6 +83,11 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.now += seconds
+
+
+def warned(caplog: Any) -> list[str]:
+    """The warnings that pytest's ``caplog`` has."""
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
 class CoreSpy:

@@ -40,24 +40,12 @@ class Sink(Protocol):
         """In a forked child: become a no-op and leave the run to the parent."""
 
 
-class Dropping:
-    """Nobody wants the rows, or nothing can take them."""
+def open_sink(
+    spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional[dict[str, Any]] = None
+) -> Optional[Sink]:
+    """The sink of a new run; None: nobody wants its rows, or nothing can take them.
 
-    def put(self, data: bytes) -> None:
-        """Drop it."""
-
-    def end(self, exit_code: int) -> None:
-        """Nothing to end."""
-
-    def wait(self) -> None:
-        """Nothing to wait for."""
-
-    def abandon(self) -> None:
-        """Nothing to leave."""
-
-
-def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional[dict[str, Any]] = None) -> Sink:
-    """The sink of a new run; returns at once and never raises an ``Exception``: on trouble it degrades, in one line.
+    Returns at once and never raises an ``Exception``: on trouble it degrades, in one line.
 
     Args:
         spec: where the run goes.
@@ -66,24 +54,24 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional
         v2_values: v2's configuration for the worker, if it hears them there.
     """
     if switched_off():  # an exporter of v2's: v1's own classes have made none
-        return Dropping()
+        return None
     taker = _state.process.taker
     if taker is not None:  # a test: nothing in the environment counts
         return taker.open_sink(spec, asynchronous)
     if os.environ.get(STARTED_BY_TEST):
         warn_once("delivery:test", "this process was started by a test that captures OneLogger rows; its own run "
                   f"is not logged ({STARTED_BY_TEST} is set)")  # fmt: skip
-        return Dropping()
+        return None
     if os.environ.get(INSIDE):
         # wandb, v2 or one of its exporters has loaded us inside of a worker: another one would start another ...
         warn_once("delivery:inside", f"a OneLogger run inside of the W&B process is not logged ({INSIDE} is set here); "
                   "a program of its own that shall log is started without it")  # fmt: skip
-        return Dropping()
+        return None
     for name, instead in GONE.items():
         if os.environ.get(name):
             warn_once(f"gone:{name}", f"{name} has no effect any more: {instead}")
     if mode(environment_as_wandb_has_it(spec)) == "disabled" and v2 != "worker":
-        return Dropping()
+        return None
     try:
         sink = _open(spec, asynchronous, v2, v2_values)
     except Exception as error:
@@ -92,7 +80,7 @@ def open_sink(spec: RunSpec, *, asynchronous: bool, v2: str, v2_values: Optional
             f"no row of this run is kept or sent, no journal could be made ({error!r}); the job goes on; "
             "name a folder that can be written: WANDB_DIR, TMPDIR",
         )
-        return Dropping()
+        return None
     _finish_with_child(sink)
     return sink
 

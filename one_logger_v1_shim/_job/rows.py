@@ -23,7 +23,7 @@ class Rows:
     Attributes:
         tags_sent: has the list of tags been sent to this run?
         finished: no more rows are taken.
-        sink: the way to disk and to W&B, once the run is open.
+        sink: the way to disk and to W&B, once the run is open; None: nobody takes its rows.
         exporter: the v2 exporter of this run, if it has one.
     """
 
@@ -37,7 +37,7 @@ class Rows:
         self._bookkeeping = Bookkeeping(VERSION)
 
     def open(self, v2: str, v2_values: Optional[dict[str, Any]] = None) -> None:
-        """Open the sink, once; never raises an ``Exception``. ``v2``, ``v2_values``: see :func:`.open.open_sink`."""
+        """Open the sink, unless it is; never raises an ``Exception``. Arguments: see :func:`.open.open_sink`."""
         if self.sink is None:
             self.sink = open_sink(self.spec, asynchronous=self.asynchronous, v2=v2, v2_values=v2_values)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Callable
 
 from .._handlers import raised_by_handler
@@ -76,12 +77,12 @@ def pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
             raise
     if isinstance(mapping, dict):  # its methods are another's; what it holds is not
         return list(dict.items(mapping))
-    return [(one, _read(mapping, one)) for one in mapping]
+    return [(one, _read(mapping.__getitem__, one)) for one in mapping]
 
 
-def _read(container: Any, index: Any) -> Any:
+def _read(get: Callable[[Any], Any], name: Any) -> Any:
     try:
-        return container[index]
+        return get(name)
     except Exception as error:
         if raised_by_handler(error):
             raise
@@ -137,7 +138,7 @@ def _items(sequence: Sequence[Any]) -> Iterable[Any]:
     except Exception as error:
         if raised_by_handler(error):
             raise
-    return [_read(sequence, index) for index in range(len(sequence))]
+    return [_read(sequence.__getitem__, index) for index in range(len(sequence))]
 
 
 # -- arrays ------------------------------------------------------------------------------------------------------------
@@ -237,21 +238,12 @@ def _known(given: Any) -> Any:
     fields = getattr(type(given), "__dataclass_fields__", None)
     if isinstance(fields, dict):
         names = [name for name, field in fields.items() if getattr(field._field_type, "name", "") == "_FIELD"]
-        return {name: _read_field(given, name) for name in names}
+        return {name: _read(partial(getattr, given), name) for name in names}
     if callable(given):
         if hasattr(given, "__qualname__") and hasattr(given, "__module__"):
             return f"{given.__module__}.{given.__qualname__}"
         return str(given)
     return _UNKNOWN
-
-
-def _read_field(given: Any, name: str) -> Any:
-    try:
-        return getattr(given, name)
-    except Exception as error:
-        if raised_by_handler(error):
-            raise
-        return _Unreadable(error)
 
 
 # -- what W&B can't store ----------------------------------------------------------------------------------------------

@@ -101,6 +101,8 @@ class RunRecord:
         return [Path(self.base)] if self.keep is False and self.base and os.path.isabs(self.base) else []
 
 
+_WORDS = ("url", "event", "notice", "said", "v2", "otlp")  # of a mark: wandb's may have a key or a password in them
+
 #: :attr:`Mark.v2` in the end
 PLAYED, UNPLAYED = "played", "unplayed"
 #: :attr:`Mark.otlp` in the end
@@ -160,14 +162,7 @@ class Mark:
         """Replace the mark of the journal in ``folder``. Raises ``OSError`` when no disk takes it."""
         more = overflow(folder)
         content = dict(vars(self))
-        for name in (
-            "url",
-            "event",
-            "notice",
-            "said",
-            "v2",
-            "otlp",
-        ):  # wandb's words may have a key or a password in them
+        for name in _WORDS:
             content[name] = _hidden(content[name])
         try:
             write_json(folder / "mark.json", content)

@@ -68,11 +68,6 @@ class Scanner:
         return self.rows
 
 
-def rows_on_disk(folder: Path, run_id: str) -> int:
-    """How many rows of the run are whole in the W&B folders below ``folder``: one more than the last ``_step``."""
-    return max((Scanner(path).advance() for path in run_files(folder, run_id)), default=0)
-
-
 #: the names that W&B's folder may have; the second is used where it is there already
 FOLDERS = ("wandb", ".wandb")
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import importlib
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Callable, TypeVar
 
 from opentelemetry import context
 from opentelemetry.attributes import BoundedAttributes
@@ -48,14 +49,6 @@ class NotSentError(Exception):
     """A collector has not taken everything; the text says where and why."""
 
 
-def waits() -> Iterator[float]:
-    """The seconds to wait after each try that has failed: each time twice as long, up to a limit. Without an end."""
-    seconds = 1.0
-    while True:
-        yield seconds
-        seconds = min(2 * seconds, _PATIENCE)
-
-
 class Sender:
     """Sends one run's spans and points. Made and used in one thread.
 
@@ -90,10 +83,19 @@ class Sender:
             self.delta = self.delta or preferred.get(Counter) == AggregationTemporality.DELTA
         self._heard.listen()
 
-    @property
-    def endpoints(self) -> str:
-        """Where it goes, for a log line."""
-        return " and ".join(dict.fromkeys(signal.endpoint for signal, _ in self._exporters))
+    def deliver(
+        self, trace: int, spans: Sequence[Span], points: Sequence[Point], tell: Callable[[NotSentError], None]
+    ) -> None:
+        """:meth:`send`, again until the collector has taken it. ``tell``: is called for each try that has failed."""
+        wait = 1.0
+        while True:
+            try:
+                self.send(trace, spans, points)
+                return
+            except NotSentError as error:
+                tell(error)
+            time.sleep(wait)
+            wait = min(2 * wait, _PATIENCE)
 
     def send(self, trace: int, spans: Sequence[Span], points: Sequence[Point]) -> None:
         """Send all of it; returns when the collector has taken it. ``trace``: the trace's id. Raises NotSentError."""

@@ -6,7 +6,7 @@ Runs in the job's process.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Callable, Optional, Union
+from typing import Any, Optional, Union
 
 from .._log import warn_once
 from .._off import switched_off
@@ -126,13 +126,9 @@ class V1Config:
             return otherwise
         return number
 
-    def latest(self, key: str) -> Callable[[], Any]:
-        """A callable for v2 that returns what v1 read last (and reads once if nothing was read yet)."""
-
-        def value() -> Any:
-            return self.last[key] if key in self.last else self.read(key)
-
-        return value
+    def latest(self, key: str) -> Any:
+        """What v1 read last of ``key``, for v2; reads it where nothing was read yet."""
+        return self.last[key] if key in self.last else self.read(key)
 
     def is_callable(self, key: str) -> bool:
         """Whether a callable was given for ``key``."""

@@ -12,16 +12,9 @@ from typing import Any, NamedTuple, Optional
 from .._log import warn_once
 from .config import DEFAULTS, bad_value
 
-# where a value stands in the flat form, and in the nested form's "wandb" part
-_PLACES: dict[str, tuple[str, str]] = {
-    "project": ("project", "project"),
-    "run_name": ("name", "name"),
-    "entity": ("entity", "entity"),
-    "host": ("host", "host"),
-    "api_key": ("api_key", "api_key"),
-    "tags": ("tags", "tags"),
-    "save_dir": ("save_dir", "save_dir"),
-}
+# key, flat or in the nested form's "wandb" part -> what it is called here
+_KEYS = {key: key for key in ("project", "entity", "host", "api_key", "tags", "save_dir")}
+_KEYS["name"] = "run_name"
 _NOT_IN_A_PROJECT = "/\\#?%:"
 _FLAGS = {"async": True, "quiet": False, "no_exception": True, "enable_one_logger": True, "is_baseline_run": False}
 
@@ -65,25 +58,25 @@ class CoreConfig(NamedTuple):
         if not isinstance(nested, Mapping):
             raise bad_value("wandb", nested if isinstance(nested, (int, float)) else "(not shown)", "a dict")  # the key
         chosen: dict[str, Any] = {}
-        for name, (flat, inner) in _PLACES.items():
-            value = config.get(flat) if config.get(flat) is not None else nested.get(inner)
+        for key, name in _KEYS.items():
+            value = config.get(key) if config.get(key) is not None else nested.get(key)
             # "${oc.env:WANDB_API_KEY}" of a default.yaml that nobody resolved is no value
             if value is None or value == "" or (isinstance(value, str) and value.startswith("${")):
                 continue
             if name == "tags":
                 if isinstance(value, str) or not all(isinstance(tag, str) for tag in value):
-                    raise bad_value(flat, value, "a list of strings")
+                    raise bad_value(key, value, "a list of strings")
                 value = list(value)
             elif not isinstance(value, str):
                 if isinstance(value, (Mapping, list, tuple, set)):
                     shown = "(not shown)" if name == "api_key" else value
-                    raise bad_value(flat, shown, "a string")
+                    raise bad_value(key, shown, "a string")
                 value = str(value)
             if name == "project" and (len(value) > 128 or set(value) & set(_NOT_IN_A_PROJECT)):
-                raise bad_value(flat, value, f"at most 128 characters and none of {_NOT_IN_A_PROJECT}, as W&B wants it")
+                raise bad_value(key, value, f"at most 128 characters and none of {_NOT_IN_A_PROJECT}, as W&B wants it")
             chosen[name] = value
-        unknown = config.keys() - {flat for flat, _ in _PLACES.values()} - _FLAGS.keys() - {"wandb"}
-        unknown |= {f"wandb.{key}" for key in nested.keys() - {inner for _, inner in _PLACES.values()}}
+        unknown = config.keys() - _KEYS.keys() - _FLAGS.keys() - {"wandb"}
+        unknown |= {f"wandb.{key}" for key in nested.keys() - _KEYS.keys()}
         if unknown:
             warn_once(f"core:{sorted(unknown)}", f"OneLogger: keys that v1 did not have are ignored: {sorted(unknown)}")
         flags = {name: default if config.get(name) is None else bool(config[name]) for name, default in _FLAGS.items()}

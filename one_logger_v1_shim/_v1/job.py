@@ -111,9 +111,23 @@ class Job:
         if self._config.has(key):
             row[key] = self._config.read(key)
 
+    def run(self, callback: str, now: float, kwargs: Kwargs) -> list[Emit]:
+        """One callback, by its name."""
+        own = getattr(self, callback, None)
+        if own is not None:
+            emits: list[Emit] = own(now, kwargs)
+            return emits
+        phase, _, end = callback[len("on_") :].rpartition("_")
+        phase = "app_run" if phase == "app" else phase
+        if phase not in PHASES:  # v1 had no metric for it
+            check(callback, kwargs)
+            return []
+        timed = self._phase_start if end == "start" else self._phase_end
+        return timed(callback, phase, now, kwargs)
+
     # -- phases ------------------------------------------------------------------------------------------------
 
-    def phase_start(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
+    def _phase_start(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
         """``on_<phase>_start``: the given instant (ms) if one was ever given, else the clock's."""
         watch = self._timer.start(phase, now)
         check(callback, kwargs)
@@ -121,7 +135,7 @@ class Job:
         self._keep(kwargs)
         return [(ROW, {metric: self._instant(_LOOKED_FOR.get(metric, metric), watch.start)})]
 
-    def phase_end(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
+    def _phase_end(self, callback: str, phase: str, now: float, kwargs: Kwargs) -> list[Emit]:
         """``on_<phase>_end``. Without a start it is logged once and sends its instant; a second one sends nothing."""
         watch = self._stop(callback, phase, now)
         check(callback, kwargs)
@@ -203,23 +217,17 @@ class Job:
             self._timer.stop(self.training.batch_timer, now)
         check("on_train_batch_end", kwargs)
 
-    def step_may_start(self) -> bool:
-        """Whether ``on_train_step_start`` begins an iteration. One that is running goes on."""
+    def step_runs(self) -> Optional[bool]:
+        """Whether an iteration of steps is running; None: batches say what an iteration is."""
         if self.wire == STEPS:
-            return not self._timer.is_active("train_iterations")
-        return self.training.step_began is None and not self.training.has_batches
+            return self._timer.is_active("train_iterations")
+        return None if self.training.has_batches else self.training.step_began is not None
 
     def on_train_step_start(self, now: float) -> None:
         if self.wire == STEPS:
             self._timer.start("train_iterations", now)
         else:
             self.training.step_began = (now, time.perf_counter())
-
-    def step_may_end(self) -> bool:
-        """Whether ``on_train_step_end`` ends an iteration."""
-        if self.wire == STEPS:
-            return self._timer.is_active("train_iterations")
-        return self.training.step_began is not None and not self.training.has_batches
 
     def on_train_step_end(self, now: float) -> list[Emit]:
         """The iteration's row when it is due. In a version that knows no steps it is an iteration with one batch."""
@@ -265,16 +273,12 @@ class Job:
         if not started and watch.count == self._validation_batches_sent:
             return []
         self._validation_batches_sent = watch.count
-        return [
-            (
-                ROW,
-                {
-                    m.VALIDATION_ITERATIONS_TIME_TOTAL: watch.total,
-                    m.VALIDATION_ITERATIONS_TIME_MSECS_AVG: watch.avg * 1000,
-                    m.VALIDATION_ITERATIONS_TIME_MSECS_MIN: watch.min * 1000,
-                },
-            )
-        ]
+        row = {
+            m.VALIDATION_ITERATIONS_TIME_TOTAL: watch.total,
+            m.VALIDATION_ITERATIONS_TIME_MSECS_AVG: watch.avg * 1000,
+            m.VALIDATION_ITERATIONS_TIME_MSECS_MIN: watch.min * 1000,
+        }
+        return [(ROW, row)]
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
@@ -288,7 +292,6 @@ class Job:
 
     def on_save_checkpoint_start(self, now: float, kwargs: Kwargs) -> list[Emit]:
         """Flushes the training progress first: v1's only way to send the tail of a job."""
-        self.check_checkpoints()
         self._timer.start("save_checkpoint", now)
         check("on_save_checkpoint_start", kwargs)
         train = self.training.row()
@@ -297,7 +300,6 @@ class Job:
         return [self.tag(), (ROW, train), (ROW, self._checkpoints.start(kwargs["global_step"], train))]
 
     def on_save_checkpoint_end(self, now: float, kwargs: Kwargs) -> list[Emit]:
-        self.check_checkpoints()
         if not self._timer.is_active("save_checkpoint"):
             check("on_save_checkpoint_end", kwargs)
             warn_once("unstarted:on_save_checkpoint_end", "on_save_checkpoint_end was called without its start")
@@ -306,8 +308,7 @@ class Job:
         check("on_save_checkpoint_end", kwargs)
         return [(ROW, self._checkpoints.end(kwargs["global_step"]))]
 
-    def on_save_checkpoint_success(self, kwargs: Kwargs) -> list[Emit]:
-        self.check_checkpoints()
+    def on_save_checkpoint_success(self, now: float, kwargs: Kwargs) -> list[Emit]:
         check("on_save_checkpoint_success", kwargs)
         row = self._checkpoints.success(kwargs["global_step"])
         return [(ROW, row)] if row else []  # v1 called log_metrics({}), which sends nothing

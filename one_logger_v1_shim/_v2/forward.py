@@ -19,6 +19,7 @@ from .._journal.calls import Reading
 from .._log import warn_once
 from . import private
 from .clock import Clock
+from .config import Read
 from .config import training as training_config
 from .spans import Spans, trim
 
@@ -26,8 +27,6 @@ from .spans import Spans, trim
 #: no None, no dict and no list of mixed types
 ROW_EVENT = "one_logger_v1.log_metrics"
 ROW_ATTRIBUTE = "row"
-
-Read = Callable[[str], Any]
 
 
 class Forward:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
@@ -19,7 +19,7 @@ from .._log import warn_once
 from . import silence
 from .attach import begin, configure_with, configured_exporters, ours
 from .beside import until_configured, when_configured
-from .config import build
+from .config import Read, build
 from .forward import Forward
 from .playback import Playback
 
@@ -69,7 +69,7 @@ class Here:
             self._off = True
             warn_once("v2:attach", f"v2 hears nothing, it could not be set up ({error!r}); v1 rows are not affected")
 
-    def _join(self, read: Callable[[str], Any]) -> Optional[Forward]:
+    def _join(self, read: Read) -> Optional[Forward]:
         silence.install()
         owned = not OneLoggerProvider.instance().one_logger_ready
         if owned:

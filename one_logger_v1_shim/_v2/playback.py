@@ -9,10 +9,8 @@ from typing import Any, Callable, Optional
 
 from .._journal.calls import Call
 from .._log import warn_once
+from .config import Read
 from .forward import Forward
-
-#: the value of a v1 key that is a callable, as v1 has read it last
-Read = Callable[[str], Any]
 
 
 class Playback:

@@ -9,21 +9,19 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-from nv_one_logger.core.event import ErrorEvent, Event, TelemetryDataError
-from nv_one_logger.core.span import Span
 from nv_one_logger.exporter.exporter import Exporter
 from nv_one_logger.exporter.file_exporter import FileExporter
-from overrides import override
 
 from .._conversion import V2Values
 from .._journal.calls import Call, Reading
 from . import private
 from .attach import configure_with, configured_exporters, ours
-from .config import build
+from .config import Read, build
 from .forward import Forward
+from .passing import Passing
 from .playback import Playback
 
 
@@ -39,7 +37,7 @@ class Replay:
     """
 
     def __init__(self, values: dict[str, Any], run_id: str, resumed: bool) -> None:
-        self._muted: list[_Muted] = []
+        self._muted: list[Passing] = []
         self._clock = _Clock()
         self._resumed = resumed
         self._values = V2Values(**values)
@@ -47,7 +45,7 @@ class Replay:
         self._playback = Playback(self._join)
         self._playback.join()
 
-    def _join(self, read: Callable[[str], Any]) -> Forward:
+    def _join(self, read: Read) -> Forward:
         config = build(self._values, read)
         exporters = [one for one in configured_exporters(config) if ours(one) is None]
         if self._resumed:
@@ -65,7 +63,7 @@ class Replay:
         """``exporter``, which is not told again what an earlier worker has told it."""
         if isinstance(exporter, FileExporter):
             return exporter  # it begins its file again, and needs all of it
-        muted = _Muted(exporter)
+        muted = Passing(exporter, muted=True)
         self._muted.append(muted)
         return muted
 
@@ -113,45 +111,3 @@ class _Ids:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(uuid, name)
-
-
-class _Muted(Exporter):
-    """An exporter that hears only what an earlier worker has not told it."""
-
-    def __init__(self, inner: Exporter) -> None:
-        self._inner = inner
-        self.muted = True
-
-    @override
-    def initialize(self) -> None:
-        self._inner.initialize()
-
-    @override
-    def export_start(self, span: Span) -> None:
-        if not self.muted:
-            self._inner.export_start(span)
-
-    @override
-    def export_stop(self, span: Span) -> None:
-        if not self.muted:
-            self._inner.export_stop(span)
-
-    @override
-    def export_event(self, event: Event, span: Span) -> None:
-        if not self.muted:
-            self._inner.export_event(event, span)
-
-    @override
-    def export_error(self, event: ErrorEvent, span: Span) -> None:
-        if not self.muted:
-            self._inner.export_error(event, span)
-
-    @override
-    def export_telemetry_data_error(self, error: TelemetryDataError) -> None:
-        if not self.muted:
-            self._inner.export_telemetry_data_error(error)
-
-    @override
-    def close(self) -> None:
-        if not self.muted:
-            self._inner.close()

@@ -17,7 +17,7 @@ _V2 = "nv_one_logger"
 # Nobody else's code calls v2 below these: a frame of theirs means that the call is ours.
 _OURS = ("one_logger_v1_shim._v2.", "one_logger_v1_shim._adapter")
 # ... but here, where the application's own calls pass through.
-_PASSING = (__name__, "one_logger_v1_shim._v2.beside")
+_PASSING = (__name__, "one_logger_v1_shim._v2.beside", "one_logger_v1_shim._v2.passing")
 _MOST_FRAMES = 200
 _NO_TROUBLE = (
     "The parent of span",  # v1 knew no nesting of phases: a validation that was cut short is no error of the job's

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import NoReturn, Optional, Union
+from typing import NoReturn, Optional
 
 from .._journal.calls import FINISH, FROM, is_call, is_row, number
 from .._journal.destination import mode
@@ -31,8 +31,9 @@ from .._version import VERSION
 from . import wandb_api
 from .children import Log, block_signals, children, end_children, say, tidy_up
 from .job import JobEnd
+from .listener import Listener
 from .opening import Opening, first_line
-from .otlp import OTLP, Otlp
+from .otlp import OTLP
 from .otlp import make as make_otlp
 from .player import Player
 from .run import Recovery, Run
@@ -120,7 +121,7 @@ class Worker:
         self._start_listeners()
 
     @property
-    def _listeners(self) -> list[Union[Player, Otlp]]:
+    def _listeners(self) -> list[Listener]:
         """Who hears of the journal beside W&B."""
         return [one for one in (self.player, self.otlp) if one is not None]
 

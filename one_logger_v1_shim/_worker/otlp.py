@@ -11,26 +11,23 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
-from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from .._journal.calls import FINISH, FROM, Call, Reading, calls, is_call, is_row, number
+from .._journal.calls import Call
 from .._journal.files import recover_command
-from .._journal.follow import Follower
 from .._journal.outside import json_value
 from .._journal.records import SENT, UNSENT, Mark, RunRecord, Sent
 from .._journal.secret import hidden
 from .children import say
+from .listener import Listener
 
 if TYPE_CHECKING:
     from .._otlp.meter import Meter, Point
     from .._otlp.sender import Sender
-    from .._otlp.trace import Span, Trace
+    from .._otlp.trace import Trace
 
-_POLL = 0.1  # seconds between looks at the journal
 _EVERY = 5.0  # seconds between requests
 _MOST = 2000  # points and spans that wait for a request
 _QUICK = 1.0  # seconds for a request
@@ -41,38 +38,24 @@ OTLP = "OTLP"
 NOT_AFFECTED = "v1 rows are not affected"
 
 
-class Otlp(threading.Thread):
-    """One journal's spans and metrics.
+class Otlp(Listener):
+    """One journal's spans and metrics. Its state is :data:`UNSENT`, :data:`SENT`, or why a collector gets nothing.
 
-    Attributes:
-        state: :data:`UNSENT`, :data:`SENT`, or why a collector gets nothing.
-        rows: rows that a collector has taken.
-        said: what the job is to log.
+    Its rows are done with when a collector has taken them.
     """
 
+    _sender: Sender
+    _trace: Trace
+    _meter: Meter
+
     def __init__(self, folder: Path, record: RunRecord) -> None:
-        super().__init__(name="otlp", daemon=True)
-        self.state = UNSENT
-        self.rows = 0
-        self.said: list[str] = []
-        self._folder = folder
-        self._record = record
-        self._gone = threading.Event()
+        super().__init__(OTLP, folder, record, UNSENT)
         self._sent = Sent.read(folder)
         self._before = (self._sent.segment, self._sent.line)
         self._here = (0, 0)
-        self._follower = Follower(folder)
-        self._read_rows = 0
-        self._last: Reading = (record.created, 0.0)
-        self._pending: deque[Call] = deque()  # of the line at hand; of a `row` the row has not come yet
         self._waiting: list[Point] = []
         self._asked = 0.0  # since when a request has been on its way, 0: none is
-        self._finished = False
-        self._over = ""
-
-    def job_has_gone(self) -> None:
-        """Nothing more will be written: the end of the files is the end."""
-        self._gone.set()
+        self._last_sent = time.monotonic()
 
     def settle(self) -> None:
         """Wait for a collector that is quick, and not for one that has been silent for a second or has refused."""
@@ -120,101 +103,63 @@ class Otlp(threading.Thread):
             run_id = mark.id or self._record.id
             self._sent.resource = dict(resource.attributes(self._record, run_id, mark.url, os.environ))
             self._sent.write(self._folder)  # `recover` has another environment
-        sender = Sender(self._sent.resource, os.environ)
-        trace = Trace(self._record.id, sender.most_events)
-        self._follow(sender, trace, Meter(nanoseconds(self._record.created), sender.delta))
-        self.state = SENT
+        self._sender = Sender(self._sent.resource, os.environ)
+        self._trace = Trace(self._record.id, self._sender.most_events)
+        self._meter = Meter(nanoseconds(self._record.created), self._sender.delta)
+        if self._follow():
+            over = "the job has gone" if self._code is None else f"exit code {self._code}" if self._code else ""
+            self._trace.end(self._last, over)
+            self._send()
+            self.state = SENT
 
-    def _follow(self, sender: Sender, trace: Trace, meter: Meter) -> None:
-        """Read and send until the end."""
-        asked = time.monotonic()
-        while not self._finished:
-            gone = self._gone.is_set()
-            lines = self._follower.lines(self._read_rows)
-            for line in lines:
-                self._hear(line, trace, meter)
-            if not lines and not gone and not self._finished:
-                self._gone.wait(_POLL)
-            elif not lines:
-                self._finished = True
-                self._over = self._over or "the job has gone"
-            if self._finished:
-                trace.end(self._last, self._over)
-            waiting = len(self._waiting) + len(trace.ended)
-            if waiting >= _MOST or self._finished or (waiting and time.monotonic() - asked >= _EVERY):
-                self._send(sender, trace)
-                asked = time.monotonic()
+    def _pause(self) -> None:
+        waiting = len(self._waiting) + len(self._trace.ended)
+        if waiting >= _MOST or (waiting and time.monotonic() - self._last_sent >= _EVERY):
+            self._send()
 
-    def _hear(self, line: bytes, trace: Trace, meter: Meter) -> None:
+    def _take(self, line: bytes) -> None:
         segment, count = self._here
         self._here = (segment, count + 1) if segment == self._follower.segment else (self._follower.segment, 1)
-        if is_row(line):
-            self._read_rows += 1
-            self._row(line, trace, meter)
-        elif is_call(line):
-            try:
-                self._pending = deque(calls(line))
-            except Exception as error:
-                self._pending.clear()
-                say(f"OTLP: a line of calls could not be read: {error!r}")
-        elif line.startswith(FROM):
-            self._read_rows = max(self._read_rows, number(line))
-        elif line.startswith(FINISH):
-            self._finished = True
-            code = number(line)
-            self._over = f"exit code {code}" if code else ""
-        self._play(trace)
+        super()._take(line)
         if self._here <= self._before:  # a collector has it
-            trace.ended.clear()
+            self._trace.ended.clear()
             self._waiting.clear()
 
-    def _play(self, trace: Trace) -> None:
-        """What is pending, up to the call whose row has not come yet."""
-        while self._pending and self._pending[0].name != "row":
-            call = self._pending.popleft()
-            self._last = call.at or self._last
-            trace.hear(call)
-
-    def _row(self, line: bytes, trace: Trace, meter: Meter) -> None:
+    def _hear(self, call: Call) -> None:
+        if call.name != "row":
+            self._trace.hear(call)
+            return
         from .._otlp.trace import nanoseconds
 
-        call = self._pending.popleft() if self._pending else None
         try:
-            row: Any = json_value(line)
+            row: Any = json_value(call.arguments[0])
         except (ValueError, RecursionError):
             return  # who takes the rows says so
         if not isinstance(row, dict):
             return
-        at = call.at if call is not None else None
-        if at is None:  # of an exporter of v2's, or an older version: a row says when it was logged
-            logged = row.get("app_last_log_time")
-            at = (logged / 1000, self._last[1]) if isinstance(logged, (int, float)) else self._last
-        self._last = at
-        trace.row(at, row)
-        self._waiting += meter.points(row, nanoseconds(at[0]))
+        logged = row.get("app_last_log_time")
+        if call.at is None and isinstance(logged, (int, float)):
+            self._last = (logged / 1000, self._last[1])
+        self._trace.row(self._last, row)
+        self._waiting += self._meter.points(row, nanoseconds(self._last[0]))
 
-    def _send(self, sender: Sender, trace: Trace) -> None:
+    def _send(self) -> None:
         """Until a collector has taken what waits. What waits longer than the worker does is for `recover`."""
-        from .._otlp.sender import NotSentError, waits
-
-        spans: list[Span] = trace.ended
-        for seconds in waits():
-            self._asked = time.monotonic()
-            try:
-                sender.send(trace.id, spans, self._waiting)
-                break
-            except NotSentError as error:
-                text = hidden(f"{OTLP}: {error}", alike=True)
-                say(text)
-                if not self.said:
-                    self.said.append(f"{text}; what is not sent waits in the journal, {NOT_AFFECTED}; after the job: "
-                                     f"{recover_command(self._folder)}")  # fmt: skip
-            time.sleep(seconds)
+        self._asked = time.monotonic()
+        self._sender.deliver(self._trace.id, self._trace.ended, self._waiting, self._not_sent)
         self._asked = 0.0
-        trace.ended, self._waiting = [], []
+        self._trace.ended, self._waiting = [], []
         self.rows = self._read_rows
         self._sent.segment, self._sent.line = max(self._here, self._before)
         self._sent.write(self._folder)
+        self._last_sent = time.monotonic()
+
+    def _not_sent(self, error: Exception) -> None:
+        text = hidden(f"{OTLP}: {error}", alike=True)
+        say(text)
+        if not self.said:
+            self.said.append(f"{text}; what is not sent waits in the journal, {NOT_AFFECTED}; after the job: "
+                             f"{recover_command(self._folder)}")  # fmt: skip
 
 
 def make(folder: Path, record: RunRecord, mark: Mark) -> Optional[Otlp]:

@@ -217,7 +217,7 @@ def leave_out(environ: MutableMapping[str, str], error: Exception) -> str:
     return f"wandb raises {reason(error)!r} with {' or '.join(names)}; unset it" if names else ""
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     """Print what wandb's settings are here: the fields of :class:`Found` and ``refused``, as JSON, without the key.
 
     Raises whatever is raised where there is no wandb.

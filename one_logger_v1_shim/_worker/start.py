@@ -11,6 +11,7 @@ import sys
 # with -c (in a zip file) the working directory would be asked first
 sys.path[:] = [entry for entry in sys.path if entry]
 
+import importlib  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import struct  # noqa: E402
@@ -31,24 +32,9 @@ def main():
     own = [entry for entry in sys.path if entry and os.path.abspath(entry) != here]
     sys.path[:] = path + [entry for entry in own if entry not in path]
     find(root)
-    if arguments[:1] == ["--dry"]:  # `doctor` asks
-        from one_logger_v1_shim._worker.dry import main as decide
-
-        decide(arguments)
-        return
-    if arguments == ["--settings", "--attached"]:  # `recover` asks
-        from one_logger_v1_shim._worker.settings import main as tell
-
-        tell()
-        return
-    if arguments[:2] == ["--history", "--attached"]:  # `goodput`, `show` and `export` ask
-        from one_logger_v1_shim._worker.history import main as fetch
-
-        fetch(arguments)
-        return
-    from one_logger_v1_shim._worker.main import main as work
-
-    work(arguments)
+    # `doctor`, `recover`, and those that want rows from a server
+    asked = {"--dry": "dry", "--settings": "settings", "--history": "history"}
+    importlib.import_module("one_logger_v1_shim._worker." + asked.get(arguments[0], "main")).main(arguments)
 
 
 def job_path(said):

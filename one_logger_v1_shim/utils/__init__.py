@@ -1,6 +1,7 @@
 """v1's ``one_logger_utils``.
 
 The framework modules (``pytorch_lightning``, ``nemo``, ``huggingface``) are imported by name.
+Runs in the job's process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checkpoints saved in a thread, for both families of Lightning. Imports neither."""
+"""Checkpoints saved in a thread, for both families of Lightning. Imports neither. Runs in the job's process."""
 
 from __future__ import annotations
 

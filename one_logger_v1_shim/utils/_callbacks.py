@@ -11,25 +11,43 @@ from .._journal.calls import milliseconds
 from .._log import warn_once
 from .._v1.bookkeeping import ROW, Emit
 from .._v1.config import as_number
-from .._v1.schema import check
 from .._v1.timer import NamedTimer
 
 if TYPE_CHECKING:
     from ..core import OneLogger
 
-    Run = Callable[[float, dict[str, Any]], list[Emit]]
+SAVES = frozenset(("on_save_checkpoint_start", "on_save_checkpoint_end", "on_save_checkpoint_success"))
+_PHASES = ("model_init", "dataloader_init", "optimizer_init", "load_checkpoint")
+#: those of phases whose instants (ms) may be given by hand, beside the application's own
+OF_PHASES = tuple(f"on_{phase}_{end}" for phase in _PHASES for end in ("start", "end"))
+_STARTS = frozenset(("on_app_start", *(name for name in OF_PHASES if name.endswith("start"))))
 
+#: v1's callback -> its call (:class:`one_logger_v1_shim._journal.calls.Call`), and the phase that is an argument of it
+CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{f"on_{name}": (name, ()) for name in ("app_start", "app_end", "train_start", "train_end")},
+    **{
+        f"on_{phase}_{end}": (f"phase_{end}", (phase,))
+        for phase in (*_PHASES, "validation", "validation_batch", "test")
+        for end in ("start", "end")
+    },
+    **{name: (name.replace("on_save_checkpoint", "save"), ()) for name in SAVES},
+}
 
 _Method = TypeVar("_Method", bound=Callable[..., None])
 
 
-def on_enabled_rank(method: _Method) -> _Method:
-    """A callback that on a rank that does not log returns None and ignores any arguments, as v1's did."""
+def reported(method: _Method) -> _Method:
+    """A callback of ``OneLoggerUtils``; ``method`` says what it takes, and does what is to be done beside.
+
+    On a rank that does not log it returns None and ignores any arguments, as v1's did.
+    """
+    name = method.__name__
 
     @functools.wraps(method)
     def callback(self: Any, *args: Any, **kwargs: Any) -> None:
         if self._job is not None:
-            method(self, *args, **kwargs)
+            method(self, *args, **kwargs)  # raises TypeError for what it does not take
+            self._call(name, args[0] if args else kwargs.pop("set_barrier", False), kwargs)
 
     return callback  # type: ignore[return-value]
 
@@ -58,61 +76,34 @@ class Callbacks:
     def _finished(self) -> bool:
         return self._core is None or self._core._finished
 
-    def _phase_start(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
+    def _call(self, callback: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
+        """Barrier, clock, arithmetic, and what all that did to the journal. ``callback``: v1's name of it."""
         job = self._job
-        self._call(
-            callback, set_barrier, kwargs,
-            lambda now, given: job.phase_start(callback, phase, now, given),
-            "app_start" if phase == "app_run" else "phase_start",
-            lambda: () if phase == "app_run" else (phase,), with_instant=True, rows_first=False,
-        )  # fmt: skip
-
-    def _phase_end(self, callback: str, phase: str, set_barrier: bool, kwargs: dict[str, Any]) -> None:
-        job = self._job
-        self._call(
-            callback, set_barrier, kwargs,
-            lambda now, given: job.phase_end(callback, phase, now, given),
-            "app_end" if phase == "app_run" else "phase_end",
-            lambda: () if phase == "app_run" else (phase,), with_instant=True,
-        )  # fmt: skip
-
-    def _call(
-        self,
-        callback: str,
-        set_barrier: bool,
-        kwargs: dict[str, Any],
-        run: Run,
-        name: str,
-        arguments: Callable[[], tuple[Any, ...]] = tuple,
-        *,
-        with_instant: bool = False,
-        rows_first: bool = True,
-        allowed: Optional[Callable[[], None]] = None,
-    ) -> None:
-        """Barrier, clock, arithmetic, and what all that did to the journal.
-
-        Args:
-            callback: v1's name of it, for messages.
-            set_barrier: is the barrier to be called first?
-            kwargs: what v1's arithmetic checks and takes.
-            run: v1's arithmetic: the clock (s) and ``kwargs`` in, rows and tags out.
-            name: of the call (:class:`one_logger_v1_shim._journal.calls.Call`).
-            arguments: of the call, asked after the arithmetic.
-            with_instant: is the instant of the row (ms) an argument, too?
-            rows_first: does v2 hear of the rows before the call?
-            allowed: raises before the barrier is called.
-        """
+        name, phase = CALLS[callback]
         try:
-            if allowed is not None:
-                allowed()
-            if set_barrier:
+            if callback in SAVES:
+                job.check_checkpoints()
+            if set_barrier and callback != "on_save_checkpoint_success":
                 self.timer.wait()
             now = time.time()
-            emits = run(now, kwargs)
-            more = (milliseconds(_instant(emits)),) if with_instant else ()
-            self._send(name, now, (*arguments(), *more), emits, rows_first)
+            emits = job.run(callback, now, kwargs)
+            arguments = phase + self._arguments(callback, emits, kwargs)
+            self._send(name, now, arguments, emits, rows_first=callback not in _STARTS)  # they are of what has begun
         except Exception as error:
             self._fail(callback, error)
+
+    def _arguments(self, callback: str, emits: list[Emit], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """What the journal has of a callback beside its name, its phase and its clock readings."""
+        if callback in SAVES:
+            return (_whole(kwargs["global_step"]),)
+        if callback == "on_train_start":
+            training = self._job.training
+            return max(0, _whole(training.iterations_start)), max(0, _whole(training.samples_start))
+        if callback == "on_train_end":
+            return ()
+        # the instant (ms) of the row, which is its first metric; of a phase without one the row is about its batches
+        with_instant = emits and callback != "on_validation_end"
+        return (milliseconds(next(iter(emits[0][1].values()))) if with_instant else None,)
 
     def _send(
         self, name: str, now: float, arguments: tuple[Any, ...], emits: list[Emit], rows_first: bool = True
@@ -126,6 +117,13 @@ class Callbacks:
         self._emit(emits)
         if telemetry is not None:
             telemetry.call(name, now, arguments)
+
+    def _batch_end(self, now: float, emits: list[Emit]) -> None:
+        core = self._core
+        if core is not None and core is self.one_logger and not core._finished:
+            self._telemetry.batch_end(now, emits)
+        else:
+            self._send("batch_end", now, (), emits)
 
     def _emit(self, emits: list[Emit]) -> None:
         core = self.one_logger
@@ -143,27 +141,7 @@ class Callbacks:
         warn_once("quiet", f"OneLoggerUtils.{callback} failed ({error!r}); telemetry stops here (quiet=True)")
 
 
-def _instant(emits: list[Emit]) -> Any:
-    """The instant (ms) of a phase's row, which is its first metric; None where v1 sent no row."""
-    return next(iter(emits[0][1].values())) if emits else None
-
-
-def whole(value: Any) -> int:
+def _whole(value: Any) -> int:
     """``value`` as v2 takes a step; 0 for what is no number."""
     number = as_number(value)
     return int(number) if number is not None and number == number and abs(number) != float("inf") else 0
-
-
-def count(value: Any) -> int:
-    """``value`` as v2 takes a count; 0 for what is no number, or less than 0."""
-    return max(0, whole(value))
-
-
-def nothing(callback: str) -> Callable[[float, dict[str, Any]], list[Emit]]:
-    """The arithmetic of a callback that has no metric in v1: its arguments are checked."""
-
-    def run(now: float, given: dict[str, Any]) -> list[Emit]:
-        check(callback, given)
-        return []
-
-    return run

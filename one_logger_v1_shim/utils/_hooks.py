@@ -1,4 +1,7 @@
-"""What the framework modules share: hooks on a fresh subclass, and the phases of a job that a callback reports."""
+"""What the framework modules share: hooks on a fresh subclass, and the phases of a job that a callback reports.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ from typing import Any, Callable, Optional
 
 from .._job.ending import at_exit, not_at_exit
 from .._log import warn, warn_once
-from ._callbacks import on_enabled_rank
+from .._v1.config import as_number
+from ._callbacks import OF_PHASES, SAVES
 from .core import OneLoggerUtils
 
 #: a wrapt wrapper: ``(wrapped, instance, args, kwargs)``
@@ -149,11 +153,6 @@ class JobCallback:
         return getattr(self.logtimeevent, "one_logger", None) is not None
 
     @property
-    def _job(self) -> Any:
-        """v1's arithmetic; None on a rank that does not log (:func:`._callbacks.on_enabled_rank`)."""
-        return self.logtimeevent._job
-
-    @property
     def saves(self) -> bool:
         """Whether checkpoints are reported. v1 raised AssertionError at the first save of a job without them."""
         if self._app == "finished":
@@ -168,6 +167,15 @@ class JobCallback:
         if self._app == "" and self.enabled:
             self._app = "started"
             self.logtimeevent.on_app_start(**kwargs)
+
+    def _start_train(self, step: Any) -> None:
+        """Report the start of a training loop at the optimizer step ``step``."""
+        start = {"train_iterations_start": step}
+        batch = self.callback_config.get("global_batch_size")
+        number = as_number(batch() if callable(batch) else batch)
+        if number is not None:
+            start["train_samples_start"] = step * number
+        self.logtimeevent.on_train_start(**start)
 
     def _end_train(self) -> None:
         """Report the end of a training loop that something has cut short."""
@@ -208,72 +216,27 @@ class JobCallback:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pid": -1}
 
-    # -- v1's callbacks that consumers call on the callback itself ---------------------------------------------
+    # -- v1's callbacks that consumers call on the callback itself, and those below ----------------------------
 
-    @on_enabled_rank
-    def on_app_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_start_time``: ms."""
+    @functools.wraps(OneLoggerUtils.on_app_start)
+    def on_app_start(self, *args: Any, **kwargs: Any) -> None:
         self._app = self._app or "started"
-        self.logtimeevent.on_app_start(set_barrier, **kwargs)
+        self.logtimeevent.on_app_start(*args, **kwargs)
 
-    @on_enabled_rank
-    def on_app_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_finish_time``: ms."""
+    @functools.wraps(OneLoggerUtils.on_app_end)
+    def on_app_end(self, *args: Any, **kwargs: Any) -> None:
         if self._app != "finished":
             self._app = "ended"
-        self.logtimeevent.on_app_end(set_barrier, **kwargs)
+        self.logtimeevent.on_app_end(*args, **kwargs)
 
-    @on_enabled_rank
-    def on_model_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_model_init_start_time``: ms."""
-        self.logtimeevent.on_model_init_start(set_barrier, **kwargs)
 
-    @on_enabled_rank
-    def on_model_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_model_init_finish_time``: ms."""
-        self.logtimeevent.on_model_init_end(set_barrier, **kwargs)
+def _passed_on(name: str) -> Callable[..., None]:
+    @functools.wraps(getattr(OneLoggerUtils, name))
+    def callback(self: JobCallback, *args: Any, **kwargs: Any) -> None:
+        getattr(self.logtimeevent, name)(*args, **kwargs)
 
-    @on_enabled_rank
-    def on_dataloader_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_dataiters_start_time`` is accepted and ignored, as v1 did."""
-        self.logtimeevent.on_dataloader_init_start(set_barrier, **kwargs)
+    return callback
 
-    @on_enabled_rank
-    def on_dataloader_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_dataiters_finish_time``: ms."""
-        self.logtimeevent.on_dataloader_init_end(set_barrier, **kwargs)
 
-    @on_enabled_rank
-    def on_optimizer_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_optimizer_start_time``: ms."""
-        self.logtimeevent.on_optimizer_init_start(set_barrier, **kwargs)
-
-    @on_enabled_rank
-    def on_optimizer_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_optimizer_finish_time``: ms."""
-        self.logtimeevent.on_optimizer_init_end(set_barrier, **kwargs)
-
-    @on_enabled_rank
-    def on_load_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``load_checkpoint_start_time``: ms."""
-        self.logtimeevent.on_load_checkpoint_start(set_barrier, **kwargs)
-
-    @on_enabled_rank
-    def on_load_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``load_checkpoint_finish_time``: ms."""
-        self.logtimeevent.on_load_checkpoint_end(set_barrier, **kwargs)
-
-    @on_enabled_rank
-    def on_save_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``global_step``: required."""
-        self.logtimeevent.on_save_checkpoint_start(set_barrier, **kwargs)
-
-    @on_enabled_rank
-    def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``global_step``: required."""
-        self.logtimeevent.on_save_checkpoint_end(set_barrier, **kwargs)
-
-    @on_enabled_rank
-    def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``global_step``: required."""
-        self.logtimeevent.on_save_checkpoint_success(set_barrier, **kwargs)
+for _name in (*OF_PHASES, *SAVES):
+    setattr(JobCallback, _name, _passed_on(_name))

@@ -3,6 +3,7 @@
 ``lightning.pytorch`` and ``pytorch_lightning`` are the same code under two names and may both be installed (the first
 brings the second); their classes are strangers to each other. Nothing here imports either of them: the classes that
 need a base of the right family are made when it is known (:mod:`one_logger_v1_shim.utils.pytorch_lightning`).
+Runs in the job's process.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
 from .._log import warn, warn_once
-from .._v1.config import as_number
 from ._hooks import JobCallback
 
 FAMILIES = ("lightning.pytorch", "pytorch_lightning")
@@ -156,13 +156,8 @@ class LightningEvents(JobCallback):
         if not self.enabled:
             return
         self._trained = True
-        step = self._step = trainer.global_step
-        start = {"train_iterations_start": step}
-        batch = self.callback_config.get("global_batch_size")
-        number = as_number(batch() if callable(batch) else batch)
-        if number is not None:
-            start["train_samples_start"] = step * number
-        self.logtimeevent.on_train_start(**start)
+        self._step = trainer.global_step
+        self._start_train(self._step)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         """The loop ends."""

@@ -1,4 +1,4 @@
-"""v1's ``one_logger_utils.core``: the callbacks of a training job."""
+"""v1's ``one_logger_utils.core``: the callbacks of a training job. Runs in the job's process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .._v1.schema import (
 )
 from .._v1.timer import NamedTimer
 from .._v1.wires import DEFAULT, OLDEST, STEP_CALLBACKS, STEPS, chosen, named
-from ._callbacks import Callbacks, count, nothing, on_enabled_rank, too_many, whole
+from ._callbacks import Callbacks, reported, too_many
 from ._steps import Steps
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ class OneLoggerUtils(Callbacks):
         self._core: Optional[OneLogger] = None  # the core object that we have made
         self._first: list[Emit] = []  # what is sent at the construction
         self._config = raw
-        self._app = ""  # "", "started", "ended"
         self._steps = False  # is an iteration what on_train_step_* say?
         self.enable_for_current_rank: Any = raw.get("enable_for_current_rank", False) if not switched_off() else False
         self.one_logger_project: Any = raw.get("one_logger_project", DEFAULTS["one_logger_project"])
@@ -130,7 +129,7 @@ class OneLoggerUtils(Callbacks):
             config = self._v1_config
             values = convert(config)
             start = config.read("app_start_time") if config.has("app_start_time") else None
-            self.one_logger = OneLogger._for_utils(core, values, lambda key: config.latest(key)(), start, self._first)
+            self.one_logger = OneLogger._for_utils(core, values, config.latest, start, self._first)
             self._core = self.one_logger
             self._telemetry = self.one_logger._telemetry
         except ValueError:
@@ -140,76 +139,58 @@ class OneLoggerUtils(Callbacks):
 
     # -- the application ---------------------------------------------------------------------------------------
 
-    @on_enabled_rank
+    @reported
     def on_app_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The application starts. ``app_start_time``: ms; default: the configured one, else now."""
-        self._app = "started"
-        self._phase_start("on_app_start", "app_run", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_app_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The application ends. ``app_finish_time``: ms. A second call is logged and ignored."""
-        self._phase_end("on_app_end", "app_run", set_barrier, kwargs)
-        self._app = "ended"
 
-    @on_enabled_rank
+    @reported
     def on_model_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_model_init_start_time``: ms."""
-        self._phase_start("on_model_init_start", "model_init", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_model_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_model_init_finish_time``: ms."""
-        self._phase_end("on_model_init_end", "model_init", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_dataloader_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_dataiters_start_time`` is accepted and ignored, as v1 did."""
-        self._phase_start("on_dataloader_init_start", "dataloader_init", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_dataloader_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_dataiters_finish_time``: ms."""
-        self._phase_end("on_dataloader_init_end", "dataloader_init", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_optimizer_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_optimizer_start_time``: ms."""
-        self._phase_start("on_optimizer_init_start", "optimizer_init", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_optimizer_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``app_build_optimizer_finish_time``: ms."""
-        self._phase_end("on_optimizer_init_end", "optimizer_init", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_load_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``load_checkpoint_start_time``: ms."""
-        self._phase_start("on_load_checkpoint_start", "load_checkpoint", set_barrier, kwargs)
 
-    @on_enabled_rank
+    @reported
     def on_load_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``load_checkpoint_finish_time``: ms. The metric ``load_checkpoint_time`` is seconds, over all loads."""
-        self._phase_end("on_load_checkpoint_end", "load_checkpoint", set_barrier, kwargs)
 
     # -- training ----------------------------------------------------------------------------------------------
 
-    @on_enabled_rank
+    @reported
     def on_train_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """``train_iterations_start``: required. ``train_samples_start``: default is that times ``batch_size``."""
         wanted = os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y")
         if wanted and self._job.wire != OLDEST:
             rankpulse.start()  # v1 started it here; ours says once that it collects nothing
-        training = self._job.training
-        self._call(
-            "on_train_start", set_barrier, kwargs, self._job.on_train_start, "train_start",
-            lambda: (count(training.iterations_start), count(training.samples_start)),
-        )  # fmt: skip
 
-    @on_enabled_rank
+    @reported
     def on_train_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The training loop ends."""
-        self._call("on_train_end", set_barrier, kwargs, self._job.on_train_end, "train_end")
 
     def on_train_batch_start(self, set_barrier: bool = False, *extra: Any, **kwargs: Any) -> None:
         """A training iteration starts. Sends nothing."""
@@ -256,103 +237,53 @@ class OneLoggerUtils(Callbacks):
 
     # -- validation and test -----------------------------------------------------------------------------------
 
-    @on_enabled_rank
+    @reported
     def on_validation_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop starts. Sends nothing."""
-        self._call(
-            "on_validation_start",
-            set_barrier,
-            kwargs,
-            self._job.on_validation_start,
-            "phase_start",
-            lambda: ("validation", None),
-        )
 
-    @on_enabled_rank
+    @reported
     def on_validation_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation loop ends: totals (s) and averages (ms) over all validations of the job."""
-        self._call(
-            "on_validation_end",
-            set_barrier,
-            kwargs,
-            self._job.on_validation_end,
-            "phase_end",
-            lambda: ("validation", None),
-        )
 
-    @on_enabled_rank
+    @reported
     def on_validation_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch starts. Sends nothing."""
-        self._call(
-            "on_validation_batch_start",
-            set_barrier,
-            kwargs,
-            self._job.on_validation_batch_start,
-            "phase_start",
-            lambda: ("validation_batch", None),
-        )
 
-    @on_enabled_rank
+    @reported
     def on_validation_batch_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A validation batch ends. Sends nothing."""
-        self._call(
-            "on_validation_batch_end",
-            set_barrier,
-            kwargs,
-            self._job.on_validation_batch_end,
-            "phase_end",
-            lambda: ("validation_batch", None),
-        )
 
-    @on_enabled_rank
+    @reported
     def on_test_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop starts. v1 had no metric for it; v2 has a span."""
-        self._call(
-            "on_test_start", set_barrier, kwargs, nothing("on_test_start"), "phase_start", lambda: ("test", None)
-        )
 
-    @on_enabled_rank
+    @reported
     def on_test_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A test loop ends."""
-        self._call("on_test_end", set_barrier, kwargs, nothing("on_test_end"), "phase_end", lambda: ("test", None))
 
     # -- checkpoints -------------------------------------------------------------------------------------------
 
-    @on_enabled_rank
+    @reported
     def on_save_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A save starts. ``global_step``: required. Sends the training progress first.
 
         This and the next two raise ``AssertionError`` when ``is_save_checkpoint_enabled`` is false, as v1 did.
         """
-        self._call(
-            "on_save_checkpoint_start", set_barrier, kwargs, self._job.on_save_checkpoint_start, "save_start",
-            lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
-        )  # fmt: skip
 
-    @on_enabled_rank
+    @reported
     def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The part of a save that blocks training ends. ``global_step``: required."""
-        self._call(
-            "on_save_checkpoint_end", set_barrier, kwargs, self._job.on_save_checkpoint_end, "save_end",
-            lambda: (whole(kwargs["global_step"]),), allowed=self._job.check_checkpoints,
-        )  # fmt: skip
 
-    @on_enabled_rank
+    @reported
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """The checkpoint is safe. ``global_step``: required. ``set_barrier`` is ignored, as v1 did."""
-        job = self._job
-        self._call(
-            "on_save_checkpoint_success", False, kwargs,
-            lambda now, given: job.on_save_checkpoint_success(given), "save_success",
-            lambda: (whole(kwargs["global_step"]),),
-        )  # fmt: skip
 
     def finish(self) -> None:
         """Finish the W&B run; waits, bounded, for the rows. v1 code calls it last, after ``on_app_end``."""
         if self._job is None or self.one_logger is None:
             return
         try:
-            if self._app == "started":
+            if self.timer.is_active("app_run"):
                 warn_once(
                     "unended:on_app_end", "finish() was called and on_app_end was not: v1 sends no app_finish_time then"
                 )

@@ -1,4 +1,7 @@
-"""v1's ``one_logger_utils.huggingface``: a job whose loop is ``transformers.Trainer``'s (extra: ``huggingface``)."""
+"""v1's ``one_logger_utils.huggingface``: a job whose loop is ``transformers.Trainer``'s (extra: ``huggingface``).
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import importlib
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from .._v1.config import as_number
 from ._hooks import JobCallback, fresh_subclass, missing_extra
 
 try:
@@ -39,12 +41,7 @@ class TimeEventCallback(JobCallback, _trainer_callback.TrainerCallback):  # type
         # auto_find_batch_size begins again in the same loop
         if not self.enabled or self.logtimeevent.timer.is_active("app_train_loop"):
             return
-        start = {"train_iterations_start": state.global_step}
-        batch = self.callback_config.get("global_batch_size")
-        number = as_number(batch() if callable(batch) else batch)
-        if number is not None:
-            start["train_samples_start"] = state.global_step * number
-        self.logtimeevent.on_train_start(**start)
+        self._start_train(state.global_step)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The loop ends."""

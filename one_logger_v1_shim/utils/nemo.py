@@ -1,7 +1,7 @@
 """v1's ``one_logger_utils.nemo``: hooks over a NeMo model class. NeMo itself is not needed.
 
 The model reports to the trainer's ``time_event_callback``: ``OneLoggerPTLTrainer`` and the trainers of
-``hook_trainer_cls`` have one.
+``hook_trainer_cls`` have one. Runs in the job's process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""v1's first name of :mod:`one_logger_v1_shim.utils.pytorch_lightning`: the same module object."""
+"""v1's first name of :mod:`one_logger_v1_shim.utils.pytorch_lightning`: the same module object.
+
+Runs in the job's process.
+"""
 
 from __future__ import annotations
 

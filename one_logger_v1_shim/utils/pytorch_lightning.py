@@ -3,6 +3,7 @@
 Works with ``lightning.pytorch`` and with ``pytorch_lightning`` (extra: ``lightning``). :func:`hook_trainer_cls` uses
 the family of the class that it is given; the classes here, which have to choose a base, that of what they are given,
 else the one that the program has imported, else the one that is installed. Importing this module imports neither.
+Runs in the job's process.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pytest
@@ -10,41 +9,14 @@ import pytest
 from one_logger_v1_shim import _log
 from one_logger_v1_shim.utils import OneLoggerUtils
 from one_logger_v1_shim.utils.core import VERSION
-from tests.support import CONFIG, CoreSpy, utils_on
+from tests.api.test_forwarding import LIFE as WHOLE_LIFE
+from tests.support import CONFIG, CoreSpy, utils_on, warned
 from tests.v1.job import T0_MS, V1Job
 
 # callback -> what it needs, in an order in which each of them is in its place
-LIFE: dict[str, dict[str, Any]] = {
-    "on_app_start": {},
-    "on_model_init_start": {},
-    "on_model_init_end": {},
-    "on_dataloader_init_start": {},
-    "on_dataloader_init_end": {},
-    "on_optimizer_init_start": {},
-    "on_optimizer_init_end": {},
-    "on_load_checkpoint_start": {},
-    "on_load_checkpoint_end": {},
-    "on_train_start": {"train_iterations_start": 0},
-    "on_train_batch_start": {},
-    "on_train_batch_end": {},
-    "on_validation_start": {},
-    "on_validation_batch_start": {},
-    "on_validation_batch_end": {},
-    "on_validation_end": {},
-    "on_test_start": {},
-    "on_test_end": {},
-    "on_save_checkpoint_start": {"global_step": 1},
-    "on_save_checkpoint_end": {"global_step": 1},
-    "on_save_checkpoint_success": {"global_step": 1},
-    "on_train_end": {},
-    "on_app_end": {},
-}
+LIFE = {callback: arguments for callback, arguments, _ in WHOLE_LIFE if callback != "finish"}
 #: v1 ignored set_barrier there
 NO_BARRIER = {"on_save_checkpoint_success"}
-
-
-def texts(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
 # -- the barrier ----------------------------------------------------------------------------------------------
@@ -120,13 +92,13 @@ def test_quiet_logs_the_first_failure_and_stops(
     for name, arguments in LIFE.items():
         assert job.emits(name, **arguments) == []
     error = "RuntimeError('No barrier function to call in the _NamedTimer')"
-    assert texts(caplog) == [f"OneLoggerUtils.{callback} failed ({error}); telemetry stops here (quiet=True)"]
+    assert warned(caplog) == [f"OneLoggerUtils.{callback} failed ({error}); telemetry stops here (quiet=True)"]
 
 
 def test_quiet_success(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     job = V1Job(monkeypatch, quiet=True)
     assert job.emits("on_save_checkpoint_success") == []
-    assert "OneLoggerUtils.on_save_checkpoint_success failed (ValueError(" in texts(caplog)[0]
+    assert "OneLoggerUtils.on_save_checkpoint_success failed (ValueError(" in warned(caplog)[0]
     assert job.emits("on_app_start") == []
 
 
@@ -135,7 +107,7 @@ def test_quiet_says_nothing_of_a_sound_job(monkeypatch: pytest.MonkeyPatch, capl
     got = [quiet.emits(name, later=1, **arguments) for name, arguments in LIFE.items()]
     loud = V1Job(monkeypatch)
     assert got == [loud.emits(name, later=1, **arguments) for name, arguments in LIFE.items()]
-    assert texts(caplog) == []
+    assert warned(caplog) == []
 
 
 class Refusing(CoreSpy):
@@ -161,7 +133,7 @@ def test_errors_of_the_core_come_through(monkeypatch: pytest.MonkeyPatch, caplog
         caplog.clear()
         quiet = utils_on(Refusing(), {**CONFIG, "quiet": True})
         getattr(quiet, callback)()
-        assert texts(caplog) == [
+        assert warned(caplog) == [
             f"OneLoggerUtils.{callback} failed (OSError('no space')); telemetry stops here (quiet=True)"
         ]
 
@@ -177,7 +149,7 @@ def test_rank_that_is_not_enabled(config: Any, caplog: pytest.LogCaptureFixture)
         assert getattr(utils, callback)(True, nonsense=1) is None
     assert utils.finish() is None
     assert spy.take() == []
-    assert texts(caplog) == []
+    assert warned(caplog) == []
     assert (utils.one_logger, utils.mode) == (None, 1)
     with pytest.raises(AttributeError):
         _ = utils.on_nothing
@@ -297,7 +269,7 @@ def test_unknown_attribute(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCa
         _ = job.utils.__wrapped__
     assert job.emits("on_app_start") != []
     assert job.utils.on_nothing is None
-    assert texts(caplog) == ["OneLoggerUtils has no attribute 'on_nothing'; telemetry stops here (quiet=True)"]
+    assert warned(caplog) == ["OneLoggerUtils has no attribute 'on_nothing'; telemetry stops here (quiet=True)"]
     assert job.emits("on_app_end") == []
 
 
@@ -310,14 +282,14 @@ def test_finish(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixtur
     job.emits("on_app_start")
     job.emits("on_app_end")
     assert job.emits("finish") == [("finish",)]
-    assert texts(caplog) == []
+    assert warned(caplog) == []
 
 
 def test_finish_without_app_end(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     job = V1Job(monkeypatch)
     job.emits("on_app_start")
     assert job.emits("finish") == job.emits("finish") == [("finish",)]
-    assert texts(caplog) == ["finish() was called and on_app_end was not: v1 sends no app_finish_time then"]
+    assert warned(caplog) == ["finish() was called and on_app_end was not: v1 sends no app_finish_time then"]
 
 
 @pytest.mark.parametrize(
@@ -340,7 +312,7 @@ def test_rankpulse_is_asked_for_by_the_environment(
         monkeypatch.setenv("RANKPULSE_ENABLE", value)
     job = V1Job(monkeypatch)
     job.emits("on_train_start", train_iterations_start=0)
-    assert [("rankpulse" in text) for text in texts(caplog)] == [True] * starts
+    assert [("rankpulse" in text) for text in warned(caplog)] == [True] * starts
 
 
 def test_test_loop_is_known_by_both_names(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ import pytest
 from one_logger_v1_shim import OneLogger, _log, core
 from one_logger_v1_shim._v1.bookkeeping import TAG
 from one_logger_v1_shim.utils import OneLoggerUtils
-from tests.support import CONFIG, Clock
+from tests.support import CONFIG, Clock, warned
 from tests.v1.job import T0
 
 
@@ -45,10 +45,6 @@ def behind(monkeypatch: pytest.MonkeyPatch) -> Behind:
     return one
 
 
-def texts(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-
-
 def test_rows_and_tags_are_handed_on_with_the_time(behind: Behind) -> None:
     one = OneLogger({"project": "p"})
     row = {"a": None}
@@ -72,7 +68,7 @@ def test_what_is_no_row(value: Any, shown: str, behind: Behind, caplog: pytest.L
     text = f"log_metrics: {shown}; expected a dict of metrics"
     for _ in range(2):
         OneLogger().log_metrics(value)
-    assert texts(caplog) == [f"OneLogger: TypeError in log_metrics: {text}"]
+    assert warned(caplog) == [f"OneLogger: TypeError in log_metrics: {text}"]
     with pytest.raises(TypeError) as refused:
         OneLogger({"no_exception": False}).log_metrics(value)
     assert str(refused.value) == text
@@ -96,7 +92,7 @@ def test_no_exception_is_the_default(call: str, behind: Behind, caplog: pytest.L
     behind.error = OSError("no space")
     for _ in range(2):
         getattr(OneLogger(), call)(*CALLS[call])
-    assert texts(caplog) == [f"OneLogger: OSError in {call}: no space"]
+    assert warned(caplog) == [f"OneLogger: OSError in {call}: no space"]
     with pytest.raises(OSError, match="no space"):
         getattr(OneLogger({"no_exception": False}), call)(*CALLS[call])
 
@@ -125,7 +121,7 @@ def test_core_that_is_off(behind: Behind, caplog: pytest.LogCaptureFixture) -> N
     one.finish()
     assert one, "consumers write `if one_logger:`"
     assert behind.calls == []
-    assert texts(caplog) == []
+    assert warned(caplog) == []
 
 
 def test_core_that_cannot_be_set_up(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -138,7 +134,7 @@ def test_core_that_cannot_be_set_up(monkeypatch: pytest.MonkeyPatch, caplog: pyt
     one = OneLogger()
     one.log_metrics({"a": 1})
     assert one
-    (line,) = texts(caplog)
+    (line,) = warned(caplog)
     assert line.startswith("OneLogger is off: no row of it is kept or sent, as it could not be set up (RuntimeError(")
     assert "doctor" in line
     with pytest.raises(RuntimeError, match="no v2"):
@@ -177,7 +173,7 @@ def test_block_ends_where_it_raises_and_the_program_goes_on(behind: Behind, capl
         with one.get_context_manager():
             one.store_get("absent")
     assert reached == [1]
-    first, second = texts(caplog)
+    first, second = warned(caplog)
     assert first.startswith("OneLogger: ZeroDivisionError in test_block_ends_where_it_raises_and_the_program_goes_on:")
     assert first.endswith(": division by zero")
     assert second.startswith("OneLogger: KeyError in store_get:"), "the innermost place is named"
@@ -186,7 +182,7 @@ def test_block_ends_where_it_raises_and_the_program_goes_on(behind: Behind, capl
 def test_block_that_ends_well(behind: Behind, caplog: pytest.LogCaptureFixture) -> None:
     with OneLogger().get_context_manager():
         pass
-    assert texts(caplog) == []
+    assert warned(caplog) == []
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
@@ -198,7 +194,7 @@ def test_what_is_no_exception_passes_a_block(error: type[BaseException], behind:
 def test_block_of_a_core_that_lets_exceptions_through(behind: Behind, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ValueError, match="mine"), OneLogger({"no_exception": False}).get_context_manager():
         raise ValueError("mine")
-    assert texts(caplog) == []
+    assert warned(caplog) == []
 
 
 def test_blocks_nest(behind: Behind) -> None:
@@ -213,13 +209,13 @@ def test_blocks_nest(behind: Behind) -> None:
 
 def test_block_whose_error_comes_without_a_place(behind: Behind, caplog: pytest.LogCaptureFixture) -> None:
     assert OneLogger().get_context_manager().__exit__(ValueError, ValueError("x"), None) is True
-    assert texts(caplog) == ["OneLogger: ValueError in a block: x"]
+    assert warned(caplog) == ["OneLogger: ValueError in a block: x"]
 
 
 def test_each_kind_of_error_is_said(behind: Behind, caplog: pytest.LogCaptureFixture) -> None:
     for behind.error in (OSError("a"), ValueError("b"), OSError("c")):
         OneLogger().log_metrics({"a": 1})
-    assert texts(caplog) == ["OneLogger: OSError in log_metrics: a", "OneLogger: ValueError in log_metrics: b"]
+    assert warned(caplog) == ["OneLogger: OSError in log_metrics: a", "OneLogger: ValueError in log_metrics: b"]
 
 
 # -- under a OneLoggerUtils -----------------------------------------------------------------------------------

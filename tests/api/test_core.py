@@ -95,56 +95,6 @@ def test_tags_grow_and_are_sent_when_the_list_changes(fresh: Path) -> None:
     assert last["app_tag_count"] == 3
 
 
-def test_store() -> None:
-    core = OneLogger({"enable_one_logger": False})
-    core.store_set("k", len)
-    assert core.store_has_key("k")
-    assert core.store_get("k") is len
-    assert core.store_pop("k") is len
-    assert not core.store_has_key("k")
-    with pytest.raises(KeyError):
-        core.store_get("k")
-    with pytest.raises(KeyError):
-        core.store_pop("k")
-    assert core
-
-
-def test_context_manager_swallows_nests_and_lets_interrupts_pass(caplog: pytest.LogCaptureFixture) -> None:
-    core = OneLogger({"enable_one_logger": False})
-    reached = []
-    for _ in range(2):
-        with core.get_context_manager():
-            with core.get_context_manager():
-                reached.append(1 / 0)
-            reached.append(1)
-            core.store_get("absent")
-            reached.append(2)
-    assert reached == [1, 1]
-    assert len(warnings(caplog)) == 2  # a kind and place of trouble once
-    for interrupt in (KeyboardInterrupt, SystemExit):
-        with pytest.raises(interrupt), core.get_context_manager():
-            raise interrupt
-    loud = OneLogger({"enable_one_logger": False, "no_exception": False})
-    with pytest.raises(ZeroDivisionError), loud.get_context_manager():
-        reached.append(1 / 0)
-
-
-def test_log_metrics_of_none_as_megatron_does(rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
-    core = OneLogger(config=SYNC)
-    core.log_metrics(None)  # type: ignore[arg-type]
-    core.log_metrics(None)  # type: ignore[arg-type]
-    core.log_metrics({"a": 1})
-    assert [message for message in warnings(caplog) if "expected a dict of metrics" in message] == warnings(caplog)
-    assert len(warnings(caplog)) == 1
-    assert rows() == [{"a": 1}]
-
-
-def test_no_exception_false_lets_it_through(fresh: Path) -> None:
-    core = OneLogger({**SYNC, "no_exception": False})
-    with pytest.raises(TypeError, match="expected a dict of metrics"):
-        core.log_metrics(3)  # type: ignore[arg-type]
-
-
 def test_run_settings_of_the_flat_form(fresh: Path) -> None:
     OneLogger({**SYNC, "entity": "team"}).finish()
     tags = ["e2e_metrics_enabled"]
@@ -178,32 +128,6 @@ def test_without_any_configuration(fresh: Path) -> None:
     found = arguments(fresh)
     assert (found["project"], found["entity"]) == ("e2e-tracking", "hwinf_dcm")
     assert journalled_rows(fresh) == [{"a": 1}]
-
-
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (3, r"config=3 \(int\); expected a dict or None"),
-        ({"project": ["p"]}, r"project=\['p'\] \(list\); expected a string"),
-        ({"project": "a/b"}, r"project='a/b' \(str\); expected at most 128 characters and none of"),
-        ({"tags": "one"}, r"tags='one' \(str\); expected a list of strings"),
-        ({"wandb": 3}, r"wandb=3 \(int\); expected a dict"),
-        ({"api_key": ["s3cret"]}, r"api_key='\(not shown\)'"),
-    ],
-)
-def test_bad_configuration_is_named(config: Any, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        OneLogger(config)
-
-
-def test_calls_after_finish_do_nothing(rows: Rows) -> None:
-    core = OneLogger(SYNC)
-    core.log_metrics({"a": 1})
-    core.finish()
-    core.finish()
-    core.log_metrics({"a": 2})
-    core.log_app_tag("late")
-    assert rows() == [{"a": 1}]
 
 
 def test_rankpulse_says_once_that_it_collects_nothing(caplog: pytest.LogCaptureFixture) -> None:

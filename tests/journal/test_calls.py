@@ -31,6 +31,7 @@ from one_logger_v1_shim._journal.calls import (
     plain,
     rows_in,
 )
+from tests.v1.job import Scalar
 
 AT = (1_700_000_000.123456, 1000.654321)
 ROW = b'{"a":1}'
@@ -211,21 +212,6 @@ def test_instant_that_is_no_number() -> None:
     assert milliseconds(math.inf) is None
 
 
-class Scalar:
-    """As numpy's and torch's."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def item(self) -> Any:
-        if isinstance(self.value, Exception):
-            raise self.value
-        return self.value
-
-    def __str__(self) -> str:
-        return "scalar"
-
-
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -234,7 +220,7 @@ class Scalar:
         (("a", 1), ["a", 1]),
         ([Scalar(2.5)], [2.5]),
         (Scalar(8), 8),
-        (Scalar(RuntimeError("no")), "scalar"),
+        (Scalar(RuntimeError("no")), "Scalar(RuntimeError('no'))"),
         (Path("a"), "a"),
     ],
 )

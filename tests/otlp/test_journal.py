@@ -213,7 +213,9 @@ def test_a_damaged_file_of_what_was_sent(damage: bytes, journal: Path, monkeypat
         assert len(one.received.spans) == 5
 
 
-@pytest.mark.parametrize("damage", [b">[", b">X AAAA", b">\xff", b'>["phase_start"]', b'>["row",[1,2]]', b"{", b"{]"])
+@pytest.mark.parametrize(
+    "damage", [b">[", b">X AAAA", b">\xff", b'>["phase_start"]', b'>["row",[1,2]]', b'>["row",[1,2],5]', b"{", b"{]"]
+)
 def test_a_damaged_line_is_left_out(damage: bytes, journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head, *rest = lines()
     write(journal, [head, damage, *rest])

@@ -286,7 +286,7 @@ if __name__ == "__main__":
             assert process.exitcode == 0
         OneLogger({"project": "p"}).log_metrics({"mine": 1})
     assert [row["mine"] for row in captured.rows] == [1]
-    assert sinks == ["Dropping", "MemorySink", "Dropping"], sinks
+    assert sinks == ["NoneType", "MemorySink", "NoneType"], sinks
     print(started.stderr)
     assert "ONE_LOGGER_V1_STARTED_BY_TEST" not in os.environ
 """

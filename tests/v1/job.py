@@ -22,6 +22,21 @@ def sequence(*values: Any) -> Any:
     return lambda: rest.pop(0) if len(rest) > 1 else rest[0]
 
 
+class Scalar:
+    """What numpy and torch give for one number, or raise."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def item(self) -> Any:
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+    def __repr__(self) -> str:  # the same name of a test in each process
+        return f"Scalar({self.value!r})"
+
+
 class V1Job:
     """A ``OneLoggerUtils`` on a spy core, under a clock that only the test moves. Warnings are logged again."""
 

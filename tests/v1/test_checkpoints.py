@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.v1.job import T0_MS, WITHOUT_CHECKPOINTS, V1Job, sequence
+from tests.v1.job import T0_MS, WITHOUT_CHECKPOINTS, Scalar, V1Job, sequence
 
 FIRST = {"first_saved_train_iterations_start_time", "first_successful_save_checkpoint_sync_finish_time"}
 LAST = "last_successful_save_checkpoint_sync_finish_time"
@@ -24,19 +24,6 @@ WINDOW = {
     "save_checkpoint_sync_time_max",
     "save_checkpoint_sync_count",
 }
-
-
-class Scalar:
-    """What numpy and torch give for one number."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-    def item(self) -> Any:
-        return self.value
-
-    def __repr__(self) -> str:  # the same name of a test in each process
-        return f"Scalar({self.value!r})"
 
 
 def trained(monkeypatch: pytest.MonkeyPatch, **config: Any) -> V1Job:

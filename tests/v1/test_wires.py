@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,8 @@ import pytest
 
 from one_logger_v1_shim._v1.wires import DEFAULT, STEP_CALLBACKS, STEPS, VARIABLE, WIRES, chosen
 from one_logger_v1_shim.utils import OneLoggerUtils
-from tests.support import CONFIG, CoreSpy, run_python, utils_on
+from tests.support import CONFIG, CoreSpy, run_python, utils_on, warned
 from tests.v1.job import V1Job
-
-
-def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
 @pytest.mark.parametrize("value", [None, "", " ", *WIRES, " 1.0.3 "])
@@ -24,7 +19,7 @@ def test_a_version(value: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.L
         monkeypatch.setenv(VARIABLE, value)
     rows = [emit[1] for emit in V1Job(monkeypatch).construction if emit[0] == "log_metrics"]
     assert rows[0]["one_logger_utils_version"] == ((value or "").strip() or DEFAULT)
-    assert said(caplog) == []
+    assert warned(caplog) == []
 
 
 @pytest.mark.parametrize("value", ["1.0.1", "v1.0.3", "1", "latest", "1.0.3.0"])
@@ -34,10 +29,10 @@ def test_no_version_is_one_line(value: str, monkeypatch: pytest.MonkeyPatch, cap
         assert chosen({VARIABLE: value}) == DEFAULT
     utils_on(CoreSpy(), CONFIG)
     expected = f"{VARIABLE}={value!r}; expected 1.0.0, 1.0.2 or 1.0.3; 1.0.2 is used"
-    assert said(caplog) in ([], [expected])  # said in this process already, or now
+    assert warned(caplog) in ([], [expected])  # said in this process already, or now
     caplog.clear()
     V1Job(monkeypatch)  # which forgets what was said
-    assert said(caplog) == [expected]
+    assert warned(caplog) == [expected]
 
 
 def test_a_disabled_rank_says_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -45,7 +40,7 @@ def test_a_disabled_rank_says_nothing(monkeypatch: pytest.MonkeyPatch, caplog: p
     utils = OneLoggerUtils({})
     for name in STEP_CALLBACKS:
         assert getattr(utils, name)(True, 1, nonsense=1) is None
-    assert said(caplog) == []
+    assert warned(caplog) == []
 
 
 def test_steps_are_no_attributes_of_102() -> None:
@@ -83,7 +78,7 @@ def test_steps_alone_are_iterations_there(
         row = job.row("on_train_step_end", later=1.0)
     assert (row["train_iterations"], row["train_iterations_time_total"]) == (2, 3.0)
     assert job.emits("on_train_step_end") == [], "no step has begun"
-    lines = said(caplog)
+    lines = warned(caplog)
     assert len(lines) == 1
     assert f"rows of {wire} are sent" in lines[0]
     assert f"{VARIABLE}={STEPS}" in lines[0]
@@ -102,7 +97,7 @@ def test_beside_batches_they_change_nothing_in_102(
         return found
 
     assert rows(steps=True) == rows(steps=False)
-    assert len(said(caplog)) == 1
+    assert len(warned(caplog)) == 1
 
 
 @pytest.mark.parametrize("wire", WIRES)
@@ -135,7 +130,7 @@ def test_rankpulse_was_not_there_in_100(monkeypatch: pytest.MonkeyPatch, caplog:
     for wire, lines in (("1.0.0", 0), ("1.0.3", 1)):
         monkeypatch.setenv(VARIABLE, wire)
         V1Job(monkeypatch).emits("on_train_start", train_iterations_start=0)
-        assert len(said(caplog)) == lines
+        assert len(warned(caplog)) == lines
 
 
 def test_a_step_is_an_iteration_for_v2_and_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,26 +68,10 @@ def test_phase_that_begins_again_ends_first(heard: Callable[..., list[Record]]) 
     ]
 
 
-# v2 does not export the spans of single iterations
-def test_what_is_left_open_ends_with_the_application_innermost_first(heard: Callable[..., list[Record]]) -> None:
-    records = heard(APP, TRAIN, call("on_validation_start"), call("on_validation_batch_start"), END)
-    assert [span[:2] for span in spans(records) if span[0] == "stop"] == [
-        ("stop", "validation_loop"),
-        ("stop", "training_loop"),
-        ("stop", "application"),
-    ]
-    assert {span[2] for span in spans(records) if span[0] == "stop"} == {5.0}
-
-
 def test_finish_given_by_hand_that_lies_before_its_start(heard: Callable[..., list[Record]]) -> None:
     end = call("on_model_init_end", app_model_init_finish_time=T0_MS - 60_000)
     records = heard(APP, call("on_model_init_start"), end, END)
     assert ("stop", "model_initialization", 2.0) in spans(records)
-
-
-def test_test_loop(heard: Callable[..., list[Record]]) -> None:
-    records = heard(APP, call("on_test_start"), call("on_test_end"), END)
-    assert spans(records)[1:3] == [("start", "testing_loop", "application", 2.0), ("stop", "testing_loop", 3.0)]
 
 
 def test_training_loop_has_its_targets(heard: Callable[..., list[Record]]) -> None:
@@ -145,20 +129,6 @@ def test_late_success_of_a_sync_save_is_on_the_application(heard: Callable[..., 
     assert success[2] == "application"
     assert success[3]["current_iteration"] == 1
     assert success[3]["latest_successful_save_checkpoint_timestamp_sec"] == T0 + 7
-
-
-def test_success_before_the_end_ends_the_save_at_its_end(heard: Callable[..., list[Record]]) -> None:
-    records = heard(APP, TRAIN, *saved(1, "start", "success", "end"), END)
-    assert ("stop", "checkpoint_save_sync", 5.0) in spans(records)
-
-
-def test_save_that_is_never_ended_ends_at_the_next_one(heard: Callable[..., list[Record]]) -> None:
-    records = heard(APP, TRAIN, *saved(1, "start"), *saved(2, "start", "end", "success"), END)
-    assert [span[2:] for span in spans(records) if span[:2] == ("start", "checkpoint_save_sync")] == [
-        ("training_loop", 3.0),
-        ("training_loop", 4.0),
-    ]
-    assert [span[2] for span in spans(records) if span[:2] == ("stop", "checkpoint_save_sync")] == [4.0, 5.0]
 
 
 # -- iterations -----------------------------------------------------------------------------------------------

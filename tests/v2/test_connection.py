@@ -12,10 +12,8 @@ from typing import Any, Callable
 import pytest
 from nv_one_logger.api.config import LoggerConfig, OneLoggerConfig
 from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-from nv_one_logger.core.span import StandardSpanName
 from nv_one_logger.training_telemetry.api import callbacks as v2
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
-from overrides import override
 
 from one_logger_v1_shim import OneLogger
 from one_logger_v1_shim.utils import OneLoggerUtils
@@ -131,19 +129,6 @@ def test_application_span_is_not_opened_behind_the_applications_back(fresh: Path
     assert journalled_rows(fresh) == [{"early": 1}, {"late": 1}]
 
 
-def test_v1_callbacks_open_the_application_where_nobody_did(fresh: Path) -> None:
-    path = fresh / "stream.jsonl"
-    application_configures_v2(RecordingExporter(path))
-    utils = OneLoggerUtils(CONFIG)
-    utils.on_train_start(train_iterations_start=0)
-    utils.on_app_start()
-    utils.on_train_end()
-    utils.finish()
-    starts = [record[1:3] for record in records(path) if record[0] == "start"]
-    assert starts == [["application", None], ["training_loop", "application"]]
-    assert records(path)[-1] == ["close"]
-
-
 def test_exporter_of_the_application_is_used(fresh: Path) -> None:
     from one_logger_v1_shim import V1CompatibleExporter
 
@@ -159,31 +144,6 @@ def test_exporter_of_the_application_is_used(fresh: Path) -> None:
     names = [set(row) for row in journalled_rows(fresh)]
     assert names.count({"app_start_time"}) == 1, "forwarded calls are not translated a second time"
     assert names.count({"app_finish_time"}) == 1
-
-
-def test_core_first_then_utils(fresh: Path) -> None:
-    core = OneLogger({"project": "p", "async": False})
-    utils = OneLoggerUtils({**CONFIG, "one_logger_project": "p"})
-    utils.on_train_start(train_iterations_start=0)
-    training: Any = TrainingTelemetryProvider.instance().config.telemetry_config
-    assert training.global_batch_size == 8
-    assert TrainingTelemetryProvider.instance().recorder.get_active_spans_by_name("training_loop")
-    utils.finish()
-    core.finish()
-
-
-def test_exporter_that_cannot_be_initialised(
-    fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    (fresh / "file").write_text("")
-    bad = {"class_name": "nv_one_logger.exporter.file_exporter.FileExporter", "config": {"file_path": "file/x.json"}}
-    (fresh / "one_logger_exporters_config.json").write_text(json.dumps({"exporters": [bad]}))
-    utils = OneLoggerUtils(CONFIG)
-    utils.on_app_start()
-    utils.on_app_end()
-    utils.finish()
-    assert {"app_finish_time"} in [set(row) for row in journalled_rows(fresh)]
-    assert any("could not be initialised" in message for message in warnings(caplog))
 
 
 def test_file_exporter_of_the_working_directory_works_beside(fresh: Path) -> None:
@@ -277,35 +237,6 @@ def test_clock_that_steps_back(fresh: Path, monkeypatch: pytest.MonkeyPatch, cap
 # -- threads and forks ----------------------------------------------------------------------------------------
 
 
-def test_calls_from_other_threads_keep_the_nesting(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = recorded_stream(fresh)
-    utils = OneLoggerUtils(CONFIG)
-    utils.on_train_start(train_iterations_start=0)
-
-    def elsewhere(*calls: Callable[[], Any]) -> None:
-        thread = threading.Thread(target=lambda: [call() for call in calls])
-        thread.start()
-        thread.join()
-
-    elsewhere(utils.on_validation_start)
-    elsewhere(utils.on_validation_batch_start, utils.on_validation_batch_end)
-    utils.on_validation_end()
-    elsewhere(lambda: utils.on_save_checkpoint_start(global_step=1))
-    utils.on_save_checkpoint_end(global_step=1)
-    elsewhere(lambda: utils.on_save_checkpoint_success(global_step=1))
-    utils.on_train_end()
-    elsewhere(utils.on_app_end)
-    utils.finish()
-    starts = [record[1:3] for record in records(path) if record[0] == "start"]
-    assert starts == [
-        ["application", None],
-        ["training_loop", "application"],
-        ["validation_loop", "training_loop"],
-        ["checkpoint_save_sync", "training_loop"],
-    ]
-    assert records(path)[-1] == ["close"]
-
-
 def test_sixteen_threads_lose_and_double_nothing(fresh: Path) -> None:
     core = OneLogger({"project": "p", "async": False})
     barrier = threading.Barrier(16)
@@ -327,24 +258,6 @@ def test_sixteen_threads_lose_and_double_nothing(fresh: Path) -> None:
     assert seen == {number: list(range(50)) for number in range(16)}
 
 
-def test_forked_child_is_silent(fresh: Path) -> None:
-    utils = OneLoggerUtils(CONFIG)
-    utils.on_app_start()
-    child = os.fork()
-    if child == 0:
-        try:
-            utils.on_model_init_start()
-            utils.finish()
-        finally:
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
-    utils.on_app_end()
-    utils.finish()
-    names = [set(row) for row in journalled_rows(fresh)]
-    assert {"app_finish_time"} in names
-    assert {"app_model_init_start_time"} not in names
-
-
 # -- v2's own failures ----------------------------------------------------------------------------------------
 
 
@@ -357,39 +270,6 @@ def test_v2_that_disabled_itself_loses_no_row(rows: Rows) -> None:
     utils.on_app_end()
     utils.finish()
     assert [set(row) for row in rows()][-2:] == [{"app_train_loop_finish_time"}, {"app_finish_time"}]
-
-
-class _Failing(RecordingExporter):
-    @override
-    def _write(self, *what: Any) -> None:
-        raise OSError("no space left on device")
-
-
-def test_another_exporter_that_fails_takes_nothing_along(fresh: Path) -> None:
-    application_configures_v2(_Failing(fresh / "never"))
-    utils = OneLoggerUtils(CONFIG)
-    utils.on_app_start()
-    for _ in range(20):
-        utils.on_model_init_start()
-        utils.on_model_init_end()
-    utils.on_app_end()
-    utils.finish()
-    names = [set(row) for row in journalled_rows(fresh)]
-    assert names.count({"app_model_init_finish_time"}) == 20
-
-
-def test_spans_stay_small(fresh: Path) -> None:
-    utils = OneLoggerUtils({**CONFIG, "log_every_n_train_iterations": 1})
-    utils.on_train_start(train_iterations_start=0)
-    for _ in range(200):
-        utils.on_train_batch_start()
-        utils.on_train_batch_end()
-    recorder = TrainingTelemetryProvider.instance().recorder
-    sizes = [len(span.events) for span in recorder._spans.values()]
-    assert len(sizes) == 2  # the application and the training loop: no span for each iteration
-    assert max(sizes) < 20
-    utils.finish()
-    assert len([row for row in journalled_rows(fresh) if "train_iterations" in row]) == 200
 
 
 def test_span_is_built_where_another_begins_inside_an_iteration(fresh: Path) -> None:
@@ -406,37 +286,9 @@ def test_span_is_built_where_another_begins_inside_an_iteration(fresh: Path) -> 
     assert recorder._training_state.completed_training_iterations_overall == 1
 
 
-def test_row_event_leaves_no_v2_bookkeeping_in_the_row(fresh: Path) -> None:
-    core = OneLogger({"project": "p", "async": False})
-    core.log_metrics({"a": 1})
-    core.finish()
-    assert all("timestamp_msec" not in row for row in journalled_rows(fresh, bookkeeping=True))
-
-
 def test_no_files_of_v2_in_the_working_directory(fresh: Path) -> None:
     utils = OneLoggerUtils(CONFIG)
     utils.on_app_start()
     utils.on_app_end()
     utils.finish()
     assert {path.name for path in fresh.iterdir()} <= {"wandb", ".config", ".cache", ".local"}
-
-
-def test_application_span_carries_the_rows(fresh: Path) -> None:
-    path = recorded_stream(fresh)
-    core = OneLogger({"project": "p"})
-    assert TrainingTelemetryProvider.instance().recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
-    core.log_metrics({"a": 1})
-    assert records(path)[-1][:3] == ["event", "one_logger_v1.log_metrics", "application"]
-
-
-def test_an_iteration_that_was_interrupted_does_not_stop_v2(fresh: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """v2 has no public way to forget one: it is ended, and counted, when the next begins."""
-    utils = OneLoggerUtils(CONFIG)
-    utils.on_train_start(train_iterations_start=0)
-    utils.on_train_batch_start()  # and KeyboardInterrupt came before its end
-    for _ in range(3):
-        utils.on_train_batch_start()
-        utils.on_train_batch_end()
-    recorder = TrainingTelemetryProvider.instance().recorder
-    assert recorder._training_state.completed_training_iterations_overall == 4
-    assert not [message for message in warnings(caplog) if "v2 could not record" in message]

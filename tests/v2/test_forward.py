@@ -178,19 +178,6 @@ def test_recorder_that_is_closed_already() -> None:
     assert heard.take() == []
 
 
-def test_application_span_stays_small() -> None:
-    recorder = configured(Heard())
-    one = forward(recorder)
-    one.open(reading(1))
-    span = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)[0]
-    first = span.events[0]
-    for number in range(30):
-        one.row(reading(2 + number), b"%d" % number)
-        assert len(span.events) <= MOST_EVENTS == 8
-    assert span.events[0] is first
-    assert span.events[-1].attributes.to_json()[ROW_ATTRIBUTE] == "29"
-
-
 def test_row_that_v2_cannot_record(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     heard = Heard()
     recorder = configured(heard)
@@ -467,19 +454,6 @@ def test_a_span_keeps_its_first_event_and_the_last_of_many(monkeypatch: pytest.M
     one.row(reading(3), b"%d" % number)
     assert (len(span.events), span.events[0]) == (2, first)
     assert span.events[1].attributes.to_json()[ROW_ATTRIBUTE] == str(number)
-
-
-def test_a_span_that_the_application_has_stopped_hears_no_row() -> None:
-    heard = Heard()
-    recorder = configured(heard)
-    recorder.on_app_start(stamp(1))
-    (span,) = recorder.get_active_spans_by_name(StandardSpanName.APPLICATION)
-    one = forward(recorder, owned=False)
-    one.row(reading(2), b"{}")
-    recorder.stop(span)
-    heard.take()
-    one.row(reading(3), b"{}")
-    assert heard.take() == []
 
 
 @pytest.mark.parametrize(

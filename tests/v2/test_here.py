@@ -247,18 +247,6 @@ def journalled(fresh: Path) -> Callable[[], list[int]]:
     return lambda: [found["n"] for found in journalled_rows(fresh) if "n" in found]
 
 
-def test_row_is_in_the_journal_before_v2_hears_of_it(fresh: Path, journalled: Callable[[], list[int]]) -> None:
-    does = Does()
-    configured(does).on_app_start(stamp(0))
-    core = OneLogger({"project": "p"})
-    seen: list[list[int]] = []
-    does.does = lambda number: seen.append(journalled())
-    for number in range(3):
-        core.log_metrics({"n": number})
-    assert does.rows == [0, 1, 2]
-    assert seen == [[0], [0, 1], [0, 1, 2]]
-
-
 def test_exporter_that_logs_a_row_of_the_same_logger(fresh: Path, journalled: Callable[[], list[int]]) -> None:
     """The journal and v2 have all rows, both in the same order."""
     does = Does()
@@ -268,32 +256,6 @@ def test_exporter_that_logs_a_row_of_the_same_logger(fresh: Path, journalled: Ca
     for number in range(3):
         core.log_metrics({"n": number})
     assert journalled() == does.rows == [0, 10, 1, 11, 2, 12]
-
-
-def test_two_threads_one_of_them_inside_of_v2(fresh: Path, journalled: Callable[[], list[int]]) -> None:
-    """Neither a row nor a callback waits for an exporter that hangs."""
-    does = Does()
-    configured(does).on_app_start(stamp(0))
-    core = OneLogger({"project": "p"})
-    inside, go_on = threading.Event(), threading.Event()
-
-    def hold(number: int) -> None:
-        if number == 0:
-            inside.set()
-            assert go_on.wait(30)
-
-    does.does = hold
-    first = threading.Thread(target=lambda: core.log_metrics({"n": 0}), daemon=True)
-    first.start()
-    assert inside.wait(30)
-    second = threading.Thread(target=lambda: [core.log_metrics({"n": n}) for n in (1, 2)], daemon=True)
-    second.start()
-    second.join(30)
-    assert not second.is_alive()
-    assert (journalled(), does.rows) == ([0, 1, 2], [0])
-    go_on.set()
-    first.join(30)
-    assert does.rows == [0, 1, 2]
 
 
 # -- where v2 hears --------------------------------------------------------------------------------------------

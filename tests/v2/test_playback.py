@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any, Callable
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from one_logger_v1_shim import _log
 from one_logger_v1_shim._journal.calls import Call, Reading
 from one_logger_v1_shim._v2.playback import Playback
+from tests.support import warned
 from tests.v2.room import reading
 
 Read = Callable[[str], Any]
@@ -36,10 +36,6 @@ class Told:
 @pytest.fixture(autouse=True)
 def _unsaid() -> None:
     _log.forget()
-
-
-def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
 def test_provider_is_joined_at_the_first_call() -> None:
@@ -70,7 +66,7 @@ def test_call_that_raises_is_logged_once_and_the_next_ones_are_played(caplog: py
     for name in ("save_start", "save_start", "row", "save_end"):
         one.play(Call(name, reading(1)))
     assert [call[0] for call in told.calls] == ["save_start", "save_start", "row", "save_end"]
-    assert warnings(caplog) == [
+    assert warned(caplog) == [
         f"v2 could not record {name} (RuntimeError({name!r})); v1 rows are not affected"
         for name in ("save_start", "row")
     ]

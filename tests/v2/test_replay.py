@@ -19,14 +19,14 @@ from one_logger_v1_shim._journal.calls import Call
 from one_logger_v1_shim._journal.destination import WandBConfig
 from one_logger_v1_shim._v1.config import V1Config
 from one_logger_v1_shim._v2 import replay as module
-from one_logger_v1_shim._v2.replay import Replay, _Clock, _Ids, _Muted
+from one_logger_v1_shim._v2.passing import Passing
+from one_logger_v1_shim._v2.replay import Replay, _Clock, _Ids
 from one_logger_v1_shim.v1_compatible_wandb_exporter import V1CompatibleWandbExporterAdapter
 from tests.support import CONFIG
 from tests.v2.room import T0, Heard, no_provider, reading, v2_config
+from tests.v2.test_attach import HEARD, exporters, exporting
 
 __all__ = ["no_provider"]
-
-HEARD = {"class_name": "tests.v2.room.Heard"}
 
 
 @pytest.fixture(autouse=True)
@@ -34,12 +34,6 @@ def _v2s_globals(no_provider: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A replay puts its own clock and ids into v2; they go with the test."""
     monkeypatch.setattr(v2_time, "time", time)
     monkeypatch.setattr(v2_span, "uuid", uuid)
-
-
-def exporting(monkeypatch: pytest.MonkeyPatch, *exporters: dict[str, Any]) -> None:
-    path = Path("exporters.json").resolve()
-    path.write_text(json.dumps({"exporters": list(exporters)}))
-    monkeypatch.setenv("ONE_LOGGER_EXPORTER_CONFIG_PATH", str(path))
 
 
 def values(**config: Any) -> dict[str, Any]:
@@ -164,13 +158,6 @@ def test_file_is_written_again_by_each_worker(monkeypatch: pytest.MonkeyPatch) -
     assert FileExporter.__name__ in {type(kept).__name__ for kept in exporters()}
 
 
-def exporters() -> list[Any]:
-    from nv_one_logger.api.one_logger_provider import OneLoggerProvider
-
-    recorder: Any = OneLoggerProvider.instance().recorder
-    return list(recorder._exporters)
-
-
 def test_our_own_exporter_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """It would send the rows of the job a second time."""
     other, mine = Heard(), V1CompatibleWandbExporterAdapter(v2_config(), WandBConfig())
@@ -248,7 +235,7 @@ def test_muted_exporter(call: str, arguments: int) -> None:
             return lambda *given: told.append((name, *given))
 
     inner: Any = Inner()
-    muted: Any = _Muted(inner)
+    muted: Any = Passing(inner, muted=True)
     given = tuple(object() for _ in range(arguments))
     getattr(muted, call)(*given)
     assert told == [], "until it is told otherwise"

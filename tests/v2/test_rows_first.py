@@ -22,14 +22,14 @@ from nv_one_logger.core.internal.singleton import SingletonMeta
 from nv_one_logger.core.span import Span
 from nv_one_logger.core.time import TracingTimestamp
 from nv_one_logger.exporter.exporter import BaseExporter
-from nv_one_logger.recorder.default_recorder import DefaultRecorder, ExportCustomizationMode
+from nv_one_logger.recorder.default_recorder import ExportCustomizationMode
 from nv_one_logger.training_telemetry.api import callbacks as v2
 from nv_one_logger.training_telemetry.api.training_recorder import TrainingRecorder
 from nv_one_logger.training_telemetry.api.training_telemetry_provider import TrainingTelemetryProvider
 from overrides import override
 
 from one_logger_v1_shim import OneLogger
-from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT, Forward
+from one_logger_v1_shim._v2.forward import ROW_ATTRIBUTE, ROW_EVENT
 from one_logger_v1_shim.utils import OneLoggerUtils
 from tests.support import CONFIG, journalled_rows
 from tests.v2.recording import RecordingExporter
@@ -245,30 +245,6 @@ def test_v2_that_cannot_be_set_up(
     whole_job()
     assert names(fresh) == undisturbed
     assert said(caplog, "v2 hears nothing, it could not be set up (RuntimeError('v2 is broken')); v1 rows are not") == 1
-
-
-def test_playback_that_raises_loses_no_row(
-    fresh: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: Any) -> None:
-        raise ValueError("a fault of ours")
-
-    monkeypatch.setattr(Forward, "hear", broken)
-    core = OneLogger(CORE)
-    for number in range(3):
-        core.log_metrics({"a": number})
-    core.finish()
-    assert journalled_rows(fresh) == [{"a": 0}, {"a": 1}, {"a": 2}]
-    assert said(caplog, "v2 could not record row") == 1, "once, not at each row"
-
-
-def test_recorder_of_another_kind_hears_nothing_and_takes_no_row(fresh: Path, caplog: pytest.LogCaptureFixture) -> None:
-    exporter = RecordingExporter(fresh / "stream.jsonl")
-    OneLoggerProvider.instance().configure(v2_config(), DefaultRecorder(exporters=[exporter]))
-    whole_job()
-    assert {"app_finish_time"} in names(fresh)
-    assert not (fresh / "stream.jsonl").exists()
-    assert said(caplog, "v2 hears nothing") == 1
 
 
 # -- a row as an event of v2 ----------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Every recorded job, and what v2's other exporters hear of it: as if the author had written it for v2's callbacks.
 
-In this process, on the job's clock, so that times and counts are compared too. ``test_v2_stream.py`` does it with whole
+In this process, on the job's clock, so that times and counts are compared too. ``test_stream.py`` does it with whole
 processes.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import pytest
@@ -10,7 +9,8 @@ from nv_one_logger.api.config import OneLoggerErrorHandlingStrategy as Strategy
 from nv_one_logger.training_telemetry.api.checkpoint import CheckPointStrategy
 
 from one_logger_v1_shim import ConfigAdapter, _log
-from tests.support import CONFIG
+from one_logger_v1_shim._conversion import EXPORTER, TABLE, V1_ONLY
+from tests.support import CONFIG, warned
 from tests.v1.job import sequence
 
 
@@ -21,10 +21,6 @@ def _unsaid() -> None:
 
 def convert(**config: Any) -> Any:
     return ConfigAdapter.convert_to_v2_config({**CONFIG, **config})
-
-
-def texts(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
 
 
 def told(config: Any) -> dict[str, Any]:
@@ -154,7 +150,7 @@ KEYS: list[tuple[str, Any, str, Any]] = [
 )
 def test_key(key: str, value: Any, field: str, expected: Any, caplog: pytest.LogCaptureFixture) -> None:
     assert told(convert(**{key: value})) == {**SMALLEST, field: expected}
-    assert texts(caplog) == []
+    assert warned(caplog) == []
 
 
 def test_keys_that_v2_has_no_place_for() -> None:
@@ -194,12 +190,12 @@ def test_flag(key: str, value: Any, expected: bool) -> None:
 def test_size_that_v2_refuses(key: str, value: Any, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         assert told(convert(**{key: value})) == {**SMALLEST, key: 1}
-    assert texts(caplog) == [f"{key}={value!r}: v2 takes positive numbers only and is told 1 (rows keep {value!r})"]
+    assert warned(caplog) == [f"{key}={value!r}: v2 takes positive numbers only and is told 1 (rows keep {value!r})"]
 
 
 def test_each_size_is_said(caplog: pytest.LogCaptureFixture) -> None:
     convert(world_size=-1, global_batch_size=0)
-    assert len(texts(caplog)) == 2
+    assert len(warned(caplog)) == 2
 
 
 @pytest.mark.parametrize("flops", [None, 0])
@@ -285,3 +281,9 @@ def test_metadata_that_refers_to_itself() -> None:
     circle: list[Any] = []
     circle.append(circle)
     assert convert(metadata={"k": circle}).custom_metadata["k"] == "[[...]]"
+
+
+def test_each_key_of_the_table_is_tried_here() -> None:
+    elsewhere = {"enable_for_current_rank", "is_log_throughput_enabled"}  # disabled ranks; `test_throughput`
+    nowhere = {row.key for row in TABLE if row.where in (EXPORTER, V1_ONLY)}
+    assert {row.key for row in TABLE} == {key for key, *_ in KEYS} | elsewhere | nowhere
