@@ -141,7 +141,7 @@ def test_recover_of_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     environ = {"TMPDIR": str(tmp_path), "ONE_LOGGER_V1_PYTHON": str(tmp_path / "none")}
     assert jobs.run(JOB, odd, environ).values() == []
     command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
-    wanted = clean_environment(odd, {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path), **jobs.MODE})
+    wanted = clean_environment(odd, {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path)})
     done = subprocess.run(command, cwd=odd, env=wanted, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stdout
     (run,) = jobs.stored(odd)
