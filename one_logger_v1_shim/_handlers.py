@@ -26,7 +26,7 @@ def is_the_applications(error: BaseException) -> bool:
 def raised_by_handler(error: BaseException) -> bool:
     """Whether one of the installed signal handlers is among the frames that ``error`` came through, or another thread
     has set it."""
-    signal: Any = sys.modules.get("signal")
+    signal: Any = sys.modules.get("_signal")  # a script's own signal.py may hide the other
     traceback = error.__traceback__
     if traceback is None:
         return False

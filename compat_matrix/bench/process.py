@@ -56,17 +56,7 @@ def isolated_mode(base: Path, wandb: str = "") -> dict[str, str]:
         packages = [entry for entry in sys.path if entry.endswith("-packages")]
         (site / "packages.pth").write_text("".join(f"{entry}\n" for entry in packages))
         if wandb:
-            install = [
-                sys.executable,
-                "-m",
-                "uv",
-                "pip",
-                "install",
-                "--quiet",
-                "--python",
-                str(home),
-                f"wandb=={wandb}",
-            ]
+            install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(home), f"wandb=={wandb}"]
             subprocess.run(install, check=True)
     return {"ONE_LOGGER_V1_PYTHON": str(home / "bin" / "python")}
 

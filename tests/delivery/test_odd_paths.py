@@ -126,6 +126,7 @@ SCENARIOS: Mapping[str, Any] = {
 }
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_all_rows(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)
@@ -136,6 +137,7 @@ def test_all_rows(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     assert not list(result.home.rglob("path.json"))
 
 
+@pytest.mark.everywhere
 def test_recover_of_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/runs-\xe9"))
     environ = {"TMPDIR": str(tmp_path), "ONE_LOGGER_V1_PYTHON": str(tmp_path / "none")}

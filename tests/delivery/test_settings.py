@@ -310,6 +310,7 @@ def test_no_home(tmp_path: Path) -> None:
     assert ("HOME is not set and this user has no home folder" in done.stderr) == bool(run("plain.py").returncode)
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", [f"passing {status}" for status in PASSING])
 def test_a_trouble_that_may_pass_changes_no_entity(name: str, outcome: Callable[[str], Any]) -> None:
     result, server = outcome(name)

@@ -48,6 +48,7 @@ class Lines(Server):
         return answer
 
 
+@pytest.mark.everywhere
 def test_our_run_is_beside_the_shared_one(tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text(jobs.BEGIN + JOB)
     server = Lines()

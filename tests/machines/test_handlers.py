@@ -14,6 +14,8 @@ from one_logger_v1_shim._handlers import raised_by_handler
 from tests.delivery.jobs import processes
 from tests.support import run_python, stored_rows
 
+OWN = pytest.param("own", marks=pytest.mark.everywhere)
+
 _ALARM = """
 import logging, os, signal, sys, time
 from one_logger_v1_shim import OneLogger
@@ -42,7 +44,7 @@ print(heard, logged)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["own", "ValueError", "TimeoutError"])
+@pytest.mark.parametrize("kind", [OWN, "ValueError", "TimeoutError"])
 def test_it_passes_and_no_row_is_lost(kind: str, tmp_path: Path) -> None:
     env = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "ONE_LOGGER_V1_FINISH_TIMEOUT": "100"}
     heard, logged = map(int, run_python(_ALARM, tmp_path, kind, env=env).stdout.split())
@@ -84,7 +86,7 @@ print(len(heard), sum(heard))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["own", "Exception"])
+@pytest.mark.parametrize("kind", [OWN, "Exception"])
 def test_what_another_thread_sets_passes(kind: str, tmp_path: Path) -> None:
     """A thread that logs is ended: `wandb.agent` does it, and so do time limits in threads."""
     env = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "ONE_LOGGER_V1_FINISH_TIMEOUT": "100"}
