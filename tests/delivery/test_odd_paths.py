@@ -34,6 +34,7 @@ BEGIN = {
     "bytes in sys.path": "import sys; sys.path.append(b'/nowhere/\\xe9')\n",
     "a Path in sys.path": "import sys, pathlib; sys.path.append(pathlib.Path('/nowhere'))\n",
     "a long sys.path": LONG,
+    "a program that is a Path": "import sys, pathlib; sys.argv[:] = [pathlib.Path('train.py'), 5]\n",
     "a long variable": "import os; os.environ['NOTES'] = 'x' * 200_000\n",
 }
 
@@ -98,6 +99,12 @@ def temporary_was_removed(home: Path) -> jobs.Result:
     return jobs.run(JOB, home, {"TMPDIR": str(home / "tmp")})
 
 
+def temporary_without_a_name(home: Path) -> jobs.Result:
+    odd = home / os.fsdecode(b"tmp-\xe9")
+    odd.mkdir(parents=True)
+    return jobs.run(JOB, home, {"TMPDIR": str(odd)})
+
+
 def gevent_afterwards(home: Path) -> jobs.Result:
     return jobs.run(MID_RUN.format(then="from gevent import monkey; monkey.patch_all()"), home)
 
@@ -121,6 +128,7 @@ SCENARIOS: Mapping[str, Any] = {
     "git hangs": git_hangs,
     "TMPDIR is removed": temporary_removed,
     "TMPDIR is no folder": temporary_was_removed,
+    "TMPDIR with a byte": temporary_without_a_name,
     "gevent afterwards": gevent_afterwards,
     "frozen and thawed": frozen_and_thawed,
 }

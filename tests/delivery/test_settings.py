@@ -11,6 +11,8 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from one_logger_v1_shim._journal.destination import RunSpec
+from one_logger_v1_shim._worker.settings import refused_values
 from tests.delivery import jobs
 from tests.delivery.server import KEY, Server
 from tests.support import clean_environment
@@ -222,6 +224,10 @@ def test_a_refused_setting_costs_no_row(name: str, outcome: Callable[[str], Any]
     assert ("refused by wandb" in line or "unset it" in line) == raises
     assert KEY not in result.err
     assert jobs.mark(result.home)["state"] == "finished"
+
+
+def test_a_tag_that_is_no_text_is_refused() -> None:
+    assert "surrogates not allowed" in refused_values(RunSpec({"tags": ["ok", "\udce9"]}, {}))["tags"]
 
 
 @pytest.mark.parametrize("name", SAID)
