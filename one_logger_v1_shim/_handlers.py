@@ -16,10 +16,17 @@ _PACKAGE = __name__.partition(".")[0]
 _KNOWN = getattr(sys, "stdlib_module_names", frozenset({"subprocess", "threading", "time"})) | {"builtins", _PACKAGE}
 
 
+def is_the_applications(error: BaseException) -> bool:
+    """Whether ``error``, which came out of a value's methods, has to pass: a Ctrl-C does, and so does what
+    :func:`raised_by_handler` says. A panic of Rust's is the value's own trouble, though it is no ``Exception``."""
+    panic = type(error).__name__ == "PanicException"
+    return not (isinstance(error, Exception) or panic) or raised_by_handler(error)
+
+
 def raised_by_handler(error: BaseException) -> bool:
     """Whether one of the installed signal handlers is among the frames that ``error`` came through, or another thread
     has set it."""
-    signal: Any = sys.modules.get("signal")
+    signal: Any = sys.modules.get("_signal")  # a script's own signal.py may hide the other
     traceback = error.__traceback__
     if traceback is None:
         return False

@@ -13,7 +13,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from tests import left_behind, loops
-from tests.support import journalled_rows
+from tests.support import WORKER, journalled_rows
 
 _FOLDER = pytest.StashKey[Path]()
 _KEPT = pytest.StashKey[Path]()
@@ -36,7 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     patch = pytest.MonkeyPatch()
     config.add_cleanup(patch.undo)  # a tool that runs pytest again in this process would look for the folder
-    if not hasattr(config, "workerinput"):  # a process of pytest-xdist inherits it
+    if not hasattr(config, "workerinput"):  # a process of pytest-xdist inherits all of this
+        if os.environ.get("TESTS_ISOLATED"):
+            _isolate(config, patch)
         folder = Path(tempfile.mkdtemp(prefix="shim-"))
         config.stash[_FOLDER] = folder
         for name in ("TMPDIR", left_behind.VARIABLE):
@@ -51,6 +53,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optio
     """The first two loops do not import the training frameworks; an old Python leaves out what it cannot run."""
     left_out = loops.has_no_test(collection_path, config.option.markexpr) or collection_path in loops.not_here()
     return True if left_out else None
+
+
+def _isolate(config: pytest.Config, patch: pytest.MonkeyPatch) -> None:
+    """``TESTS_ISOLATED=1``: jobs in processes of their own are in isolated mode, with this environment's packages.
+
+    ``TESTS_ISOLATED=VERSION``: with that wandb.
+    """
+    from compat_matrix.bench.process import isolated_mode
+
+    folder, version = tempfile.mkdtemp(prefix="shim-isolated-"), os.environ["TESTS_ISOLATED"]
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    made = isolated_mode(Path(folder) / "jobs", "" if version == "1" else version)
+    patch.setenv(WORKER, made["ONE_LOGGER_V1_PYTHON"])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -111,16 +126,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(
             f"the folders of this run are kept in {config.stash[_KEPT]}, until the next one fails"
         )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _isolated(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """``TESTS_ISOLATED=1``: jobs in processes of their own are in isolated mode, with this environment's packages."""
-    if os.environ.get("TESTS_ISOLATED"):
-        from compat_matrix.bench.process import isolated_mode
-        from tests.delivery import jobs
-
-        jobs.MODE.update(isolated_mode(tmp_path_factory.mktemp("mode") / "jobs"))
 
 
 @pytest.fixture(autouse=True)

@@ -53,6 +53,7 @@ MARKERS = (
     "fast: given to each test that has neither of the other two markers (tests/loops.py)",
     "slow: starts a process, imports wandb or takes long; not in the fast loop",
     "ci: takes very long; in CI only",
+    "everywhere: also run in isolated mode, with the oldest wandb in the worker (.ci/run isolated)",
 )
 
 _STARTS = {"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system"}

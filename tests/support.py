@@ -9,12 +9,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from compat_matrix.jobs import WIRE
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDENS = ROOT / "compat_matrix" / "goldens"
+
+#: the variable that names the worker's interpreter, where a run of the tests has one for all jobs
+WORKER = "TESTS_WORKER"
 
 #: the smallest configuration of an enabled rank
 CONFIG: dict[str, Any] = {
@@ -167,18 +170,21 @@ def run_command(
     return result
 
 
+def mode() -> dict[str, str]:
+    """What the environment of jobs has in isolated mode (``TESTS_ISOLATED``); nothing else."""
+    python = os.environ.get(WORKER)
+    return {"ONE_LOGGER_V1_PYTHON": python} if python else {}
+
+
 def clean_environment(home: Path, more: Optional[dict[str, str]] = None) -> dict[str, str]:
-    """This environment without W&B's and OneLogger's variables, and with a HOME of its own."""
+    """This environment without W&B's and OneLogger's variables, and with a HOME of its own; :func:`mode` counts."""
     environ = {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(("WANDB_", "ONE_LOGGER_", "SLURM_")) and key not in ("RANK", "WORLD_SIZE", "NETRC")
     }
     path = [str(ROOT), *filter(None, [environ.get("PYTHONPATH")])]
-    return {**environ, "HOME": str(home), "PYTHONPATH": os.pathsep.join(path), **(more or {})}
-
-
-Step = Callable[[], Any]
+    return {**environ, "HOME": str(home), "PYTHONPATH": os.pathsep.join(path), **mode(), **(more or {})}
 
 
 def stored_runs(folder: Path) -> list[Any]:

@@ -43,10 +43,11 @@ def environment(folder: Path, more: Optional[Mapping[str, str]] = None) -> dict[
     }
 
 
-def isolated_mode(base: Path) -> dict[str, str]:
+def isolated_mode(base: Path, wandb: str = "") -> dict[str, str]:
     """What isolated mode has in its environment: an interpreter for the worker and v2. It is made beside ``base``.
 
     It is a virtual environment that sees the packages of this one; the job's own interpreter would not count.
+    ``wandb``: the version that it has of it, in place of this environment's (``uv`` installs it).
     """
     home = base.parent / "isolated"
     if not home.exists():
@@ -54,6 +55,9 @@ def isolated_mode(base: Path) -> dict[str, str]:
         (site,) = home.glob("lib/python*/site-packages")
         packages = [entry for entry in sys.path if entry.endswith("-packages")]
         (site / "packages.pth").write_text("".join(f"{entry}\n" for entry in packages))
+        if wandb:
+            install = [sys.executable, "-m", "uv", "pip", "install", "-q", "--python", str(home), f"wandb=={wandb}"]
+            subprocess.run(install, check=True)
     return {"ONE_LOGGER_V1_PYTHON": str(home / "bin" / "python")}
 
 

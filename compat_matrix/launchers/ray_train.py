@@ -4,9 +4,14 @@ import os
 
 import ray
 from ray import train
-from ray.train.data_parallel_trainer import DataParallelTrainer
 
 from compat_matrix.launchers.job import work
+
+# Each of Ray Train's two APIs refuses the other's RunConfig.
+if hasattr(train, "UserCallback"):
+    from ray.train.v2.api.data_parallel_trainer import DataParallelTrainer
+else:
+    from ray.train.data_parallel_trainer import DataParallelTrainer
 
 
 def train_loop():

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from .._handlers import raised_by_handler
+from .._handlers import is_the_applications
 from . import values
 
 
@@ -49,10 +49,11 @@ def encode(row: Mapping[str, Any]) -> bytes:
     """
     try:
         text = _plain(row if type(row) is dict else as_dict(row))
-        if "\\ud" not in text:  # perhaps a surrogate, which W&B's UTF-8 can't carry
+        # perhaps a surrogate, which W&B's UTF-8 can't carry; perhaps a key that W&B spells in another way than Python
+        if not ("\\ud" in text or 'null":' in text or 'NaN":' in text or 'Infinity":' in text):
             return text.encode("ascii")
-    except Exception as error:  # a mapping of the user's may raise anything
-        if raised_by_handler(error):
+    except BaseException as error:  # a mapping of the user's may raise anything
+        if is_the_applications(error):
             raise
     found = {values.key(key): values.value(str(key), value) for key, value in as_dict(row).items()}
     return _plain(found).encode("ascii")

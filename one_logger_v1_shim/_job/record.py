@@ -42,7 +42,7 @@ def new_record(
         default=public(spec.default),
         settled=settled(environ),
         cwd=_working_directory(),
-        program=next(iter(getattr(sys, "argv", ())), ""),
+        program=str(next(iter(getattr(sys, "argv", ())), "")),
         keep=keep,
         python=python,
         v2=v2,

@@ -6,19 +6,21 @@ be loaded are known by their names. What is told of values that no JSON takes is
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Callable
+from itertools import islice
+from typing import Any, Callable, Optional
 
-from .._handlers import raised_by_handler
+from .._handlers import is_the_applications
 from .._log import warn_once
 
 # W&B stores arrays up to this size as lists and larger ones as histograms of that many bins.
 _LONGEST_ARRAY = 32
 _LONGEST_REPR = 1000
 _DEEPEST = 50
+# What is read within a value of a type that is none of Python's own: it may have no end.
+_MOST_ITEMS = 10_000
 
 _BYTES = (bytes, bytearray, memoryview)
 _UNKNOWN = object()
@@ -27,64 +29,86 @@ _UNKNOWN = object()
 class _Unreadable:
     """In place of a value that its container does not give: OmegaConf's ``???`` raises when it is read."""
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: BaseException) -> None:
         self._error = error
 
     def __repr__(self) -> str:
         return f"<{type(self._error).__name__}>"
 
 
-def value(name: str, given: Any, within: tuple[int, ...] = ()) -> Any:
+class _Endless(Exception):
+    pass
+
+
+class _Left:
+    """How many items may still be read within a value whose type is not Python's own."""
+
+    def __init__(self) -> None:
+        self._items = _MOST_ITEMS
+
+    def take(self, items: Iterable[Any]) -> list[Any]:
+        found = list(islice(items, self._items + 1))
+        self._items -= len(found)
+        if self._items < 0:
+            raise _Endless(f"more than {_MOST_ITEMS} items")
+        return found
+
+
+def value(name: str, given: Any, within: tuple[int, ...] = (), left: Optional[_Left] = None) -> Any:
     """What W&B can store of ``given``. Whatever is wrong with a value costs that value alone: it becomes its text.
 
     Args:
         name: the metric's, for a message.
         given: the value.
         within: the containers around it, by id.
+        left: what may still be read within a container around it; None: it has no limit.
     """
     try:
-        return _value(name, given, within)
-    except Exception as error:  # any of its methods
-        if raised_by_handler(error):
+        return _value(name, given, within, left)
+    except BaseException as error:  # any of its methods
+        if is_the_applications(error) or (left and isinstance(error, _Endless)):
             raise
         return as_text(name, given, error=error)
 
 
 def key(given: Any) -> str:
-    """A key of a mapping as JSON spells it; what is no key there as W&B does, else as ``str`` does."""
-    if isinstance(given, str):
-        return _text(given)
-    if isinstance(given, tuple):
-        return ",".join(map(key, given))
+    """A key of a mapping as W&B spells it; what is no key there as ``str`` does."""
     try:
-        found = given if given is None or isinstance(given, (bool, int, float)) else _leaf(given)
+        if isinstance(given, tuple):
+            return ",".join(map(key, given))
+        found = given
+        for _ in range(2):  # numpy's date is a date, which is a text
+            if isinstance(found, str):
+                return _text(found)
+            if found is None or isinstance(found, (int, float)):
+                return str(found).lower() if isinstance(found, bool) else str(found)
+            found = _leaf(found)
         if isinstance(found, str):
             return _text(found)
-        if found is None or isinstance(found, (bool, int, float)):
-            return json.dumps(found)
-    except Exception as error:
-        if raised_by_handler(error):
+    except BaseException as error:
+        if is_the_applications(error):
             raise
     return _shown(given)
 
 
-def pairs(mapping: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+def pairs(mapping: Mapping[Any, Any], left: Optional[_Left] = None) -> list[tuple[Any, Any]]:
     """The items of a mapping, also where ``items()`` raises: one value that can't be read costs itself only."""
+    left = left or _Left()
     try:
-        return list(mapping.items())
-    except Exception as error:
-        if raised_by_handler(error):
+        return list(mapping.items()) if isinstance(mapping, dict) else left.take(mapping.items())
+    except BaseException as error:
+        if is_the_applications(error) or isinstance(error, _Endless):
             raise
     if isinstance(mapping, dict):  # its methods are another's; what it holds is not
         return list(dict.items(mapping))
-    return [(one, _read(mapping.__getitem__, one)) for one in mapping]
+    return [(one, _read(mapping.__getitem__, one)) for one in left.take(mapping)]
 
 
 def _read(get: Callable[[Any], Any], name: Any) -> Any:
     try:
         return get(name)
-    except Exception as error:
-        if raised_by_handler(error):
+    except BaseException as error:
+        if is_the_applications(error):
             raise
         return _Unreadable(error)
 
@@ -97,8 +121,8 @@ def _text(text: str) -> str:
     return str.__str__(text)
 
 
-def _value(name: str, given: Any, within: tuple[int, ...]) -> Any:
-    if given is None or isinstance(given, bool):
+def _value(name: str, given: Any, within: tuple[int, ...], left: Optional[_Left]) -> Any:
+    if given is None or given is True or given is False:
         return given
     if isinstance(given, str):
         return _text(given)
@@ -113,14 +137,18 @@ def _value(name: str, given: Any, within: tuple[int, ...]) -> Any:
     if id(given) in within or len(within) >= _DEEPEST:
         return as_text(name, given)
     inside = (*within, id(given))
+    if not isinstance(given, (dict, list, tuple, set, frozenset, deque)):
+        left = left or _Left()
+        left.take((given,))
     if isinstance(given, Mapping):
-        return {key(one): value(f"{name}.{key(one)}", item, inside) for one, item in pairs(given)}
+        return {key(one): value(f"{name}.{key(one)}", item, inside, left) for one, item in pairs(given, left)}
     if isinstance(given, (list, tuple, set, frozenset, deque)):
-        return [value(name, item, inside) for item in given]
-    if isinstance(given, Sequence) and not isinstance(given, _BYTES):
-        return [value(name, item, inside) for item in _items(given)]
+        return [value(name, item, inside, left) for item in given]
+    textual = isinstance(given, _BYTES) or hasattr(type(given), "casefold")  # UserString is a sequence of its own kind
+    if left and isinstance(given, (Sequence, Iterator)) and not textual:
+        return [value(name, item, inside, left) for item in _items(given, left)]
     found = _leaf(given)
-    return as_text(name, given) if found is _UNKNOWN else value(name, found, inside)
+    return as_text(name, given) if found is _UNKNOWN else value(name, found, inside, left)
 
 
 def _leaf(given: Any) -> Any:
@@ -131,12 +159,12 @@ def _leaf(given: Any) -> Any:
     return _known(given) if found is _UNKNOWN else found
 
 
-def _items(sequence: Sequence[Any]) -> Iterable[Any]:
-    """The items of a list that is no ``list``."""
+def _items(sequence: Any, left: _Left) -> Iterable[Any]:
+    """The items of a list that is no ``list``, or what an iterator gives."""
     try:
-        return list(sequence)
-    except Exception as error:
-        if raised_by_handler(error):
+        return left.take(sequence)
+    except BaseException as error:
+        if is_the_applications(error) or isinstance(error, _Endless) or not hasattr(sequence, "__len__"):
             raise
     return [_read(sequence.__getitem__, index) for index in range(len(sequence))]
 
@@ -146,7 +174,7 @@ def _items(sequence: Sequence[Any]) -> Iterable[Any]:
 
 def _array(given: Any) -> Any:
     """An array of one number as that number, a small one as a list, a large one as W&B's histogram."""
-    if not hasattr(given, "shape"):
+    if not hasattr(type(given), "shape"):  # a mock has whatever one asks it for
         return _UNKNOWN
     if hasattr(given, "detach"):
         given = given.detach().cpu()
@@ -181,7 +209,9 @@ def _histogram(given: Any) -> Any:
     else:
         flat = numpy.asarray(given)
     flat = flat.ravel()
-    counts, edges = numpy.histogram(flat[numpy.isfinite(flat)], bins=_LONGEST_ARRAY)
+    if flat.dtype.kind != "O":
+        flat = flat[numpy.isfinite(flat)]
+    counts, edges = numpy.histogram(flat, bins=_LONGEST_ARRAY)
     return {"_type": "histogram", "values": counts.tolist(), "bins": edges.tolist()}
 
 
@@ -209,18 +239,30 @@ def _duration(given: Any) -> str:
 
 
 def _complex(given: complex) -> str:
-    return str(given).strip("()").replace("nan", "NaN")
+    real, imaginary = _digits(given.real), _digits(given.imag)
+    return f"{imaginary}j" if given.real == 0 else f"{real}{'' if imaginary[0] == '-' else '+'}{imaginary}j"
+
+
+def _digits(number: float) -> str:
+    """Without an exponent, and without the point of a whole number."""
+    text = repr(number).replace("nan", "NaN")
+    if "e" in text:
+        from decimal import Decimal
+
+        text = format(Decimal(text), "f")
+    return text[:-2] if text.endswith(".0") else text
 
 
 #: module and name of a type, which may be a base of the value's -> what W&B has
 _KNOWN: dict[tuple[str, str], Callable[[Any], Any]] = {
-    ("enum", "Enum"): lambda given: given.value,
+    ("enum", "Enum"): lambda given: given.name if type(given.value) is object else given.value,
     ("builtins", "complex"): _complex,
     ("datetime", "timedelta"): _duration,
     ("decimal", "Decimal"): str,
     ("fractions", "Fraction"): str,
     ("uuid", "UUID"): str,
-    ("re", "Pattern"): lambda given: given.pattern,
+    ("re", "Pattern"): lambda given: str(given.pattern),
+    ("collections", "UserString"): str,
     ("ipaddress", "_IPAddressBase"): str,
 }
 
@@ -231,7 +273,7 @@ def _known(given: Any) -> Any:
         conversion = _KNOWN.get((one.__module__, one.__qualname__))
         if conversion is not None:
             return conversion(given)
-    if hasattr(given, "isoformat"):
+    if hasattr(type(given), "isoformat"):
         return _iso(given)
     if callable(getattr(type(given), "__fspath__", None)):
         return given.__fspath__()
@@ -251,20 +293,20 @@ def _known(given: Any) -> Any:
 
 def as_text(name: str, given: Any, shown: str = "", error: object = None) -> str:
     """``given`` as text, its ``repr`` or ``shown``; logged once per key. ``error``: what its methods have raised."""
-    kind = type(given)
+    module, kind = (type.__getattribute__(type(given), one) for one in ("__module__", "__name__"))
     why = f" ({_shown(error)[:150]})" if error is not None else ""
     warn_once(
         f"repr:{name}",
-        f"metric {name!r}: W&B cannot store a {kind.__module__}.{kind.__name__}{why}; its repr is logged",
+        f"metric {name!r}: W&B cannot store a {module}.{kind}{why}; its repr is logged",
     )
     return shown or _shown(given)
 
 
 def _shown(given: Any) -> str:
     try:
-        text = repr(given)
-    except Exception as error:
-        if raised_by_handler(error):
+        text = str.__str__(repr(given))
+    except BaseException as error:
+        if is_the_applications(error):
             raise
-        text = f"<{type(given).__name__} whose repr raises {type(error).__name__}>"
+        text = f"<{type.__getattribute__(type(given), '__name__')} whose repr raises {type(error).__name__}>"
     return _text(text if len(text) <= _LONGEST_REPR else text[:_LONGEST_REPR] + "...")

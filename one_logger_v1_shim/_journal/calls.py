@@ -19,9 +19,13 @@ from __future__ import annotations
 import binascii
 import json
 import re
-import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Optional
+
+try:
+    from _struct import Struct, unpack  # a script's own struct.py may hide the other
+except ImportError:  # another Python than CPython
+    from struct import Struct, unpack
 
 #: two clock readings of one moment: s since the epoch (``time.time()``), s of the counter (``time.perf_counter()``)
 Reading = tuple[float, float]
@@ -67,7 +71,7 @@ class Call(NamedTuple):
 Moment = tuple[bytes, bytes]
 
 #: the two clock readings of a moment as bytes
-pack = struct.Struct("<2d").pack
+pack = Struct("<2d").pack
 
 
 def is_row(line: bytes) -> bool:
@@ -125,7 +129,7 @@ def calls(line: bytes) -> Iterator[Call]:
     data = binascii.a2b_base64(packed)
     if len(data) != 16 * len(letters):
         raise ValueError(f"{len(letters)} calls and {len(data)} bytes of readings")
-    readings = struct.unpack(f"<{2 * len(letters)}d", data)
+    readings = unpack(f"<{2 * len(letters)}d", data)
     for index in range(len(letters)):
         letter = letters[index : index + 1]
         if letter not in LETTERS:

@@ -14,6 +14,7 @@ from .outside import is_own, open_to_write
 
 PREFIX = "one-logger-"
 _SEGMENT = re.compile(r"rows-([0-9]{1,9})\.jsonl")
+_PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)  # as shlex.quote, which a script's own shlex.py may hide
 
 
 def new_run_id() -> str:
@@ -34,11 +35,11 @@ def recover_command(folder: Path, dry_run: bool = False) -> str:
 
 def quoted(path: Union[str, Path]) -> str:
     """``path`` as one word for a shell, on one line, and never an option. What can't be printed is for Bash or Zsh."""
-    import shlex
-
     text = str(path)
     text = f"./{text}" if text.startswith("-") else text
-    return shlex.quote(text) if text.isprintable() else f"$'{''.join(map(_escaped, text))}'"
+    if not text.isprintable():
+        return f"$'{''.join(map(_escaped, text))}'"
+    return text if _PLAIN.fullmatch(text) else "'" + text.replace("'", "'\"'\"'") + "'"
 
 
 def _escaped(character: str) -> str:

@@ -429,7 +429,8 @@ def main(arguments: list[str]) -> NoReturn:
     del sys.argv[1:]  # wandb would store it, and the folder may have a name that is no text
     block_signals()
     for name in ("TMPDIR", "TEMP", "TMP"):
-        if not os.path.isdir(os.environ.get(name, os.curdir)):  # it was removed: Python knows other places
+        place = os.environ.get(name, os.curdir)
+        if not os.path.isdir(place) or not is_text(place):  # it was removed, wandb reads no such name: there are others
             del os.environ[name]
     record = RunRecord.read(given.folder)
     recovery = None

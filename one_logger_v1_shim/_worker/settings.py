@@ -150,7 +150,7 @@ def refused_values(spec: RunSpec) -> dict[str, str]:
             continue
         values: dict[str, Any] = {setting: tuple(value) if name == "tags" else str(value)}
         try:
-            str(value).encode("utf-8")
+            "".join(map(str, value if name == "tags" else [value])).encode("utf-8")
             wandb.Settings(**values)
         except _OTHER_WANDB:
             break

@@ -84,6 +84,7 @@ def of_file(home: Path) -> dict[str, Any]:
     return {name: run.about.get(name) or None for name in NAMES}
 
 
+@pytest.mark.everywhere
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_a_journal_tells_what_wandb_has(name: str, homes: Mapping[str, Path], tmp_path: Path) -> None:

@@ -39,9 +39,6 @@ def wait_for(name):
 """
 
 
-#: with TESTS_ISOLATED=1 all jobs of the run have the worker, and v2 with it, on an interpreter of its own
-MODE: dict[str, str] = {}
-
 #: how wandb is started in a printed command
 WANDB = r"wandb|\S+/bin/python -m wandb"
 
@@ -95,7 +92,7 @@ class Job:
         (home / "job.py").write_text(begin + BEGIN + code)
         self._out, self._err = (home / "job.out").open("w"), (home / "job.err").open("w")
         self._began = time.monotonic()
-        wanted = {"WANDB_MODE": "offline", **LIMITS, **MODE, **(env or {})}  # None: the variable is not set
+        wanted = {"WANDB_MODE": "offline", **LIMITS, **(env or {})}  # None: the variable is not set
         self.process = subprocess.Popen(
             command or [sys.executable, *options, "job.py"],
             cwd=home,

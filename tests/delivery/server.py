@@ -131,8 +131,9 @@ class Server:
             files = {}
         for line in (files.get("wandb-history.jsonl") or {}).get("content", []):
             row = json.loads(line)
-            self.rows[row["_step"]] = row
-            self.runs.setdefault(path.split("/")[-2], {})[row["_step"]] = row
+            step = row.get("_step", len(self.rows))  # wandb 0.20 has none in shared mode
+            self.rows[step] = row
+            self.runs.setdefault(path.split("/")[-2], {})[step] = row
         return {"exitcode": None, "limits": {}}
 
     def _graphql(self, asked: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from compat_matrix.bench.process import isolated_mode
 from one_logger_v1_shim._journal.records import RunRecord
 from one_logger_v1_shim._worker.main import _SEGMENTS
 from tests.delivery import jobs
-from tests.support import ROOT
+from tests.support import ROOT, mode
 
 pytestmark = pytest.mark.ci
 
@@ -129,7 +129,7 @@ def another_wandb(source: str, **environ: str) -> Callable[[Path], jobs.Result]:
 
     def scenario(home: Path) -> jobs.Result:
         place = home / "path"
-        if jobs.MODE:
+        if mode():
             told = isolated_mode(place)
             (place,) = home.glob("isolated/lib/python*/site-packages")  # comes before the packages that it shares
         else:

@@ -34,6 +34,7 @@ BEGIN = {
     "bytes in sys.path": "import sys; sys.path.append(b'/nowhere/\\xe9')\n",
     "a Path in sys.path": "import sys, pathlib; sys.path.append(pathlib.Path('/nowhere'))\n",
     "a long sys.path": LONG,
+    "a program that is a Path": "import sys, pathlib; sys.argv[:] = [pathlib.Path('train.py'), 5]\n",
     "a long variable": "import os; os.environ['NOTES'] = 'x' * 200_000\n",
 }
 
@@ -98,6 +99,12 @@ def temporary_was_removed(home: Path) -> jobs.Result:
     return jobs.run(JOB, home, {"TMPDIR": str(home / "tmp")})
 
 
+def temporary_without_a_name(home: Path) -> jobs.Result:
+    odd = home / os.fsdecode(b"tmp-\xe9")
+    odd.mkdir(parents=True)
+    return jobs.run(JOB, home, {"TMPDIR": str(odd)})
+
+
 def gevent_afterwards(home: Path) -> jobs.Result:
     return jobs.run(MID_RUN.format(then="from gevent import monkey; monkey.patch_all()"), home)
 
@@ -121,11 +128,13 @@ SCENARIOS: Mapping[str, Any] = {
     "git hangs": git_hangs,
     "TMPDIR is removed": temporary_removed,
     "TMPDIR is no folder": temporary_was_removed,
+    "TMPDIR with a byte": temporary_without_a_name,
     "gevent afterwards": gevent_afterwards,
     "frozen and thawed": frozen_and_thawed,
 }
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_all_rows(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)
@@ -136,12 +145,13 @@ def test_all_rows(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     assert not list(result.home.rglob("path.json"))
 
 
+@pytest.mark.everywhere
 def test_recover_of_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/runs-\xe9"))
     environ = {"TMPDIR": str(tmp_path), "ONE_LOGGER_V1_PYTHON": str(tmp_path / "none")}
     assert jobs.run(JOB, odd, environ).values() == []
     command = [sys.executable, "-m", "one_logger_v1_shim", "recover"]
-    wanted = clean_environment(odd, {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path), **jobs.MODE})
+    wanted = clean_environment(odd, {"WANDB_MODE": "offline", "TMPDIR": str(tmp_path)})
     done = subprocess.run(command, cwd=odd, env=wanted, capture_output=True, timeout=120)
     assert done.returncode == 0, done.stdout
     (run,) = jobs.stored(odd)

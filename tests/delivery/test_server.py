@@ -246,6 +246,7 @@ def test_a_server_that_dies_mid_run_keeps_nobody(
     assert any("recover" in line or "wandb sync" in line for line in result.lines)
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_server_that_refuses_rows_is_told_of_at_once(
     name: str, outcome: Callable[[str], tuple[jobs.Result, Server]]

@@ -11,6 +11,8 @@ from typing import Any, Callable, Optional
 
 import pytest
 
+from one_logger_v1_shim._journal.destination import RunSpec
+from one_logger_v1_shim._worker.settings import refused_values
 from tests.delivery import jobs
 from tests.delivery.server import KEY, Server
 from tests.support import clean_environment
@@ -219,6 +221,10 @@ def test_a_refused_setting_costs_no_row(name: str, outcome: Callable[[str], Any]
     assert jobs.mark(result.home)["state"] == "finished"
 
 
+def test_a_tag_that_is_no_text_is_refused() -> None:
+    assert "surrogates not allowed" in refused_values(RunSpec({"tags": ["ok", "\udce9"]}, {}))["tags"]
+
+
 @pytest.mark.parametrize("name", SAID)
 def test_a_settings_file_says_no_upload(name: str, outcome: Callable[[str], Any]) -> None:
     result, server = outcome(name)
@@ -305,6 +311,7 @@ def test_no_home(tmp_path: Path) -> None:
     assert ("HOME is not set and this user has no home folder" in done.stderr) == bool(run("plain.py").returncode)
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", [f"passing {status}" for status in PASSING])
 def test_a_trouble_that_may_pass_changes_no_entity(name: str, outcome: Callable[[str], Any]) -> None:
     result, server = outcome(name)

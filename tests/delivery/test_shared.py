@@ -48,10 +48,11 @@ class Lines(Server):
         return answer
 
 
+@pytest.mark.everywhere
 def test_our_run_is_beside_the_shared_one(tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text(jobs.BEGIN + JOB)
     server = Lines()
-    environ = clean_environment(tmp_path, {"WANDB_SILENT": "true", **server.environment(), **jobs.LIMITS, **jobs.MODE})
+    environ = clean_environment(tmp_path, {"WANDB_SILENT": "true", **server.environment(), **jobs.LIMITS})
     try:
         ranks = [
             subprocess.Popen([sys.executable, "job.py", rank], cwd=tmp_path, env=environ,

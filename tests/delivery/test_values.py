@@ -175,6 +175,7 @@ def stored(value: Any) -> Any:
     return value
 
 
+@pytest.mark.everywhere
 def test_all_of_it_reaches_wandb(tmp_path: Path) -> None:
     result = jobs.run(EVERYTHING, tmp_path)
     assert (result.code, result.out) == (0, "done\n"), result.err

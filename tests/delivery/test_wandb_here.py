@@ -58,6 +58,7 @@ def told(name: str) -> Callable[[Path], tuple[jobs.Result, Server]]:
 SCENARIOS: Mapping[str, Any] = {name: told(name) for name in TOLD}
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", TOLD)
 def test_what_wandb_was_told_counts(name: str, outcome: Callable[[str], Any]) -> None:
     result, server = outcome(name)

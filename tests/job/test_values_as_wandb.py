@@ -10,13 +10,16 @@ import enum
 import fractions
 import functools
 import ipaddress
+import itertools
 import json
 import logging
+import math
 import pathlib
 import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Callable
+from unittest.mock import MagicMock, Mock
 
 import pytest
 
@@ -27,6 +30,10 @@ from one_logger_v1_shim._job.encode import as_dict, encode
 class Phase(enum.Enum):
     TRAIN = "train"
     NONE = None
+
+
+class Marker(enum.Enum):
+    MISSING = object()
 
 
 class Level(enum.IntEnum):
@@ -52,9 +59,9 @@ VALUES: dict[str, Callable[[], Any]] = {
     "decimal": lambda: [decimal.Decimal("1.50"), decimal.Decimal("NaN"), decimal.Decimal("1E+10")],
     "fraction": lambda: fractions.Fraction(1, 2),
     "uuid": lambda: uuid.UUID(int=1),
-    "complex": lambda: [1j, 1 + 2j, complex(0.5, -1), complex("nan")],
+    "complex": lambda: [1j, 1 + 2j, complex(0.5, -1), complex("nan"), 1e300 - 1e-300j, complex(-0.0, -0.0), 1e16 + 0j],
     "address": lambda: [ipaddress.ip_address("::1"), ipaddress.ip_network("1.2.3.0/24")],
-    "pattern": lambda: re.compile("a+"),
+    "pattern": lambda: [re.compile("a+"), re.compile(b"a+")],
     "dates": lambda: [
         dt.date(2026, 1, 2),
         dt.time(1, 2, 3, 4),
@@ -75,6 +82,14 @@ VALUES: dict[str, Callable[[], Any]] = {
     "partial": lambda: functools.partial(len),
     "dataclass": lambda: Point(),
     "keys": lambda: {Phase.TRAIN: 1, 1: 2, (1, "a"): 3, dt.date(2026, 1, 2): 4, b"x": 5, 1.5: 6, False: 7},
+    "odd keys": lambda: [{None: 1}, {math.nan: 1, -math.inf: 2}, {(1, None, True): 1}, {1e300: 1, -0.0: 2}],
+}
+ITERATORS: dict[str, Callable[[], Any]] = {
+    "generator": lambda: (number for number in range(3)),
+    "map": lambda: map(str, (1, 2)),
+    "in a list": lambda: [iter([1, {2}]), zip("ab", "cd")],
+    "mock": MagicMock,  # it has a method for everything, and no items
+    "marker": lambda: Marker.MISSING,
 }
 
 NUMPY: dict[str, Callable[[Any], Any]] = {
@@ -92,7 +107,9 @@ NUMPY: dict[str, Callable[[Any], Any]] = {
     "objects": lambda np: [np.array([None, "a"], dtype=object), np.array([{"a": 1}], dtype=object)],
     "records": lambda np: np.array([(1, 2.0)], dtype="i4,f8"),
     "large": lambda np: [np.arange(40), np.linspace(0, 1, 100, dtype="f4"), np.ones((6, 6))],
-    "keys": lambda np: {np.int64(1): 2, np.float32(1.5): 3, np.str_("a"): 4},
+    "large, of objects": lambda np: np.array([0.5, 1] * 20, dtype=object),
+    "a class": lambda np: [np.float32, np.mean],
+    "keys": lambda np: [{np.int64(1): 2, np.float32(1.5): 3, np.str_("a"): 4}, {np.datetime64("2026-01-02"): 5}],
 }
 
 TORCH: dict[str, Callable[[Any], Any]] = {
@@ -128,6 +145,12 @@ def compare(given: Any) -> None:
 def test_value(name: str, caplog: pytest.LogCaptureFixture) -> None:
     compare(VALUES[name]())
     assert caplog.messages == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ITERATORS)
+def test_iterator(name: str) -> None:
+    assert ours(ITERATORS[name]()) == wandbs(ITERATORS[name]())
 
 
 @pytest.mark.slow
@@ -200,7 +223,70 @@ class Half:
     b: int = dataclasses.field(init=False)
 
 
+class PanicException(BaseException):
+    """As code in Rust has it (PyO3): no ``Exception``."""
+
+
+class Panics:
+    shape = (1,)
+
+    def tolist(self) -> Any:
+        raise PanicException("called `Option::unwrap()` on a `None` value")
+
+
+class Tree(Sequence[Any]):
+    """Without an end, in both directions."""
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: Any) -> Any:
+        return Tree()
+
+
+class Endless(Config):
+    def __iter__(self) -> Iterator[str]:
+        return map(str, itertools.count())
+
+
+class Lies:
+    """As a mock with ``spec=bool``."""
+
+    @property
+    def __class__(self) -> Any:
+        return bool
+
+
+class WithoutName(type):
+    def __getattribute__(cls, name: str) -> Any:
+        raise Missing(name)
+
+
+class Nameless(metaclass=WithoutName):
+    pass
+
+
+class OddText(str):
+    def __len__(self) -> int:
+        raise Missing
+
+    encode = __getitem__ = __len__
+
+
+class ShownOddly:
+    def __repr__(self) -> str:
+        return OddText("shown")
+
+
 BAD: dict[str, tuple[Any, Any]] = {
+    "code in Rust": (Panics(), re.compile("<.*Panics object at .*>")),
+    "a list without an end": (Tree(), re.compile("<.*Tree object at .*>")),
+    "a list without an end, in a list": ([{2}, Tree()], re.compile(r"\[\[2\], '<.*Tree object at .*>'\]")),
+    "a mapping without an end": (Endless({}), re.compile("<.*Endless object at .*>")),
+    "a generator without an end": (itertools.count(), re.compile(r"count\(\d+\)")),
+    "a class that lies": (Lies(), re.compile("<.*Lies object at .*>")),
+    "a type without a name": (Nameless(), re.compile("<.*Nameless object at .*>")),
+    "an odd text": (ShownOddly(), "shown"),
     "a value that is missing": (Config({"x": 1, "y": "???"}), {"x": 1, "y": "<Missing>"}),
     "deep inside": ({"in": [Config({"x": {2}, "y": "???"})]}, {"in": [{"x": [2], "y": "<Missing>"}]}),
     "items() raises": (Closed(x=1), {"x": 1}),
@@ -220,9 +306,33 @@ def test_one_bad_value_costs_itself_only(name: str, caplog: pytest.LogCaptureFix
     assert (found["loss"], found["set"], found["step"]) == (0.5, [1], 7)
     if expected is None:
         assert "Dark object" in found["bad"]
+    elif isinstance(expected, re.Pattern):
+        assert expected.fullmatch(str(found["bad"]))
     else:
         assert found["bad"] == expected
     assert len(caplog.messages) == (0 if name == "items() raises" else 1)
+
+
+def test_a_mock_and_a_text_of_another_kind() -> None:
+    """A mock has every attribute that one asks it for."""
+    found = json.loads(encode({"mock": Mock(name="loss"), "text": collections.UserString("abc"), "set": {1}}))
+    assert found.pop("mock").startswith("<Mock name='loss'")
+    assert found == {"text": "abc", "set": [1]}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, Missing])
+def test_what_ends_the_job_passes(error: type[BaseException]) -> None:
+    """A Ctrl-C while a value is read is nobody's bad value."""
+
+    class Stops:
+        def __repr__(self) -> str:
+            raise error
+
+    if issubclass(error, Exception):
+        assert "whose repr raises" in json.loads(encode({"a": Stops()}))["a"]
+    else:
+        with pytest.raises(error):
+            encode({"a": Stops()})
 
 
 def test_a_row_whose_items_raise() -> None:

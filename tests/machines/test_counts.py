@@ -16,7 +16,7 @@ from one_logger_v1_shim._job.worker_sink import WorkerSink
 from one_logger_v1_shim._journal.records import Mark, RunRecord
 from tests.delivery import jobs
 from tests.isolated.places import site
-from tests.support import ROOT
+from tests.support import ROOT, mode
 
 # No file of the job may grow any more, wherever it lies. What is logged meanwhile is kept and printed afterwards.
 FULL = """
@@ -107,7 +107,7 @@ if os.environ.get("ONE_LOGGER_V1_WORKER"):
 
 def run_log_raises(home: Path) -> jobs.Result:
     home.mkdir(parents=True)
-    if jobs.MODE:  # the worker sees its own environment alone
+    if mode():  # the worker sees its own environment alone
         more = isolated_mode(home / "mode")
         place = site(Path(more["ONE_LOGGER_V1_PYTHON"]).parent.parent)
     else:

@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 import pytest
 
 from tests.delivery import jobs
-from tests.support import ROOT
+from tests.support import ROOT, mode
 
 JOB = """
 one = one_logger()
@@ -92,7 +92,7 @@ def test_no_second_training(name: str, outcome: Callable[[str], jobs.Result]) ->
     own = [line for line in result.lines if not line.startswith("wandb: ")]  # up to 0.20 it says "frozen" itself
     others = [line for line in own if "W&B run is offline" not in line]
     assert jobs.journal_values(result.home) == list(range(5))
-    if said is None:
+    if said is None or (mode() and "variable" not in name):
         assert (others, result.values()) == ([], list(range(5)))
     else:
         (line,) = others
@@ -104,7 +104,7 @@ def test_a_run_is_not_opened_inside_of_a_worker(outcome: Callable[[str], jobs.Re
     result = outcome("at every start")
     assert (result.code, result.out) == (0, "done\n"), result.err
     starts = (result.home / "starts").read_text().splitlines()
-    if jobs.MODE:
+    if mode():
         assert len(starts) == 1, "no other interpreter sees the job's path"
     else:
         assert 2 <= len(starts) <= 4, "the job, its worker, what wandb starts; and no more"
@@ -112,6 +112,6 @@ def test_a_run_is_not_opened_inside_of_a_worker(outcome: Callable[[str], jobs.Re
     assert [row["i"] for row in run.rows if "i" in row] == list(range(5))
     assert len([row for row in run.rows if "always" in row]) == 1
     (journal,) = jobs.journals(result.home)
-    if jobs.MODE:
+    if mode():
         return
     assert "a OneLogger run inside of the W&B process is not logged" in (journal / "worker.log").read_text()

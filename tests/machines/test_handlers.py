@@ -42,6 +42,7 @@ print(heard, logged)
 """
 
 
+@pytest.mark.everywhere
 @pytest.mark.slow
 def test_it_passes_and_no_row_is_lost(tmp_path: Path) -> None:
     env = {"WANDB_MODE": "offline", "WANDB_SILENT": "true", "ONE_LOGGER_V1_FINISH_TIMEOUT": "100"}
@@ -84,6 +85,7 @@ print(len(heard), sum(heard))
 """
 
 
+@pytest.mark.everywhere
 @pytest.mark.slow
 def test_what_another_thread_sets_passes(tmp_path: Path) -> None:
     """A thread that logs is ended: `wandb.agent` does it, and so do time limits in threads."""

@@ -89,6 +89,7 @@ JOBS: dict[str, tuple[Callable[[Path], jobs.Result], int]] = {
 SCENARIOS: dict[str, Callable[[Path], Any]] = {name: job[0] for name, job in JOBS.items()}
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", JOBS)
 def test_all_rows_reach_wandb(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)
@@ -111,7 +112,10 @@ os._exit(0)
 """
 
 
-@pytest.mark.parametrize("kind", ["RAY_RAYLET_PID", "PYTHON_WORKER_FACTORY_SECRET", "sync"])
+SPARK = pytest.param("PYTHON_WORKER_FACTORY_SECRET", marks=pytest.mark.everywhere)
+
+
+@pytest.mark.parametrize("kind", ["RAY_RAYLET_PID", SPARK, "sync"])
 def test_the_line_is_out_before_the_first_row_returns(kind: str, tmp_path: Path) -> None:
     environ = {kind: "1"} if kind != "sync" else {}
     result = jobs.run(SHORT.replace("ASYNCHRONOUS", str(kind != "sync")), tmp_path, environ)
@@ -123,6 +127,7 @@ def test_the_line_is_out_before_the_first_row_returns(kind: str, tmp_path: Path)
     assert result.values() == [0]
 
 
+@pytest.mark.everywhere
 def test_a_short_job_hears_where_its_run_is(tmp_path: Path) -> None:
     """It logs for a few seconds and is killed."""
     code = """

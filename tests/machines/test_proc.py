@@ -47,6 +47,7 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
 }
 
 
+@pytest.mark.everywhere
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_each_row_once_and_one_line(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)

@@ -65,7 +65,10 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+EVERYWHERE = pytest.param("all of it", marks=pytest.mark.everywhere)
+
+
+@pytest.mark.parametrize("name", [EVERYWHERE, *list(SCENARIOS)[1:]])
 def test_all_rows(name: str, outcome: Callable[[str], tuple[jobs.Result, Server]]) -> None:
     result, server = outcome(name)
     assert (result.code, result.out) == (0, "done\n"), result.err
