@@ -183,7 +183,11 @@ def test_what_run_json_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert (found.pid, found.machine, found.mode, found.category) == (
         os.getpid(), socket.gethostname(), "offline", "test"
     )  # fmt: skip
-    assert (found.chosen, found.default, found.settled) == ({"host": "https://h"}, {"entity": "e"}, {"WANDB_PROJECT": "p"})
+    assert (found.chosen, found.default, found.settled) == (
+        {"host": "https://h"},
+        {"entity": "e"},
+        {"WANDB_PROJECT": "p"},
+    )
     assert (found.cwd, found.program, found.exporters) == (str(tmp_path), "train.py", str(tmp_path / "exporters.json"))
     assert (found.keep, found.python, found.v2, found.v2_values) == (False, "/py", "job", {"a": 1})
     assert found.started is not None
@@ -389,7 +393,14 @@ def test_where_v2_hears(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(None, 0), (ValueError(), 1), (SystemExit(), 0), (SystemExit(7), 7), (SystemExit("text"), 1), (SystemExit(True), 1)],
+    [
+        (None, 0),
+        (ValueError(), 1),
+        (SystemExit(), 0),
+        (SystemExit(7), 7),
+        (SystemExit("text"), 1),
+        (SystemExit(True), 1),
+    ],
 )
 def test_the_code_that_an_exception_ends_with(error: Optional[BaseException], code: int) -> None:
     assert ending.code_of(error) == code
@@ -523,6 +534,7 @@ def test_a_forked_child_begins_anew(workers: Workers) -> None:
 
 def told(monkeypatch: pytest.MonkeyPatch, before: dict[str, str], pid: int = 0, **settings: Any) -> Any:
     """The environment as wandb has it. ``before``: the environment when wandb was set up."""
+
     class Settings:
         model_fields = {"base_url": types.SimpleNamespace(default="https://api.wandb.ai")}
 

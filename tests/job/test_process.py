@@ -222,7 +222,8 @@ def test_a_worker_is_no_child_of_the_job(shell: bool, tmp_path: Path, monkeypatc
     if not shell:
         popen = subprocess.Popen
         monkeypatch.setattr(
-            subprocess, "Popen", lambda command, **more: popen(["/no/shell"] if command[0] == "/bin/sh" else command, **more)
+            subprocess, "Popen",
+            lambda command, **more: popen(["/no/shell"] if command[0] == "/bin/sh" else command, **more),
         )  # fmt: skip
     worker = WorkerProcess(tmp_path, Interpreter(str(script), "", isolated=False), dict(os.environ))
     limit = time.monotonic() + 20

@@ -6,7 +6,6 @@ import json
 import os
 import threading
 import time
-from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
@@ -184,7 +183,7 @@ def test_a_worker_that_has_said_why_is_not_replaced(
     [
         (Exit.TOO_OLD, True, 1, "it is older than Python 3.9"), (127, False, 1, "it ended with code 127 before"),
         (127, True, 2, "it ended with code 127 before our code ran; the last line of worker.log: no libpython"),
-        (-11, True, 2, "it was ended by signal 11 before our code ran; rows"), 
+        (-11, True, 2, "it was ended by signal 11 before our code ran; rows"),
     ],
 )  # fmt: skip
 def test_an_environment_in_which_our_code_never_ran(
@@ -218,7 +217,7 @@ def test_no_process_can_be_started(
     one.put(ROW)
     (text,) = caplog.messages
     assert text.startswith(
-        "no process could be started for W&B (ONE_LOGGER_V1_PYTHON=/nowhere/python: Permission denied); rows are kept in"
+        "no process could be started for W&B (ONE_LOGGER_V1_PYTHON=/nowhere/python: Permission denied); rows are kept"
     )
     assert lines(one)[1:] == [ROW]
 
@@ -326,7 +325,9 @@ def test_a_worker_that_is_still_at_it(
     one.wait()
     assert 0.15 < time.monotonic() - began < 2.0
     (text,) = caplog.messages
-    assert text.startswith("W&B has not taken all rows within 0.2 s; that goes on in the background; to see to it later:")
+    assert text.startswith(
+        "W&B has not taken all rows within 0.2 s; that goes on in the background; to see to it later:"
+    )
     assert one._process is None
     assert workers[0].peer.fileno() >= 0
 

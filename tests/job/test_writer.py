@@ -113,8 +113,8 @@ def test_half_a_row_is_cut_and_the_rest_goes_elsewhere(
     assert content(journal.folder) == [b'#from 0\n{"a":1}\n']
     assert content(more) == [b'#from 1\n{"a":2}\n{"a":3}\n']
     assert caplog.messages == [
-        f"the journal in {journal.folder} cannot be written (No space left on device); it goes on in {more}, rows go on "
-        "to W&B from there, and what W&B lacks at a reboot is lost"
+        f"the journal in {journal.folder} cannot be written (No space left on device); it goes on in {more}, rows go "
+        "on to W&B from there, and what W&B lacks at a reboot is lost"
     ]
     monkeypatch.setattr(module, "SEGMENT_BYTES", 10)
     journal.append(b'{"a":4}')
@@ -272,9 +272,7 @@ def test_trouble_of_our_own_costs_no_row(
     monkeypatch.setattr(Journal, "_write", _memory(Journal._write))
     journal.append(b'{"a":1}')
     assert content(journal.folder) == [b'#from 0\n{"a":1}\n']
-    assert caplog.messages == [
-        "a row could not be written at once (MemoryError()) and follows later; the job goes on"
-    ]
+    assert caplog.messages == ["a row could not be written at once (MemoryError()) and follows later; the job goes on"]
 
 
 def _memory(write: Callable[[Journal, bytes], bool]) -> Callable[[Journal, bytes], bool]:

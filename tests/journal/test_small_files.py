@@ -1,4 +1,4 @@
-"""Files of a journal: small ones, those of somebody else, lines as they come, W&B's own, and what is secret in a text."""
+"""Files of a journal: small ones, those of somebody else, lines as they come, W&B's own; what is secret in a text."""
 
 from __future__ import annotations
 
@@ -225,15 +225,29 @@ def test_one_process_delivers(tmp_path: Path) -> None:
 
 def test_a_record_from_a_file_that_is_damaged(tmp_path: Path) -> None:
     said = {
-        "id": "abcd1234", "pid": "7", "created": True, "version": 3, "format": 2, "keep": 1, "chosen": {"project": 5, "x": 1},
+        "id": "abcd1234", "pid": "7", "created": True, "version": 3, "format": 2, "keep": 1,
+        "chosen": {"project": 5, "x": 1},
         "settled": {"WANDB_NAME": "a\0b\ud800", "X": 1}, "base": "/b", "cwd": "x" * 100_001, "v2_values": [1],
         "program": "\udcff", "mode": None, "machine": None, "python": ["x"],
     }  # fmt: skip
     private(tmp_path / "run.json", json.dumps(said).encode())
     found = RunRecord.read(tmp_path)
-    assert (found.id, found.pid, found.created, found.version, found.format, found.keep) == ("abcd1234", None, 0.0, "", 2, True)
+    assert (found.id, found.pid, found.created, found.version, found.format, found.keep) == (
+        "abcd1234",
+        None,
+        0.0,
+        "",
+        2,
+        True,
+    )
     assert (found.chosen, found.settled) == ({"project": "5"}, {"WANDB_NAME": "a?b?"})
-    assert (len(found.cwd), found.program, found.v2_values, found.mode, found.python) == (100_000, "\udcff", None, "", "")
+    assert (len(found.cwd), found.program, found.v2_values, found.mode, found.python) == (
+        100_000,
+        "\udcff",
+        None,
+        "",
+        "",
+    )
     assert (found.readable, RunRecord(format=3).readable, RunRecord(format=4).readable) == (True, True, False)
     assert found.elsewhere == []
     found.keep = False
@@ -250,7 +264,9 @@ def test_a_mark_goes_elsewhere_and_back(tmp_path: Path, monkeypatch: pytest.Monk
     folder = tmp_path / "one-logger-1"
     folder.mkdir()
     assert Mark.read(folder) == Mark()
-    one = Mark(state="online", rows=3, notice=f"key {'k' * 40}", said=["https://u:p@h"], dirs=["/d"], run={"project": "p"})
+    one = Mark(
+        state="online", rows=3, notice=f"key {'k' * 40}", said=["https://u:p@h"], dirs=["/d"], run={"project": "p"}
+    )
     one.write(folder)
     assert Mark.read(folder) == Mark(
         state="online", rows=3, notice="key ***", said=["https://h"], dirs=["/d"], run={"project": "p"}
@@ -297,13 +313,15 @@ def test_the_id_of_a_run() -> None:
 
 def test_calls_as_lines() -> None:
     for call in (
-        Call("phase_start", (1.0, 2.0), ("model", 3)), Call("value", None, ("k", 1)), Call("row", (1.0, 2.0), (b'{"a":1}',)),
+        Call("phase_start", (1.0, 2.0), ("model", 3)), Call("value", None, ("k", 1)),
+        Call("row", (1.0, 2.0), (b'{"a":1}',)),
     ):  # fmt: skip
         line, *row = call_line(call).split(b"\n")
         assert list(calls(line)) == [call if call.name != "row" else Call("row", (1.0, 2.0))]
         assert row == ([b'{"a":1}'] if row else [])
     for damaged in (
-        b'>["Bad",[1,2]]', b">[3]", b'>["x"]', b'>["x",[1]]', b'>["x",7]', b">S AAAA", b">Q " + b"A" * 22 + b"==", b'>["x"',
+        b'>["Bad",[1,2]]', b">[3]", b'>["x"]', b'>["x",[1]]', b'>["x",7]', b">S AAAA",
+        b">Q " + b"A" * 22 + b"==", b'>["x"',
     ):  # fmt: skip
         with pytest.raises((ValueError, TypeError)):
             list(calls(damaged))
@@ -331,7 +349,15 @@ def test_values_of_a_configuration() -> None:
         def __str__(self) -> str:
             return "raises"
 
-    assert plain([None, "a", 1, 0.5, (True, Scalar()), Raises(), Path("/p")]) == [None, "a", 1, 0.5, [True, 3], "raises", "/p"]
+    assert plain([None, "a", 1, 0.5, (True, Scalar()), Raises(), Path("/p")]) == [
+        None,
+        "a",
+        1,
+        0.5,
+        [True, 3],
+        "raises",
+        "/p",
+    ]
 
 
 @pytest.fixture
@@ -426,7 +452,9 @@ def field(number: int, value: Any) -> bytes:
 
 def row(step: Any, num: int = 1, nested: bool = False, pad: int = 0) -> bytes:
     value = field(16, str(step).encode()) if not isinstance(step, tuple) else field(5, step[0])
-    items = field(1, field(1, b"a") + field(16, b"1" * (pad + 1))) + field(1, field(2 if nested else 1, b"_step") + value)
+    items = field(1, field(1, b"a") + field(16, b"1" * (pad + 1))) + field(
+        1, field(2 if nested else 1, b"_step") + value
+    )
     return field(1, num) + field(2, items)
 
 
@@ -513,7 +541,9 @@ def test_files_of_a_run(tmp_path: Path) -> None:
 def test_what_the_environment_and_settings_files_say(tmp_path: Path) -> None:
     (tmp_path / "wandb").mkdir()
     (tmp_path / ".config" / "wandb").mkdir(parents=True)
-    (tmp_path / ".config" / "wandb" / "settings").write_text("[default]\nentity = own\nproject = user's\nmode = dryrun\n")
+    (tmp_path / ".config" / "wandb" / "settings").write_text(
+        "[default]\nentity = own\nproject = user's\nmode = dryrun\n"
+    )
     assert setting({}, "project") == ("user's", tmp_path / ".config" / "wandb" / "settings")
     (tmp_path / "wandb" / "settings").write_text("[default]\nproject =  here \nbase_url = https://u:p@h\n")
     assert setting({}, "project") == ("here", Path("wandb/settings"))
@@ -540,9 +570,16 @@ def test_what_the_environment_and_settings_files_say(tmp_path: Path) -> None:
 
 
 def test_a_specification(tmp_path: Path) -> None:
-    spec = RunSpec(chosen={"project": "p", "host": "", "save_dir": "~/x"}, default={"entity": "e", "tags": ("t",), "project": "q"})
+    spec = RunSpec(
+        chosen={"project": "p", "host": "", "save_dir": "~/x"}, default={"entity": "e", "tags": ("t",), "project": "q"}
+    )
     assert spec.arguments(None) == {"project": "p", "entity": "e", "tags": ["t"]}
-    assert spec.changed(entity="f", project=None).chosen == {"project": "p", "host": "", "save_dir": "~/x", "entity": "f"}
+    assert spec.changed(entity="f", project=None).chosen == {
+        "project": "p",
+        "host": "",
+        "save_dir": "~/x",
+        "entity": "f",
+    }
     assert spec.without("project", "entity").arguments(None) == {"tags": ["t"]}
     assert (spec.host, spec.api_key) == (None, None)
     assert spec.entity_is_documented_default({})
@@ -552,7 +589,10 @@ def test_a_specification(tmp_path: Path) -> None:
     assert spec.folder({}) == tmp_path / "x"
     assert RunSpec({}, {}).folder({"WANDB_DIR": "y"}) == tmp_path / "y"
     assert RunSpec({}, {}).folder({}) == tmp_path
-    assert destination({"tags": ["a", 1], "entity": 5, "host": 3, "api_key": "k", "x": "y"}) == {"tags": ["a"], "entity": "5"}
+    assert destination({"tags": ["a", 1], "entity": 5, "host": 3, "api_key": "k", "x": "y"}) == {
+        "tags": ["a"],
+        "entity": "5",
+    }
 
 
 @pytest.mark.parametrize(
@@ -561,7 +601,8 @@ def test_a_specification(tmp_path: Path) -> None:
         ({"mark": {"run": {"entity": "w"}}, "chosen": {"entity": "c"}}, "w"), ({"mark": {"run": {"entity": ""}}}, None),
         ({"mark": None, "chosen": {"entity": "c"}, "settled": {"WANDB_ENTITY": "s"}}, "c"), ({"entity": "own"}, "own"),
         ({"chosen": {"entity": ""}, "settled": {"WANDB_ENTITY": "s"}, "default": {"entity": "d"}}, "s"),
-        ({"settled": {"WANDB_ENTITY": ""}, "default": {"entity": "d"}}, None), ({"default": {"entity": "d"}}, "d"), ({}, None),
+        ({"settled": {"WANDB_ENTITY": ""}, "default": {"entity": "d"}}, None),
+        ({"default": {"entity": "d"}}, "d"), ({}, None),
     ],
 )  # fmt: skip
 def test_who_says_where_a_run_goes(about: dict[str, Any], entity: Optional[str]) -> None:

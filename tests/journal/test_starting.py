@@ -150,7 +150,14 @@ def test_a_training_is_not_started_again(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(
     ("name", "is_one"),
-    [("python", True), ("python3.13t", True), ("PyPy3", True), ("python.exe", True), ("python-train", False), ("uwsgi", False)],
+    [
+        ("python", True),
+        ("python3.13t", True),
+        ("PyPy3", True),
+        ("python.exe", True),
+        ("python-train", False),
+        ("uwsgi", False),
+    ],
 )
 def test_what_is_a_python_by_its_name(name: str, is_one: bool, tmp_path: Path) -> None:
     assert interpreter.is_python(f"/x/{name}") is is_one

@@ -1,4 +1,4 @@
-"""A stand-in for wandb in the fast loop, which imports none: it keeps what it is told. The real one: ``tests/delivery``."""
+"""A stand-in for wandb in the fast loop, which imports none; it keeps what it is told. The real one: tests/delivery."""
 
 from __future__ import annotations
 
@@ -93,6 +93,8 @@ def journal(home: Path, *lines: bytes, run_id: str = "abcdefgh", **about: Any) -
     folder = home / "wandb" / f"one-logger-20260101_000000-{run_id}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     make_folder(folder)
-    RunRecord(**{"id": run_id, "format": 3, "base": str(home), "created": 1_700_000_000.0, "v2": "none", **about}).write(folder)
+    RunRecord(
+        **{"id": run_id, "format": 3, "base": str(home), "created": 1_700_000_000.0, "v2": "none", **about}
+    ).write(folder)
     private(folder / "rows-000001.jsonl", b"".join(line + b"\n" for line in (b"#from 0", *lines)))
     return folder

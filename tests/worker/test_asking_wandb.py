@@ -48,11 +48,18 @@ def test_settings_are_read(wandb: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     authentication(monkeypatch, authenticate_session=session)
     found = settings.read(os.environ)
-    assert (found.mode, found.base_url, found.api_key, found.direct, found.complete) == ("online", "https://own", "k", True, True)
+    assert (found.mode, found.base_url, found.api_key, found.direct, found.complete) == (
+        "online",
+        "https://own",
+        "k",
+        True,
+        True,
+    )
     settings.read(os.environ, "https://other")
     assert asked == [("https://own", False, False), ("https://other", False, False)]
     for mode, disabled, expected in (
-        ("dryrun", None, "offline"), ("shared", None, "online"), ("online", True, "offline"), ("disabled", True, "disabled"),
+        ("dryrun", None, "offline"), ("shared", None, "online"), ("online", True, "offline"),
+        ("disabled", True, "disabled"),
     ):  # fmt: skip
         wandb.settings.mode, wandb.settings.disabled = mode, disabled
         assert settings.read({}).mode == expected
@@ -166,6 +173,11 @@ def test_what_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     environ = {"HOME": ""}
     assert "HOME is not set" in settings.mend(environ, error, Path("/f"))
     assert environ == {"HOME": "/f"}
+    with monkeypatch.context() as patch:
+        patch.setattr(os.path, "expanduser", lambda path: path)
+        environ = {"X": "1"}
+        assert "set HOME" in settings.mend(environ, error, Path("/f"))
+        assert environ == {"X": "1", "HOME": "/f"}
     environ = {"WANDB_MODE": "offline", "WANDB_ODD": "1", "WANDB_B": "2", "X": "3"}
     (tmp_path / "wandb").mkdir()
     (tmp_path / "wandb" / "settings").write_text("")
@@ -187,7 +199,9 @@ def test_what_the_process_for_settings_prints(wandb: Any, monkeypatch: pytest.Mo
     assert (said["mode"], said["base_url"], said["api_key"], len(said["refused"])) == ("online", "https://own", True, 1)
     monkeypatch.setattr(wandb, "setup", lambda: 1 / 0)
     settings.main()
-    assert json.loads(capsys.readouterr().out) == {"refused": ["wandb raises 'division by zero' with WANDB_ODD; unset it"]}
+    assert json.loads(capsys.readouterr().out) == {
+        "refused": ["wandb raises 'division by zero' with WANDB_ODD; unset it"]
+    }
 
 
 # -- wandb_api --------------------------------------------------------------------------------------------------------
@@ -213,19 +227,30 @@ def test_what_our_run_is_told(wandb: Any, monkeypatch: pytest.MonkeyPatch) -> No
     wandb_api.init(NOTHING, "id", "/f", offline=False, resume="never")
     first, second, third = wandb.told
     assert first.pop("settings").values == {
-        "silent": True, "x_primary": True, "base_url": "https://h", "api_key": "k", "init_timeout": 7.0, "finish_timeout": 8.0,
+        "silent": True, "x_primary": True, "base_url": "https://h", "api_key": "k", "init_timeout": 7.0,
+        "finish_timeout": 8.0,
         "program": "a\\udcff",
     }  # fmt: skip
     assert first == {"id": "id", "dir": "/f", "mode": "offline", "project": "p", "config": {"a": 1}}
     assert second.pop("settings").values.keys() == {"silent", "x_primary", "init_timeout", "finish_timeout"}
     assert second == {"id": "id", "dir": "/f", "mode": "online", "resume": "allow"}
     assert third["resume"] == "never"
+    Settings.model_fields.update(dict.fromkeys([*wandb_api._SETTINGS]))
+    told = wandb_api.settings(NOTHING).values
+    assert {name: told[name] for name in told if not name.endswith("timeout")} == {
+        "silent": True, "quiet": True, "console": "off", "x_disable_stats": True, "_disable_stats": True,
+        "disable_job_creation": True, "symlink": False, "x_primary": True, "x_skip_transaction_log": False,
+        "x_update_finish_state": True,
+    }  # fmt: skip
     assert wandb_api.cannot_be_told(spec) is None
     del Settings.model_fields["base_url"]
     assert wandb_api.cannot_be_told(NOTHING) is None
     assert wandb_api.cannot_be_told(spec) == "this wandb has no setting for the host of the v1 configuration"
     del Settings.model_fields["api_key"]
-    assert wandb_api.cannot_be_told(spec) == "this wandb has no setting for the host and the API key of the v1 configuration"
+    assert (
+        wandb_api.cannot_be_told(spec)
+        == "this wandb has no setting for the host and the API key of the v1 configuration"
+    )
 
 
 def test_limits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +291,9 @@ def test_commands_that_send(wandb: Any, tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "cli").mkdir()
     (tmp_path / "cli" / "cli.py").write_text('"--append"')
     assert wandb_api.sync_command(NOTHING, two) == "wandb sync /w/offline-run-1 && wandb sync --append /w/offline-run-3"
-    assert wandb_api.notice(NOTHING, "why", two).startswith("W&B run is offline (why): 2 folders, in this order; sync it with: ")
+    assert wandb_api.notice(NOTHING, "why", two).startswith(
+        "W&B run is offline (why): 2 folders, in this order; sync it with: "
+    )
     monkeypatch.setattr(sys, "flags", types.SimpleNamespace(isolated=True))
     assert wandb_api.sync_command(NOTHING, [offline]) == f"{sys.executable} -m wandb sync /w/offline-run-1"
     monkeypatch.setattr(sys, "executable", "/train")
@@ -319,7 +346,8 @@ def test_what_a_worker_would_decide(wandb: Any, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("environ", "key", "who"),
     [
-        ({"WANDB_API_KEY": "k"}, "k", "WANDB_API_KEY"), ({"WANDB_IDENTITY_TOKEN_FILE": "f"}, None, "WANDB_IDENTITY_TOKEN_FILE"),
+        ({"WANDB_API_KEY": "k"}, "k", "WANDB_API_KEY"),
+        ({"WANDB_IDENTITY_TOKEN_FILE": "f"}, None, "WANDB_IDENTITY_TOKEN_FILE"),
         ({}, "filed", "wandb/settings"), ({}, "other", "netrc"), ({}, None, ""),
     ],
 )  # fmt: skip
@@ -330,7 +358,9 @@ def test_who_has_the_key(environ: Any, key: Any, who: str, tmp_path: Path, monke
         monkeypatch.setenv(name, value)
     assert dry._key(dry.server.Found("online", "https://own", key, True, complete=True), "https://own") == who
     if not who:
-        assert dry._key(dry.server.Found("online", "https://own", None, True, True, refused="x"), "https://own") == "netrc"
+        assert (
+            dry._key(dry.server.Found("online", "https://own", None, True, True, refused="x"), "https://own") == "netrc"
+        )
 
 
 def test_what_doctors_process_prints(wandb: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -360,11 +390,11 @@ class Stored:
         self.breaks = -1
 
     @property
-    def historyLineCount(self) -> int:  # noqa: N802
+    def historyLineCount(self) -> int:
         return len(self.rows)
 
     @property
-    def lastHistoryStep(self) -> int:  # noqa: N802
+    def lastHistoryStep(self) -> int:
         return len(self.rows) - 1
 
     def scan_history(self, page_size: int, min_step: int) -> Any:
@@ -382,7 +412,8 @@ def fetch(wandb: Any, folder: Path, runs: list[Stored], capsys: Any, **asked: An
     )
     wandb.Api = lambda timeout: api
     question = {
-        "cache": str(folder), "entity": "e", "project": "p", "run": "", "newest": False, "metrics": ["a"], "tag": ["app_tag", ""],
+        "cache": str(folder), "entity": "e", "project": "p", "run": "", "newest": False, "metrics": ["a"],
+        "tag": ["app_tag", ""],
         **asked,
     }  # fmt: skip
     read, write = os.pipe()
@@ -431,7 +462,12 @@ def test_runs_are_fetched_and_go_on(online: Any, tmp_path: Path, capsys: Any) ->
     lines = (Path(folders[0]) / "rows.jsonl").read_text().splitlines()
     assert (len(lines), json.loads(lines[7])) == (1500, {"_timestamp": 7, "a": 7})
     state = json.loads((Path(folders[0]) / "history.json").read_text())
-    assert (state["whole"], state["rows"], state["next_step"], state["about"]["run_name"]) == (True, 1500, 1500, "name r1")
+    assert (state["whole"], state["rows"], state["next_step"], state["about"]["run_name"]) == (
+        True,
+        1500,
+        1500,
+        "name r1",
+    )
     assert (Path(folders[0]) / "rows.jsonl").stat().st_mode & 0o777 == 0o600
     assert fetch(online, tmp_path / "c", runs[:1], capsys) == [{"total": 0}, {"folders": folders[:1]}]
     runs[0].rows += [{"_step": 1500, "a": 1}]
@@ -484,7 +520,9 @@ def _leaving(fetch_: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
-def test_what_stops_a_download_at_once(online: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_what_stops_a_download_at_once(
+    online: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
     (tmp_path / "file").write_text("")
     (last,) = fetch(online, tmp_path / "file", [], capsys)
     assert last["error"].endswith("cannot be written (Not a directory); set XDG_CACHE_HOME")
@@ -510,8 +548,8 @@ def test_a_watch_that_hears_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(Left):
         one.run()
     assert (clock[0], why) == (70.0, [])  # asked from 40 s on, every 10 s
-    assert json.loads(told[0]) == {"error": f"the download stopped: it is away; what has come is kept in {tmp_path}, and "
-                                            "the same command goes on from there"}  # fmt: skip
+    assert json.loads(told[0]) == {"error": f"the download stopped: it is away; what has come is kept in {tmp_path}, "
+                                            "and the same command goes on from there"}  # fmt: skip
     why[:] = [None] * 90
     clock[0] = 0.0
     one.seen()

@@ -163,7 +163,8 @@ def test_children_are_found_and_ended() -> None:
 
 AT = (1_700_000_001.0, 5.0)
 LINES = (
-    call_line(Call("app_start", AT, (None,))), moments_line([(b"S", pack(*AT)), (b"R", pack(*AT))])[:-1], b'{"a":1}', b'{"free":1}',
+    call_line(Call("app_start", AT, (None,))), moments_line([(b"S", pack(*AT)), (b"R", pack(*AT))])[:-1], b'{"a":1}',
+    b'{"free":1}',
     moments_line([(b"W", pack(*AT))])[:-1], b'{"b":1}', b">[damaged", call_line(Call("app_end", AT)),
 )  # fmt: skip
 
@@ -242,11 +243,14 @@ def test_a_player_stops_between_two_lines(replays: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (ImportError("No module named nv_one_logger"), "it is not installed in"), (ImportError("other"), "could not be set up (Imp"),
+        (ImportError("No module named nv_one_logger"), "it is not installed in"),
+        (ImportError("other"), "could not be set up (Imp"),
         (SystemExit(3), "could not be set up (SystemExit(3)) in"),
     ],
 )  # fmt: skip
-def test_v2_that_cannot_be_used(error: BaseException, said: str, replays: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_v2_that_cannot_be_used(
+    error: BaseException, said: str, replays: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     def broken(*_: Any, **__: Any) -> None:
         raise error
 
@@ -305,7 +309,9 @@ def collector(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("collector")
 def test_spans_and_points_are_sent_once(tmp_path: Path) -> None:
-    folder = standin.journal(tmp_path, *LINES, b'{"train_iterations_end":3,"app_last_log_time":1700000002000}', b"#finish 0")
+    folder = standin.journal(
+        tmp_path, *LINES, b'{"train_iterations_end":3,"app_last_log_time":1700000002000}', b"#finish 0"
+    )
     first = Sender()
     one = followed(folder, first)
     assert "application" in first.spans
@@ -332,7 +338,9 @@ def test_a_collector_that_refuses_is_asked_again(tmp_path: Path) -> None:
     one = followed(folder, sender)
     assert sender.spans
     (text,) = one.said
-    assert text.startswith("OTLP: http://c: refused; what is not sent waits in the journal, v1 rows are not affected; after")
+    assert text.startswith(
+        "OTLP: http://c: refused; what is not sent waits in the journal, v1 rows are not affected; after"
+    )
     assert f"recover {folder}" in text
 
 
@@ -353,7 +361,9 @@ def test_what_waits_is_sent_in_time_or_when_it_is_much(tmp_path: Path, monkeypat
         with (folder / "rows-000001.jsonl").open("ab") as file:
             file.write(b"#finish 0\n")
         thread.join(5)
-        (folder / "rows-000001.jsonl").write_bytes((folder / "rows-000001.jsonl").read_bytes().replace(b"#finish 0\n", b""))
+        (folder / "rows-000001.jsonl").write_bytes(
+            (folder / "rows-000001.jsonl").read_bytes().replace(b"#finish 0\n", b"")
+        )
 
 
 def test_who_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -376,7 +386,9 @@ def test_who_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         ({"ONE_LOGGER_V1_OTLP": "1"}, SENT, False),
     ],
 )  # fmt: skip
-def test_who_wants_it(environ: dict[str, str], state: str, made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_wants_it(
+    environ: dict[str, str], state: str, made: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from one_logger_v1_shim._otlp import settings
 
     monkeypatch.setattr(settings, "wanted", lambda given: bool(environ))
@@ -447,7 +459,9 @@ def test_the_package_and_nothing_beside_it(start: Any, tmp_path: Path, monkeypat
         (["/journal", "--attached"], "main", (["/journal", "--attached"],)),
     ],
 )  # fmt: skip
-def test_who_is_called(arguments: list[str], room: str, given: Any, start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_called(
+    arguments: list[str], room: str, given: Any, start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     called: list[Any] = []
     for name in ("dry", "settings", "history", "main"):
         one = types.SimpleNamespace(main=lambda *given, name=name: called.append((name, given)))

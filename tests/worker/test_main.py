@@ -1,4 +1,4 @@
-"""The worker: rows from the journal to the run, its mark, its end, and what comes after trouble. wandb is a stand-in."""
+"""The worker: rows from the journal to the run, its mark, its end, what comes after trouble. wandb is a stand-in."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any, Optional
 
 import pytest
 
+from one_logger_v1_shim._journal import locks
 from one_logger_v1_shim._journal.files import overflow
 from one_logger_v1_shim._journal.records import PLAYED, SENT, UNPLAYED, UNSENT, Mark
 from one_logger_v1_shim._journal.words import Exit
@@ -91,7 +92,9 @@ def options(raised: Any) -> list[str]:
 
 
 def test_rows_come_to_the_run_in_order(tmp_path: Path) -> None:
-    folder = standin.journal(tmp_path, b'{"a":1}', b'>["app_start",[1,1],null]', b'{"b":2}', b"#finish 3", b'{"late":1}')
+    folder = standin.journal(
+        tmp_path, b'{"a":1}', b'>["app_start",[1,1],null]', b'{"b":2}', b"#finish 3", b'{"late":1}'
+    )
     one = worker(folder, Job(9))
     assert one.follow() == 3
     assert (one.run._run.rows, one.taken) == ([{"a": 1}, {"b": 2}], 2)
@@ -166,7 +169,8 @@ def test_not_too_much_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tries", "age", "given"), [(0, 0, ["--tries", "1"]), (2, 0, ["--tries", "3"]), (3, 0, None), (3, 61, ["--tries", "1"])]
+    ("tries", "age", "given"),
+    [(0, 0, ["--tries", "1"]), (2, 0, ["--tries", "3"]), (3, 0, None), (3, 61, ["--tries", "1"])],
 )
 def test_another_process_goes_on(tries: int, age: float, given: Optional[list[str]], tmp_path: Path) -> None:
     folder = standin.journal(tmp_path, b'{"a":1}', b'{"b":2}')
@@ -184,19 +188,24 @@ def test_another_process_goes_on(tries: int, age: float, given: Optional[list[st
     else:
         assert options(raised) == given
         assert job.said == ["hands over"]
-        assert (mark.event, mark.events) == ("run.log: RuntimeError: broken pipe; another one goes on from the journal", 1)
+        assert (mark.event, mark.events) == (
+            "run.log: RuntimeError: broken pipe; another one goes on from the journal",
+            1,
+        )
 
 
 def test_what_the_next_process_is_to_know(tmp_path: Path) -> None:
     folder = standin.journal(tmp_path, b'{"a":1}')
-    one = worker(folder, recovery=Recovery("abcdefgh", frozenset([Path("/k")]), frozenset([Path("/f")])), own_entity=True)
+    one = worker(
+        folder, recovery=Recovery("abcdefgh", frozenset([Path("/k")]), frozenset([Path("/f")])), own_entity=True
+    )
     one._reason = "no API key"
     one.run.home = overflow(folder)
     with pytest.raises(Left) as raised:
         one._fail("why")
     assert options(raised) == [
-        "--offline", "no API key", "--overflow", "--tries", "1", "--own-entity", "--recover", "abcdefgh", "--known", "/k",
-        "--foreign", "/f", "--directory", str(tmp_path),
+        "--offline", "no API key", "--overflow", "--tries", "1", "--own-entity", "--recover", "abcdefgh", "--known",
+        "/k", "--foreign", "/f", "--directory", str(tmp_path),
     ]  # fmt: skip
     with pytest.raises(Left) as raised:
         one._fail("why", "--overflow")
@@ -364,8 +373,12 @@ def test_a_format_that_is_not_known(tmp_path: Path) -> None:
     assert f"rows are kept in {folder}; send them with: python -m one_logger_v1_shim recover" in str(mark.notice)
 
 
-@pytest.mark.parametrize(("other", "why"), [("0.0.1", "has one-logger-v1-shim 0.0.1 and the job has"), (None, "wandb is not")])
-def test_an_interpreter_that_cannot_do_it(other: Any, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("other", "why"), [("0.0.1", "has one-logger-v1-shim 0.0.1 and the job has"), (None, "wandb is not")]
+)
+def test_an_interpreter_that_cannot_do_it(
+    other: Any, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ONE_LOGGER_V1_PYTHON", "/py")
     monkeypatch.setattr(module, "_foreign_shim", lambda: other)
     monkeypatch.setattr(module.wandb_api, "git_answers", lambda: True)
@@ -374,11 +387,14 @@ def test_an_interpreter_that_cannot_do_it(other: Any, why: str, tmp_path: Path, 
     with pytest.raises(Left, match="4"):
         module._work(worker(folder), None, without_wandb=False)
     assert why in str(Mark.read(folder).notice)
-    assert "send them with: unset ONE_LOGGER_V1_PYTHON && python -m one_logger_v1_shim isolate && " in str(Mark.read(folder).notice)
+    assert "send them with: unset ONE_LOGGER_V1_PYTHON && python -m one_logger_v1_shim isolate && " in str(
+        Mark.read(folder).notice
+    )
 
 
 @pytest.mark.parametrize(
-    ("isolated", "version", "found"), [(True, "0.0.1", "0.0.1"), (True, module.VERSION, None), (False, "0.0.1", None), (True, None, None)]
+    ("isolated", "version", "found"),
+    [(True, "0.0.1", "0.0.1"), (True, module.VERSION, None), (False, "0.0.1", None), (True, None, None)],
 )
 def test_another_version_beside_it(isolated: bool, version: Any, found: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def asked(name: str) -> str:
@@ -455,7 +471,7 @@ def test_a_run_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_online_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.setattr(opening.server, "why_offline", lambda *_: None)
-    folder = standin.journal(tmp_path, default={"entity": "hwinf_dcm"})
+    folder = standin.journal(tmp_path, default={"entity": "hwinf_dcm"}, program="train.py")
     one = opened(folder, monkeypatch, own_entity=True, run={"url": "https://u:p@own/x", "id": "other-id"})
     mark = Mark.read(folder)
     assert (mark.state, mark.url, mark.id, one.run.skip) == ("online", "https://own/x", "other-id", 0)
@@ -472,7 +488,8 @@ def test_an_online_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("permission denied", {}, ["--own-entity"], ""), ("404 x", {}, ["--offline"], "ValueError: 404 x"),
         ("returned error 404", {"entity": "mine"}, ["--offline"], "may this API key write to entity mine?"),
         ("timed out: not found", {}, ["--offline"], "may this API key write to entity hwinf_dcm?"),
-        ("no such host", {}, ["--offline"], "ValueError: no such host"), ("HTTP 500", {}, ["--offline"], "ValueError: HTTP 500"),
+        ("no such host", {}, ["--offline"], "ValueError: no such host"),
+        ("HTTP 500", {}, ["--offline"], "ValueError: HTTP 500"),
     ],
 )  # fmt: skip
 def test_a_server_that_does_not_take_the_run(
@@ -547,7 +564,10 @@ def test_an_init_that_does_not_return(tmp_path: Path) -> None:
         pass
     time.sleep(0.1)
     assert called == ["late"]
-    assert (opening.first_line(ValueError(" a\nb ")), opening.first_line(ValueError())) == ("ValueError: a", "ValueError")
+    assert (opening.first_line(ValueError(" a\nb ")), opening.first_line(ValueError())) == (
+        "ValueError: a",
+        "ValueError",
+    )
 
 
 # -- the run ----------------------------------------------------------------------------------------------------------
@@ -560,7 +580,7 @@ def test_where_a_run_lies(tmp_path: Path) -> None:
     one = Worker(folder, None, recovery=Recovery("given-id"))
     assert (one.run.home, one.run.id) == (tmp_path / "a", "given-id")  # what the file says is not trusted
     assert one.run.folders.__self__._elsewhere == []
-    with pytest.raises(ValueError, match="run.json has no run id"):
+    with pytest.raises(ValueError, match=r"run\.json has no run id"):
         Worker(standin.journal(tmp_path, run_id="no-id"), None)
     (folder / "mark.json").write_text(json.dumps({"id": "renamed"}))
     assert Worker(folder, None).run.id == "renamed"
@@ -621,14 +641,106 @@ def test_the_end_of_an_online_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folder = standin.journal(tmp_path)
     one = worker(folder, offline=False)
     one.take(b'{"a":1}')
+    ended: list[float] = []
+    monkeypatch.setattr(run, "end_children", lambda grace: ended.append(grace))
     assert one.run.finish(0, 1, 5.0, None) == ""
+    assert ended == [2.0]
     monkeypatch.setattr(run.server, "why_incomplete", lambda *_: "it is away")
     assert one.run.finish(0, 1, 5.0, object()) == "W&B's server may not have all rows (it is away)"
     one.run._refused = True
     assert one.run.finish(0, 1, 5.0, object()) == "the W&B server refused rows"
     monkeypatch.setattr(one.run._run, "finish", lambda exit_code: 1 / 0)
-    assert one.run.finish(0, 1, 5.0, None) == "the W&B server did not take all rows within 5 s, see ONE_LOGGER_V1_DRAIN_TIMEOUT"
+    assert (
+        one.run.finish(0, 1, 5.0, None)
+        == "the W&B server did not take all rows within 5 s, see ONE_LOGGER_V1_DRAIN_TIMEOUT"
+    )
     one.run._offline = True
     assert one.run.finish(0, 1, 5.0, None) == ""
     monkeypatch.setenv("WANDB_ODD", "1")
-    assert one.run.finish(0, 2, 5.0, None) == "W&B has 1 of 2 rows on disk (its process ended early; set here: WANDB_ODD)"
+    assert (
+        one.run.finish(0, 2, 5.0, None) == "W&B has 1 of 2 rows on disk (its process ended early; set here: WANDB_ODD)"
+    )
+
+
+# -- the process ------------------------------------------------------------------------------------------------------
+
+
+def begun(monkeypatch: pytest.MonkeyPatch, *arguments: str, work: Any = None) -> tuple[Any, list[Any]]:
+    """The exit code of :func:`main`, and what it was to work on."""
+    given: list[Any] = []
+    job: Any = Job()
+
+    def made(pid: Any) -> Job:
+        given.append(pid)
+        return job
+
+    job.hello = lambda: job.said.append("hello")
+    monkeypatch.setattr(module, "JobEnd", made)
+    monkeypatch.setattr(module, "block_signals", lambda: given.append("blocked"))
+    monkeypatch.setattr(module, "end_children", lambda: given.append("ended"))
+    monkeypatch.setattr(module, "_work", work or (lambda *told: given.extend(told)))
+    monkeypatch.setattr(module.logging, "raiseExceptions", True)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, getattr(sys, name))
+    monkeypatch.setattr(sys, "argv", ["start.py", "more"])
+    with pytest.raises(Left) as raised:
+        module.main(list(arguments))
+    for descriptor in locks._held:
+        os.close(descriptor)
+    locks._held.clear()
+    assert sys.argv == ["start.py"]
+    return int(raised.value.args[0]), [*given, *job.said]
+
+
+def test_a_worker_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cwd").mkdir()
+    folder = standin.journal(tmp_path, pid=77, cwd=str(tmp_path / "cwd"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "gone"))
+    monkeypatch.setenv("TMP", str(tmp_path))
+    code, given = begun(monkeypatch, str(folder), "--attached", "--offline", "why", "--tries", "2", "--without-wandb")
+    blocked, pid, one, because, without, *said = given
+    assert (code, blocked, pid, because, without, said) == (0, "blocked", 77, "why", True, ["hello", "goodbye 0"])
+    assert (one.tries, one._successor.own_entity, one.run.recovery, one.run.home) == (2, False, None, tmp_path)
+    assert (Path.cwd(), "TMPDIR" in os.environ, "TMP" in os.environ) == (tmp_path / "cwd", False, True)
+    assert (sys.stdout, module.logging.raiseExceptions) == (sys.stderr, False)
+    monkeypatch.setenv(module.ELSEWHERE, "1")
+    begun(monkeypatch, str(folder), "--own-entity", "--overflow")
+    assert Path.cwd() == folder
+    _, given = begun(monkeypatch, str(folder), "--own-entity", "--overflow", "--directory", str(tmp_path))
+    assert (given[2]._successor.own_entity, given[2].run.home) == (True, overflow(folder))
+    assert Path.cwd() == tmp_path
+
+
+def test_a_worker_without_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cwd").mkdir()
+    folder = standin.journal(tmp_path, pid=77, cwd=str(tmp_path / "cwd"))
+    paths = ["--known", "/a", "--known", "/b", "--foreign", "/c"]
+    code, given = begun(monkeypatch, str(folder), "--recover", "the-id", *paths)
+    _, one, because, without = given
+    assert (code, because, without, one._job, one.tries) == (0, None, False, None, 0)
+    assert one.run.recovery == Recovery("the-id", frozenset([Path("/a"), Path("/b")]), frozenset([Path("/c")]))
+    assert Path.cwd() == folder  # what a file says of a job's folder does not count
+    overflow(folder).symlink_to(tmp_path)
+    _, given = begun(monkeypatch, str(folder), "--recover", "the-id", "--overflow")
+    assert given[1].run.home == tmp_path  # somebody else's
+
+
+def test_who_may_not_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = standin.journal(tmp_path)
+
+    def fails(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    assert begun(monkeypatch, str(folder), work=fails) == (1, ["blocked", None, "ended", "hello", "goodbye 1"])
+    monkeypatch.setattr(module, "lock", lambda given: False)
+    assert begun(monkeypatch, str(folder)) == (Exit.NOT_OWNER, ["blocked", None, "hello", "goodbye 5"])
+
+
+def test_a_home_folder_that_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    odd = tmp_path / os.fsdecode(b"\xff")
+    odd.mkdir()
+    folder = standin.journal(tmp_path, cwd=str(odd))
+    monkeypatch.setenv("HOME", str(odd))
+    begun(monkeypatch, str(folder))
+    assert os.environ["HOME"] == str(overflow(folder) / "home")
+    assert Path.cwd() == tmp_path / "temp"
