@@ -426,6 +426,14 @@ def test_what_sys_exit_was_told(given: Any, code: int, program: Any) -> None:
     assert "exit" in str(sys.exit.__doc__)
 
 
+def test_the_standard_stream_is_flushed_all_the_same(program: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    monkeypatch.setattr(sys.stderr, "flush", lambda: flushed.append(1))
+    ending._watch_program()
+    sys.stderr.flush()
+    assert (flushed, program.code) == ([1], None)  # code of the program is running
+
+
 def test_what_a_thread_exits_with_is_not_the_programs(program: Any) -> None:
     from threading import Thread
 

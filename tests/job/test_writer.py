@@ -156,13 +156,19 @@ def test_the_end_is_offered_at_once(journal: Journal, monkeypatch: pytest.Monkey
     assert content(journal.folder) == [b'#from 0\n{"a":1}\n#finish 0\n']
 
 
+@pytest.mark.parametrize("pause", [0.0, 2.0])
 @pytest.mark.parametrize(("rows", "size"), [(2, 10**9), (10**9, 40)])
-def test_memory_is_bounded(rows: int, size: int, journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded(
+    rows: int, size: int, pause: float, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
     Disk(monkeypatch, journal).room = 0
     monkeypatch.setattr(module, "make_folder", _refuse)
     monkeypatch.setattr(module, "_MOST_KEPT", rows)
     monkeypatch.setattr(module, "_MOST_KEPT_BYTES", size)
     for number in range(5):
+        clock[0] += pause
         journal.append(b'{"a":"%d2345678"}' % number)
     assert [line[6:7] for line in journal._queue] == [b"3", b"4"]
     assert (journal.rows, journal.unwritten) == (5, 5)

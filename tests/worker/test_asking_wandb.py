@@ -468,6 +468,12 @@ def test_runs_are_fetched_and_go_on(online: Any, tmp_path: Path, capsys: Any) ->
         1500,
         "name r1",
     )
+    assert state["about"] == {
+        "id": "r1", "project": "p", "entity": "e", "run_name": "name r1", "url": "u", "tags": ["t"], "config": {"c": 1},
+    }  # fmt: skip
+    assert (state["format"], state["made"], state["seen"], state["state"]) == (
+        1, "2026", ["finished", 1500, "None"], "finished",
+    )  # fmt: skip
     assert (Path(folders[0]) / "rows.jsonl").stat().st_mode & 0o777 == 0o600
     assert fetch(online, tmp_path / "c", runs[:1], capsys) == [{"total": 0}, {"folders": folders[:1]}]
     runs[0].rows += [{"_step": 1500, "a": 1}]
@@ -530,6 +536,14 @@ def test_what_stops_a_download_at_once(
     assert fetch(online, tmp_path / "c", [], capsys) == [{"error": "no API key for https://own"}]
     authentication(monkeypatch, read_netrc_auth=lambda host: "short", authenticate_session=lambda host: None)
     assert "has 5 characters" in fetch(online, tmp_path / "c", [], capsys)[0]["error"]
+
+
+def test_the_server_is_asked_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    authentication(monkeypatch, read_netrc_auth=lambda host: "k", authenticate_session=lambda host: None)
+    asked: list[Any] = []
+    monkeypatch.setattr(history.server, "unreachable", lambda *given: asked.append(given) or "it is away")
+    assert history._why_not() == "it is away"
+    assert asked[0][:2] == ("https://own", "k")
 
 
 def test_a_watch_that_hears_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,7 +278,7 @@ class Sender:
     def send(self, trace: int, spans: Any, points: Any) -> None:
         if self.refuses:
             self.refuses -= 1
-            raise NotSentError("http://c: refused")
+            raise NotSentError(f"http://c: refused {'0123456789' * 4}")
         self.spans += [span.name for span in spans]
         self.points += [point.time for point in points] if points and hasattr(points[0], "time") else list(points)
 
@@ -339,7 +339,7 @@ def test_a_collector_that_refuses_is_asked_again(tmp_path: Path) -> None:
     assert sender.spans
     (text,) = one.said
     assert text.startswith(
-        "OTLP: http://c: refused; what is not sent waits in the journal, v1 rows are not affected; after"
+        "OTLP: http://c: refused ***; what is not sent waits in the journal, v1 rows are not affected; after"
     )
     assert f"recover {folder}" in text
 

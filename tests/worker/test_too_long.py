@@ -73,6 +73,10 @@ def test_bounds() -> None:
     for size, changed in ((98_968, False), (98_969, True)):
         row = {"aa": "x" * size}
         assert TooLong(None, 100_000).fit(1, json.dumps(row).encode(), row)[1] is changed
+    row = {"aa": ["x" * 40_000, "x" * 58_963]}
+    assert not TooLong(None, 100_000).fit(1, json.dumps(row).encode(), row)[1]
+    row["aa"][1] += "x"
+    assert TooLong(None, 100_000).fit(1, json.dumps(row).encode(), row)[1]
     looks = TooLong(None, 150_000)
     for name, size, said in (
         ("a", 80_000, None), ("b", 66_000, None), ("a", 10, None), ("b", 80_000, None), ("c", 70_000, "b, c"),
