@@ -505,6 +505,17 @@ def test_a_file_that_grows_and_one_that_is_damaged(tmp_path: Path) -> None:
     assert wandb_file.rows_at_end(path) == wandb_file.Scanner(path).advance()
 
 
+def test_the_last_record_is_damaged() -> None:
+    data = bytearray(wandb_log(row(0, pad=100), row(1, pad=100)))
+    data[-1] ^= 1
+    damage: set[int] = set()
+    found = list(wandb_file.records_from(bytes(data[7:]), 7, damage))
+    assert (len(found), damage) == (1, set())  # it may not be whole yet
+    data += bytes(32768 - len(data))
+    found = list(wandb_file.records_from(bytes(data[7:]), 7, damage))
+    assert (len(found), len(damage)) == (1, 1)
+
+
 def test_records_of_other_kinds_and_shapes() -> None:
     history = field(1, field(1, b"_step") + field(16, b"3"))
     fixed = varint(9 << 3 | 1) + b"\0" * 8 + varint(9 << 3 | 5) + b"\0" * 4
