@@ -600,7 +600,7 @@ def test_a_specification(tmp_path: Path) -> None:
     assert spec.folder({}) == tmp_path / "x"
     assert RunSpec({}, {}).folder({"WANDB_DIR": "y"}) == tmp_path / "y"
     assert RunSpec({}, {}).folder({}) == tmp_path
-    assert destination({"tags": ["a", 1], "entity": 5, "host": 3, "api_key": "k", "x": "y"}) == {
+    assert destination({"tags": ["a", 1], "entity": 5, "run_name": 7, "host": 3, "api_key": "k", "x": "y"}) == {
         "tags": ["a"],
         "entity": "5",
     }

@@ -88,7 +88,7 @@ def test_nothing_is_imported_from_the_working_directory() -> None:
 
 
 def test_odd_entries_of_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [b"/bytes", Path("/path"), 3, "/path", "."])
+    monkeypatch.setattr(sys, "path", [".", b"/bytes", Path("/path"), 3, "/path"])
     assert environment.job_path() == ["/bytes", "/path", os.getcwd()]
 
 
