@@ -603,6 +603,7 @@ def test_a_specification(tmp_path: Path) -> None:
     assert destination({"tags": ["a", 1], "entity": 5, "run_name": 7, "host": 3, "api_key": "k", "x": "y"}) == {
         "tags": ["a"],
         "entity": "5",
+        "run_name": "7",
     }
 
 
