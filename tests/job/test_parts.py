@@ -522,7 +522,7 @@ def test_the_run_ends_as_the_process_ends(program: Any, caplog: pytest.LogCaptur
     assert "the run could not be finished at exit (ZeroDivisionError" in caplog.text
 
 
-def test_a_forked_child_begins_anew(workers: Workers) -> None:
+def test_a_forked_child_begins_again(workers: Workers) -> None:
     before = _state.process
     left: list[str] = []
     before.said["x"], before.hooked = 1, True

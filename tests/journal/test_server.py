@@ -112,10 +112,10 @@ def test_a_server_that_is_not_there() -> None:
 
 
 def test_a_server_that_is_silent(server: Server) -> None:
-    server.wait = 0.6
+    server.wait = 2.0
     began = time.monotonic()
     why = unreachable(server.url, KEY, 0.2)
-    assert time.monotonic() - began < 0.55
+    assert time.monotonic() - began < 1.8
     assert why in (f"{server.url} cannot be reached (no answer in {what})" for what in ("0.2 s", "time"))
 
 
