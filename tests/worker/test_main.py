@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 import types
 from pathlib import Path
@@ -548,6 +549,15 @@ def test_settings_that_wandb_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with pytest.raises(Left) as raised:
         opened(standin.journal(tmp_path / "two"), monkeypatch)
     assert options(raised) == ["--offline", "wandb raises 'cannot be set up' with WANDB_ODD; unset it"]
+
+
+def test_an_offline_init_that_does_not_return(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, stuck = standin.journal(tmp_path), threading.Event()
+    one: Any = Worker(folder, None)
+    monkeypatch.setattr(opening.wandb_api, "stuck_limit", lambda: 0.05)
+    monkeypatch.setattr(one.run, "open", lambda offline: stuck.wait(9))
+    opening.Opening(folder, one.record, one.run, one._successor, stuck.set)._open_offline("why")  # type: ignore[arg-type]
+    assert stuck.is_set()
 
 
 def test_an_init_that_does_not_return(tmp_path: Path) -> None:
