@@ -42,10 +42,10 @@ class Room(NamedTuple):
 ROOMS = {
     "_job": Room("one_logger_v1_shim/_job", _JOB, _DELIVERY),
     "_journal": Room(
-        "one_logger_v1_shim/_journal", (*_JOB, "tests/cli"), (*_DELIVERY, "tests/delivery/test_disk.py"),
+        "one_logger_v1_shim/_journal", _JOB, (*_DELIVERY, "tests/delivery/test_disk.py"),
     ),
     "_worker": Room(
-        "one_logger_v1_shim/_worker", ("tests/v2/test_player.py", "tests/journal"),
+        "one_logger_v1_shim/_worker", ("tests/worker", "tests/journal/test_parts.py"),
         (*_DELIVERY, "tests/delivery/test_server.py", "tests/delivery/test_settings.py"),
     ),
     "_goodput": Room(

@@ -23,7 +23,8 @@ from ..jobs import HOME
 ROOT = HOME.parent
 _COPIED = ("one_logger_v1_shim", "compat_matrix", "tests", "docs")
 _OURS = ("one_logger_v1_shim", "_one_logger_v1_shim_pytest", "compat_matrix", "tests", "conftest")
-_OPTIONS = ("-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist")
+_OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+_FAST = (*_OPTIONS, "-m", "fast")
 #: file -> line -> the tests that run it
 Map = dict[str, dict[str, list[str]]]
 
@@ -60,11 +61,11 @@ class Copy:
 
     def passes(self, tests: Sequence[str], limit: int) -> bool:
         """Whether the fast ones of these tests pass, in less than ``limit`` seconds of CPU time."""
-        return bool(tests) and self._in_child(lambda: _pytest([*_OPTIONS, "-m", "fast", *tests]), limit) == 0
+        return bool(tests) and self._in_child(lambda: _pytest([*_FAST, "-x", *tests]), limit) == 0
 
     def passes_whole(self, tests: Sequence[str], limit: float) -> bool:
         """The same for tests that start processes; a run of its own, which is ended as a whole."""
-        command = [sys.executable, "-m", "pytest", *_OPTIONS, *tests]
+        command = [sys.executable, "-m", "pytest", *_OPTIONS, "-x", *tests]
         process = subprocess.Popen(
             command, cwd=self.root, env=self._environment(), start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -84,11 +85,9 @@ class Copy:
         Raises:
             ValueError: pytest could not run them.
         """
-        out = self.root.parent / "map.json"
-        code = self._in_child(lambda: _measured(tests, [str(self.root / one) for one in sources], self.root, out))
-        if code not in (0, 1):  # 1: some fail, which the control finds, too
-            raise ValueError(f"the tests cannot be run as they are (exit code {code}): {' '.join(tests)}")
-        found: Map = json.loads(out.read_text(encoding="utf-8"))
+        found: Map = self._told(
+            tests, lambda out: _measured(tests, [str(self.root / one) for one in sources], self.root, out)
+        )
         return found
 
     def failing(self, tests: Sequence[str]) -> list[str]:
@@ -97,12 +96,16 @@ class Copy:
         Raises:
             ValueError: pytest could not run them.
         """
-        out = self.root.parent / "failing.json"
-        code = self._in_child(lambda: _failing(tests, out)) if tests else 0
-        if code not in (0, 1):
-            raise ValueError(f"the tests cannot be run as they are (exit code {code}): {' '.join(tests)}")
-        found: list[str] = json.loads(out.read_text(encoding="utf-8")) if code else []
+        found: list[str] = self._told(tests, lambda out: _failing(tests, out)) if tests else []
         return found
+
+    def _told(self, tests: Sequence[str], what: Callable[[Path], int]) -> Any:
+        """What a run of all of the tests has written into a file."""
+        out = self.root.parent / "told.json"
+        code = self._in_child(lambda: what(out))
+        if code not in (0, 1):  # 1: some fail
+            raise ValueError(f"the tests cannot be run as they are (exit code {code}): {' '.join(tests)}")
+        return json.loads(out.read_text(encoding="utf-8"))
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, "PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -199,7 +202,7 @@ def _failing(tests: Sequence[str], out: Path) -> int:
             if report.failed:
                 found[report.nodeid] = None
 
-    code = _pytest(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "fast", *tests], Failures())
+    code = _pytest([*_FAST, *tests], Failures())
     out.write_text(json.dumps(list(found)), encoding="utf-8")
     return code
 
@@ -217,7 +220,7 @@ def _measured(tests: Sequence[str], sources: Sequence[str], root: Path, out: Pat
             return (yield)
 
     measure.start()
-    code = _pytest(["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "fast", *tests], Contexts())
+    code = _pytest([*_FAST, *tests], Contexts())
     measure.stop()
     data = measure.get_data()
     found = {

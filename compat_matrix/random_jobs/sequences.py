@@ -59,8 +59,9 @@ def make(seed: int, number: int) -> dict[str, Any]:
     return job
 
 
-def _call(name: str, **given: Any) -> Step:
-    return {"at": 0.0, "call": name, **({"kwargs": given} if given else {})}
+def _call(name: str, *args: Any, **kwargs: Any) -> Step:
+    given = {"args": list(args), "kwargs": kwargs}
+    return {"at": 0.0, "call": name, **{name: value for name, value in given.items() if value}}
 
 
 def _life(rng: Random) -> list[Step]:
@@ -140,9 +141,9 @@ def _rows_of_the_core(rng: Random, steps: list[Step]) -> None:
     """Rows and tags through the ``OneLogger`` of ``OneLoggerUtils``, between the callbacks' own."""
     for _ in range(rng.randrange(1, 4)):
         if rng.random() < 0.7:
-            step = {"at": 0.0, "call": "one_logger.log_metrics", "args": [_anything(rng)]}
+            step = _call("one_logger.log_metrics", _anything(rng))
         else:
-            step = {"at": 0.0, "call": "one_logger.log_app_tag", "args": [rng.choice(("grown", ["one", "two"]))]}
+            step = _call("one_logger.log_app_tag", rng.choice(("grown", ["one", "two"])))
         steps.insert(rng.randrange(len(steps) + 1), step)
 
 
@@ -177,41 +178,35 @@ def _wrong(rng: Random, step: Step) -> Step:
         kwargs["global_step"] = rng.choice((1, "last"))
     else:
         kwargs.clear()
-    return {"at": step["at"], "call": step["call"], **({"kwargs": kwargs} if kwargs else {})}
+    return _call(step["call"], **kwargs)
 
 
 # -- v1's core, as Megatron-LM and its forks call it ---------------------------------------------------------------
 
 
 def _core_steps(rng: Random) -> list[Step]:
-    steps = [_row(rng, {"train_iterations_warmup": 5, "world_size": 2, "app_tag_run_name": rng.choice((None, "gpt"))})]
+    begin = {"train_iterations_warmup": 5, "world_size": 2, "app_tag_run_name": rng.choice((None, "gpt"))}
+    steps = [_call("log_metrics", begin)]
     for number in range(rng.randrange(1, 20)):
         how = rng.random()
         if how < 0.5:
-            steps.append(_row(rng, _progress(rng, number)))
+            steps.append(_call("log_metrics", _progress(rng, number)))
         elif how < 0.65:
-            tag = rng.choice(("gpt_1.0_8_2_128", "gpt_1.0_16_2_128", ["a", "b"], ["b", "c", "c"], []))
-            steps.append({"at": 0.0, "call": "log_app_tag", "args": [tag]})
+            tags = ("gpt_1.0_8_2_128", "gpt_1.0_16_2_128", ["a", "b"], ["b", "c", "c"], [])
+            steps.append(_call("log_app_tag", rng.choice(tags)))
         elif how < 0.75:
-            steps.append({"at": 0.0, "call": "store_set", "args": ["key", number]})
-            steps.append(
-                {"at": 0.0, "call": rng.choice(("store_get", "store_pop")), "args": [rng.choice(("key", "no"))]}
-            )
+            steps.append(_call("store_set", "key", number))
+            steps.append(_call(rng.choice(("store_get", "store_pop")), rng.choice(("key", "no"))))
         elif how < 0.8:
-            steps.append({"at": 0.0, "call": "log_metrics", "args": [rng.choice(({}, None))]})
+            steps.append(_call("log_metrics", rng.choice(({}, None))))
         else:
-            steps.append(_row(rng, _anything(rng)))
+            steps.append(_call("log_metrics", _anything(rng)))
         if rng.random() < 0.1:
-            steps.append({"at": 0.0, "call": "guarded", "args": [_progress(rng, number)]})
-    for _ in range(rng.choices((0, 1, 2), (2, 7, 1))[0]):
-        steps.append({"at": 0.0, "call": "finish"})
+            steps.append(_call("guarded", _progress(rng, number)))
+    steps += [_call("finish")] * rng.choices((0, 1, 2), (2, 7, 1))[0]
     if rng.random() < 0.1:
-        steps.append(_row(rng, {"late": 1}))
+        steps.append(_call("log_metrics", {"late": 1}))
     return steps
-
-
-def _row(rng: Random, row: dict[str, Any]) -> Step:
-    return {"at": 0.0, "call": "log_metrics", "args": [row]}
 
 
 def _progress(rng: Random, number: int) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import queue
 import select
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -119,6 +119,7 @@ class Pool:
         self._counter = 0
         self._lock = threading.Lock()
         self._hosts: list[subprocess.Popen[bytes]] = []
+        self._idle: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Pool:
         return self
@@ -131,40 +132,12 @@ class Pool:
 
     def run(self, jobs: Iterable[Recorded]) -> Iterator[Trial]:
         """Each job's trial, in the order in which they end. Leaving early leaves the jobs that wait undone."""
-        waiting = iter(jobs)
-        done: queue.Queue[Optional[Trial | BaseException]] = queue.Queue()
-        stop = threading.Event()
-
-        def line() -> None:
-            try:
-                host = self._host()
-                while not stop.is_set():
-                    with self._lock:
-                        job = next(waiting, None)
-                    if job is None:
-                        break
-                    trial, host = self._try(host, job)
-                    done.put(trial)
-                _end(host)
-                done.put(None)
-            except BaseException as error:
-                done.put(error)
-
-        threads = [threading.Thread(target=line, daemon=True) for _ in range(self._size)]
-        for thread in threads:
-            thread.start()
-        left = len(threads)
+        threads = ThreadPoolExecutor(self._size)
         try:
-            while left:
-                item = done.get()
-                if isinstance(item, BaseException):
-                    raise item
-                if item is None:
-                    left -= 1
-                else:
-                    yield item
+            for trial in as_completed([threads.submit(self._try, job) for job in jobs]):
+                yield trial.result()
         finally:
-            stop.set()
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _host(self) -> subprocess.Popen[bytes]:
         home = self._folder
@@ -177,8 +150,9 @@ class Pool:
         self._hosts.append(host)
         return host
 
-    def _try(self, host: subprocess.Popen[bytes], job: Recorded) -> tuple[Trial, subprocess.Popen[bytes]]:
+    def _try(self, job: Recorded) -> Trial:
         with self._lock:
+            host = self._idle.pop() if self._idle else self._host()
             self._counter += 1
             home = self._folder / f"{self._counter}-{job['name']}"
         work = home / "work"
@@ -191,14 +165,15 @@ class Pool:
         output = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
         if code is None:
             _end(host)
-            host = self._host()
+        else:
+            self._idle.append(host)
         wanted = expectation(job, path)
         found = [] if code == wanted.exit_code else [Difference("process", "exit code", wanted.exit_code, code)]
         runs = stored_runs(work)
         if code is not None:
             said = "" if "uncaught" in job else output  # a traceback is the job's own
             found += [*raised_differently(wanted, out), *left_behind(work, said), *compare_runs(wanted.runs, runs)]
-        return Trial(job, sum(len(run.rows) for run in runs), found, output), host
+        return Trial(job, sum(len(run.rows) for run in runs), found, output)
 
 
 def _ask(host: subprocess.Popen[bytes], task: dict[str, str]) -> Optional[int]:

@@ -1,5 +1,5 @@
 """What we believe about each metric of v1: names, units, types, growth (``metrics.csv``),
-and what holds between them (:data:`RELATIONS`).
+and what holds between them (``relations.csv``).
 
 A source of its own: nothing here comes from the package that is judged. Each line of ``metrics.csv`` names the public
 program that sent the metric (:data:`EVIDENCE`). Which metrics stand in one row: :mod:`.row_kinds`.
@@ -84,7 +84,7 @@ METRICS: Mapping[str, Metric] = _read()
 
 @dataclass(frozen=True)
 class Relation:
-    """What holds in a row of one kind.
+    """What holds in a row of one kind, a line of ``relations.csv``.
 
     ``text`` is ``left = right`` or ``left <= right`` of sums of products; ``row`` is the kind of row in which it is
     looked at.
@@ -104,7 +104,7 @@ class Relation:
 
     @functools.cached_property
     def code(self) -> CodeType:
-        """Left and right, to be evaluated with the metrics' values. (The text is a line of the table below.)"""
+        """Left and right, to be evaluated with the metrics' values. (The text is a line of our table.)"""
         left, _, right = self.sides
         return compile(f"({left}, {right})", "relation", "eval")
 
@@ -116,73 +116,14 @@ class Relation:
 
 AVERAGE = "train_iterations_time_msecs_avg * train_iterations = 1000 * train_iterations_time_total"
 THROUGHPUT = "train_throughput_per_gpu * train_iterations_time_total * world_size = train_tflop"
-_UNITS_AGREE = "the average is in ms, the total in s"
-RELATIONS = (
-    Relation("construction", "train_tokens_target = model_seq_length * train_samples_target", "samples of that length"),
-    Relation("train start", "train_iterations_end = train_iterations_start", "no iteration has run"),
-    Relation("train start", "train_samples_end = train_samples_start", "no iteration has run"),
-    Relation(
-        "progress", "train_iterations_end = train_iterations_start + train_iterations", "counted from the model's start"
-    ),
-    Relation("progress", "train_samples_end = train_samples_start + train_samples", "counted from the model's start"),
-    Relation(
-        "progress",
-        AVERAGE,
-        _UNITS_AGREE,
-    ),
-    Relation("progress", "train_iterations_time_msecs_min <= train_iterations_time_msecs_avg", "shortest and average"),
-    Relation(
-        "progress",
-        "first_logged_train_iterations_finish_time <= last_logged_train_iterations_finish_time",
-        "first and last",
-    ),
-    Relation(
-        "progress",
-        "last_logged_train_iterations_finish_time <= app_last_log_time",
-        "an iteration ends before it is logged",
-    ),
-    Relation("progress", "train_tokens = model_seq_length * train_samples", "samples of that length"),
-    Relation("progress", "train_tflop_end = train_tflop_start + train_tflop", "counted from the model's start"),
-    Relation(
-        "progress",
-        THROUGHPUT,
-        "per second and GPU",
-        True,
-    ),
-    Relation("progress", "train_throughput_per_gpu <= train_throughput_per_gpu_max", "the maximum so far", True),
-    Relation(
-        "validation",
-        "validation_iterations_time_msecs_min <= validation_iterations_time_msecs_avg",
-        "shortest and average",
-    ),
-    Relation("train end", "app_train_loop_start_time <= app_train_loop_finish_time", "start and end"),
-    Relation("save start", "train_iterations_save_checkpoint_end = train_iterations_end", "the progress row before it"),
-    Relation("save end", "save_checkpoint_sync_time_min <= save_checkpoint_sync_time_max", "shortest and longest"),
-    Relation("save end", "save_checkpoint_sync_time_max <= save_checkpoint_sync_time_total", "one and all"),
-    Relation(
-        "save end",
-        "save_checkpoint_sync_time_min * save_checkpoint_sync_count <= save_checkpoint_sync_time_total",
-        "each is at least the shortest",
-    ),
-    Relation(
-        "save end",
-        "save_checkpoint_sync_time_total <= save_checkpoint_sync_time_max * save_checkpoint_sync_count",
-        "each is at most the longest",
-    ),
-    Relation("save end", "save_checkpoint_sync_count <= save_checkpoint_count", "ends and starts"),
-    Relation(
-        "save end", "save_checkpoint_sync_time_total_productive <= save_checkpoint_sync_time_total", "a part and all"
-    ),
-    Relation(
-        "save success", "train_iterations_productive_end <= train_iterations_end", "what was saved and what was trained"
-    ),
-    Relation(
-        "save success", "train_samples_productive_end <= train_samples_end", "what was saved and what was trained"
-    ),
-    Relation(
-        "save success",
-        "train_iterations_time_total_productive <= train_iterations_time_total",
-        "what was saved and what was trained",
-    ),
-    Relation("save success", "save_checkpoint_async_count <= save_checkpoint_count", "successes and starts"),
-)
+
+
+def _read_relations() -> tuple[Relation, ...]:
+    with TABLE.with_name("relations.csv").open(encoding="utf-8", newline="") as file:
+        lines = csv.DictReader(file)
+        return tuple(
+            Relation(one["row"], one["relation"], one["why"], one["only OneLoggerUtils"] == "yes") for one in lines
+        )
+
+
+RELATIONS = _read_relations()

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from .findings import Finding, Words, finding
 from .history import Row
@@ -14,9 +14,6 @@ from .row_kinds import RowKind
 
 _END = "train_iterations_end"
 _CANDIDATES = 12  # distances that are tried, the commonest ones
-
-
-_Told = tuple[Row, str, str, str, Any]
 
 
 @dataclass(frozen=True)
@@ -48,8 +45,7 @@ def cadence(named: Sequence[tuple[Row, Optional[RowKind]]]) -> list[Finding]:
         times = steps[every]
         return -sum(1 for _ in _walk(progress, every)), times if times > 1 else 0, every
 
-    best = max(candidates, key=fitness)
-    return [finding(row, name, what, text, found) for row, name, what, text, found in _walk(progress, best)]
+    return list(_walk(progress, max(candidates, key=fitness)))
 
 
 def _progress(rows: Sequence[tuple[Row, RowKind]]) -> Iterator[_Progress]:
@@ -67,8 +63,8 @@ def _progress(rows: Sequence[tuple[Row, RowKind]]) -> Iterator[_Progress]:
             yield _Progress(row, end, flushed, loop, begin, following[0] if following else None)
 
 
-def _walk(progress: Sequence[_Progress], every: int) -> Iterator[_Told]:
-    """Row, metric, kind, what is expected and what is found of each row that does not fit."""
+def _walk(progress: Sequence[_Progress], every: int) -> Iterator[Finding]:
+    """Each row that does not fit."""
     before: Optional[_Progress] = None
     due = 0
     for one in progress:
@@ -77,16 +73,18 @@ def _walk(progress: Sequence[_Progress], every: int) -> Iterator[_Told]:
         if one.flushed:
             if one.end >= due:
                 text = f"a row at {due} before it: they come every {every} iterations"
-                yield (one.row, _END, "cadence", text, one.end)
+                yield finding(one.row, _END, "cadence", text, one.end)
                 due = _after(one.end, every)
         elif before is not None and _again(before, one) and one.next is not None:
             text = "a row of 'save start' after the progress row that is sent for it"
-            yield (one.next, "save_checkpoint_count", "order", text, Words("another row"))
+            yield finding(one.next, "save_checkpoint_count", "order", text, Words("another row"))
         elif one.end % every:
-            yield (one.row, _END, "cadence", f"a multiple of {every}: rows come every {every} iterations", one.end)
+            yield finding(
+                one.row, _END, "cadence", f"a multiple of {every}: rows come every {every} iterations", one.end
+            )
         else:
             if one.end != due:
-                yield (one.row, _END, "cadence", f"{due}: rows come every {every} iterations", one.end)
+                yield finding(one.row, _END, "cadence", f"{due}: rows come every {every} iterations", one.end)
             due = _after(one.end, every)
         before = one
 

@@ -9,7 +9,7 @@ from typing import Any, Optional
 
 from .beliefs import METRICS
 from .cadence import cadence
-from .check_rows import Span, check_row, lightning
+from .check_rows import check_row, lightning
 from .findings import REMARK, Finding, Words, finding
 from .history import History, Row
 from .load import Loads
@@ -57,7 +57,6 @@ class _Life:
 def check(history: History) -> list[Finding]:
     """Everything in which the history is not what we believe v1 to be, in the order of its rows."""
     sender = sender_of(history)
-    span = Span.of(history)
     by_lightning = lightning(history)
     shapes = Shapes(history, sender)
     versions = {str(row.values["one_logger_utils_version"]) for row in history.rows[:50] if
@@ -69,7 +68,7 @@ def check(history: History) -> list[Finding]:
     for row in history.rows:
         shape = shapes.of(row)
         kinds.append((row, shape.kind))
-        found += check_row(row, shape, sender, span, by_lightning, life.latest)
+        found += check_row(row, shape, sender, history.lived, by_lightning, life.latest)
         found += _row(row, shape, life)
     if sender.keeps_cadence and not life.oldest:
         found += cadence(kinds)

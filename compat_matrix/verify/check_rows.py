@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Optional
 
 from ..compare import tag_row
@@ -23,7 +22,7 @@ from .beliefs import (
     Metric,
 )
 from .findings import REMARK, Finding, Words, finding
-from .history import History, Row
+from .history import History, Life, Row
 from .numbers import AT_ONCE_MS, as_number, is_number
 from .row_kinds import ON_THE_CORE, Sender
 from .shapes import Shape
@@ -50,20 +49,6 @@ _OF_SIZES = frozenset({
 _ANY_SIGN = frozenset({"load_checkpoint_time", "limit_run"})
 
 
-@dataclass(frozen=True)
-class Span:
-    """When the first and the last row of a run were logged (ms since the epoch), where that is known."""
-
-    first_ms: Optional[float]
-    last_ms: Optional[float]
-
-    @classmethod
-    def of(cls, history: History) -> Span:
-        """The span of a history."""
-        times = [row.at_ms for row in history.rows if row.at_ms is not None]
-        return cls(times[0], max(times)) if times else cls(None, None)
-
-
 def lightning(history: History) -> bool:
     """Whether the instants of the application are in seconds. Lightning callback 1.0.0 passed ``time.time()``."""
     values = [row.values[name] for row in history.rows for name in APPLICATION if name in row.values]
@@ -71,12 +56,15 @@ def lightning(history: History) -> bool:
 
 
 def check_row(
-    row: Row, shape: Shape, sender: Sender, span: Span, by_lightning: bool, latest: Mapping[str, Any]
+    row: Row, shape: Shape, sender: Sender, lived: Life, by_lightning: bool, latest: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    """All findings of one row. ``by_lightning``: :func:`lightning`; ``latest``: the values of the rows before it."""
+    """All findings of one row.
+
+    ``lived``: of the history; ``by_lightning``: :func:`lightning`; ``latest``: the values of the rows before it.
+    """
     lived_s = math.inf
-    if span.first_ms is not None and row.at_ms is not None:
-        lived_s = (row.at_ms - span.first_ms) / 1000 + _SLACK_S
+    if lived[0] is not None and row.at_ms is not None:
+        lived_s = (row.at_ms - lived[0]) / 1000 + _SLACK_S
     for name, metric in shape.known:
         value = row.values[name]
         if _is_usual(metric, value, row.at_ms, lived_s):
@@ -86,7 +74,7 @@ def check_row(
         if value is None and sender is ON_THE_CORE:
             continue  # a program may send None for what it has not
         yield from _type(row, metric, value, latest)
-        yield from _magnitude(row, metric, value, span, by_lightning, lived_s)
+        yield from _magnitude(row, metric, value, lived, by_lightning, lived_s)
     if shape.has_tags and isinstance(row.values["app_tag"], list):  # another type has been told
         for name, value in tag_row(row.values["app_tag"]).items():
             if name in row.values and row.values[name] != value:
@@ -157,7 +145,7 @@ def _called(value: Any) -> str:
 
 
 def _magnitude(
-    row: Row, metric: Metric, value: Any, span: Span, by_lightning: bool, lived_s: float
+    row: Row, metric: Metric, value: Any, lived: Life, by_lightning: bool, lived_s: float
 ) -> Iterator[Finding]:
     """Instants are told from their size; a duration is not longer than the run has been going on."""
     if not is_number(value):
@@ -175,7 +163,7 @@ def _magnitude(
             yield finding(row, name, "unit", "ms since the epoch", Words(what))
         elif row.at_ms is not None and abs(row.at_ms - value) > _YEARS_MS and name != "job_start_time":
             yield finding(row, name, "unit", "ms since the epoch, within ten years of the run", value)
-        elif row.at_ms is not None and row.at_ms + AT_ONCE_MS < value <= (span.last_ms or 0):
+        elif row.at_ms is not None and row.at_ms + AT_ONCE_MS < value <= (lived[1] or 0):
             # one that the job gave by hand may lie beyond the run's end
             yield finding(row, name, "order", f"not after {row.at_ms!r}, when the row was logged", value)
         return

@@ -53,7 +53,7 @@ class Mismatch:
 def compare(old: History, new: History) -> list[Mismatch]:
     """All differences, in the order of the rows."""
     befores, afters = sent(old), sent(new)
-    lives = Lives.of(old, new)
+    lives = Lives(old.lived, new.lived)
     exact = old.exact and new.exact
     found = list(_first_rows(old, new, lives, exact))
     logged: set[int] = set()

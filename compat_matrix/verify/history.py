@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,10 @@ _TEXT = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _TEXTS = re.compile(_TEXT)
 _NUMPY = re.compile(rf"\[{_TEXT}(?:\s+{_TEXT})*\]")
 _NUMBERED = ("index", "level_0", "__index_level_0__", "")
+
+
+#: two instants (ms since the epoch)
+Life = tuple[Optional[float], Optional[float]]
 
 
 class BadSource(Exception):
@@ -62,6 +67,12 @@ class History:
     #: what could not be read, a line each
     damage: tuple[str, ...] = field(default=())
     odd: tuple[Odd, ...] = field(default=())
+
+    @functools.cached_property
+    def lived(self) -> Life:
+        """When its first and its last row were logged, where that is known."""
+        times = [row.at_ms for row in self.rows if row.at_ms is not None]
+        return (min(times), max(times)) if times else (None, None)
 
 
 def history(source: str, rows: Iterable[Mapping[str, Any]], exact: bool = True, damage: Sequence[str] = ()) -> History:

@@ -12,7 +12,7 @@ from typing import Any, Optional
 
 from ..compare import ABSENT, BOOKKEEPING
 from .beliefs import CONFIGURED, EPOCH_MS, INTEGER, METRICS, MSECS, SECONDS, TFLOPS_PER_GPU, Metric
-from .history import History, Row
+from .history import Life, Row
 from .numbers import as_number, is_number
 from .spelled import spelled_alike
 
@@ -30,25 +30,13 @@ AT_THE_CALL = tuple(
 )
 _AT_ONCE_MS = 2.0
 
-Life = tuple[Optional[float], Optional[float]]
-
 
 @dataclass(frozen=True)
 class Lives:
-    """When the first and the last row of both runs were logged (ms since the epoch), where that is known."""
+    """When the first and the last row of both runs were logged: :attr:`.history.History.lived`."""
 
     old: Life
     new: Life
-
-    @classmethod
-    def of(cls, old: History, new: History) -> Lives:
-        """Those of two histories."""
-        return cls(_life(old), _life(new))
-
-
-def _life(history: History) -> Life:
-    times = [row.at_ms for row in history.rows if row.at_ms is not None]
-    return (min(times), max(times)) if times else (None, None)
 
 
 def difference(name: str, was: Any, now: Any, before: Row, after: Row, lives: Lives, exact: bool) -> str:

@@ -80,17 +80,19 @@ class Shapes:
             and (not one.only_utils or self._sender is ONE_LOGGER_UTILS)
             and any(name in own for name in one.names)
         )
-        faults = (*self._tags(names), *self._faults(own, like, kinds))
+        faults = (*self._tags(names, own), *self._faults(own, like, kinds))
         growing = tuple((name, metric) for name, metric in known if metric.growth)
         numeric = tuple(name for name, metric in known if metric.numeric)
         return Shape(own, like, kind, known, numeric, growing, faults, relations, "app_tag" in names)
 
-    @staticmethod
-    def _tags(names: Sequence[str]) -> Iterator[Fault]:
+    def _tags(self, names: Sequence[str], own: frozenset[str]) -> Iterator[Fault]:
         there = [name for name in TAG_KEYS if name in names]
         missing = [name for name in TAG_KEYS if name not in names]
         if there and missing:
             yield Fault(missing[0], "row", f"in one row with {there[0]}", "absent")
+        others = own & METRICS.keys()
+        if there and others and self._sender.constructs:
+            yield Fault(there[0], "row", "in a row of its own", f"beside {min(others)}")
 
     def _faults(self, own: frozenset[str], kind: Optional[RowKind], kinds: Sequence[RowKind]) -> Iterator[Fault]:
         """What stands in one row, and what does not."""

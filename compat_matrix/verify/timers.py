@@ -113,10 +113,10 @@ class Watch:
 
     def _restart(self, row: Row, now: _Reading, before: Optional[_Reading]) -> Iterator[Finding]:
         timer = self.timer
-        own = before is not None and None not in (now.counter, before.counter)
-        if own and before is not None and now.counter is not None and before.counter is not None:
-            own = now.count == now.counter - before.counter
-        self._anew = self._anew + 1 if own else 0
+        counted = None
+        if before is not None and now.counter is not None and before.counter is not None:
+            counted = now.counter - before.counter
+        self._anew = self._anew + 1 if now.count == counted else 0
         if self._anew >= _ENOUGH:
             yield finding(row, timer.total, "growth", "the total of all so far", Words("that of the last ones only"))
         else:

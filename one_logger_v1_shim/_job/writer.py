@@ -193,6 +193,8 @@ class Journal:
         rows = data.count(b"\n{") + (data[:1] == b"{")  # calls.rows_in, without the call
         try:
             end = os.lseek(descriptor, 0, os.SEEK_CUR)
+            if self._descriptor is None:  # a signal handler has ended the journal, this line in it
+                return False
             if end == self._size or not self._has_it(descriptor, end, data):
                 written = os.write(descriptor, data)
                 while written < length:

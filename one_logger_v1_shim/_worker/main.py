@@ -183,7 +183,7 @@ class Worker:
 
     def _remove_files(self) -> None:
         told = [one.rows for one in self._listeners if one.state in (UNPLAYED, UNSENT)]
-        self.follower.remove(min(self.run.rows_on_disk(), *told), keep=_SEGMENTS if told else 0)
+        self.follower.remove(min([self.run.rows_on_disk(), *told]), keep=_SEGMENTS if told else 0)
 
     def take(self, line: bytes) -> None:
         """Give one row to W&B. A row that is not valid JSON is logged and skipped: nothing else can be done with it."""

@@ -9,7 +9,6 @@ from typing import Any, Callable, Optional
 
 import pytest
 
-from one_logger_v1_shim._worker.too_long import LIMIT, TooLong
 from tests.delivery import jobs
 from tests.delivery.server import Server
 
@@ -72,60 +71,3 @@ def test_one_line_names_keys_and_size(name: str, outcome: Callable[[str], Any]) 
     if name == "online":
         assert [uploaded[step]["i"] for step in sorted(uploaded)] == list(range(5))
     assert jobs.mark(result.home)["state"] == "finished"
-
-
-def fit(row: dict[str, Any], looks: Optional[TooLong] = None) -> tuple[dict[str, Any], bool, Optional[str]]:
-    return (looks or TooLong(None)).fit(1, json.dumps(row).encode(), row)
-
-
-def test_what_fits_is_left_alone() -> None:
-    row = {"text": "\u00e9" * (5 * MEGA), "n": 1}  # 30 MB in the journal, 10 MB as wandb sends it
-    assert fit(row) == (row, False, None)
-
-
-def test_the_largest_values_are_shortened_until_it_fits() -> None:
-    row = {"a": "x" * MEGA, "b": "x" * (8 * MEGA), "c": ["x" * (6 * MEGA)], "d": 1}
-    fitting, changed, said = fit(row)
-    assert changed
-    assert (fitting["a"], fitting["d"], fitting["c"]) == (row["a"], 1, row["c"])
-    assert fitting["b"] == "x" * 200 + "..."
-    assert len(json.dumps(fitting)) < LIMIT
-    assert said is not None
-    assert said.startswith("row 1 (15.0 MB, keys: a, b, c, d) is longer")
-
-
-def test_values_that_are_no_text() -> None:
-    fitting, _, _ = fit({"values": list(range(2 * MEGA))})
-    assert fitting["values"].startswith("[0, 1, 2, ")
-    assert len(fitting["values"]) == 203
-
-
-def test_keys_alone_can_be_too_many() -> None:
-    row = {f"key {n:0100d}": n for n in range(120_000)}
-    fitting, changed, said = fit(row)
-    assert said is not None
-    assert "and 119990 more) is longer than W&B's server takes (10.4 MB); W&B will skip it" in said
-    assert changed == (fitting != row)
-
-
-def test_a_summary_that_is_too_long() -> None:
-    """Each row fits. W&B's summary has the last value of each key, and wandb sends it no more once it is too long."""
-    looks = TooLong(None)
-    assert fit({"a": "x" * (6 * MEGA)}, looks)[2] is None
-    row, changed, said = fit({"b": "x" * (6 * MEGA)}, looks)
-    assert (len(row["b"]), changed) == (6 * MEGA, False)
-    assert said is not None
-    assert said.startswith("the last values of a, b are 12.0 MB; W&B's server takes no summary")
-    assert fit({"b": "x" * (6 * MEGA)}, looks)[2] is None  # said once
-    fit({"a": "short"}, looks)
-    fit({"b": "short"}, looks)
-    assert fit({"c": "x" * (6 * MEGA)}, looks)[2] is None
-
-
-def test_each_kind_of_row_is_said_once() -> None:
-    looks = TooLong(Path("/journal"))
-    long = "x" * (12 * MEGA)
-    said = [fit({"a": long}, looks)[2], fit({"a": long}, looks)[2], fit({"b": long}, looks)[2]]
-    assert [bool(text) for text in said] == [True, False, True]
-    assert said[0] is not None
-    assert said[0].endswith("; the whole row is in /journal")

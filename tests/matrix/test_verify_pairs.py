@@ -88,6 +88,10 @@ def without_a_progress_row(rows: Rows) -> Rows:
     return rows[: at[1]] + rows[at[1] + 1 :]
 
 
+def tags_beside_others(rows: Rows) -> Rows:
+    return [{**rows[0], **rows[1]}, *rows[2:]]
+
+
 BOOKKEPT = tuple(sorted({name for row in good() for name in row} & BOOKKEEPING))
 VALIDATION = tuple(f"validation_iterations_time_{what}" for what in ("total", "msecs_avg", "msecs_min"))
 
@@ -113,6 +117,7 @@ CHANGES: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "a progress row": (
         without_a_progress_row, "works on NEW, but shows another picture: 1 row of 31 is missing, first row",
     ),
+    "tags and the constructor's in one row": (tags_beside_others, "1 metric is not what v1 sends"),
     "two phases": (
         without("app_train_loop_finish_time", "app_finish_time"),
         "does not work on NEW as it is: 2 metrics of 79 are missing: app_finish_time, app_train_loop_finish_time; ",
