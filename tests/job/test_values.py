@@ -34,6 +34,8 @@ class Point:
 class Array:
     """Of numpy or torch, as far as it is asked."""
 
+    shape: tuple[int, ...] = ()
+
     def __init__(self, plain: Any, *shape: int, **more: Any) -> None:
         self.plain, self.shape, self.dtype = plain, shape, types.SimpleNamespace(kind=more.pop("kind", "f"))
         vars(self).update(more)
@@ -88,7 +90,7 @@ def test_what_is_stored(given: Any, stored: Any) -> None:
 @pytest.mark.parametrize(
     ("given", "key"),
     [
-        ("a", "a"), (1, "1"), (1.5, "1.5"), (None, "null"), (True, "true"), ((1, "b"), "1,b"), (b"c", "c"),
+        ("a", "a"), (1, "1"), (1.5, "1.5"), (None, "None"), (True, "true"), ((1, "b"), "1,b"), (b"c", "c"),
         (Phase.TRAIN, "train"),
         (Point(1), "Point(x=1, y=None)"), (Decimal("2"), "2"), (b"\xff", repr(b"\xff")),
     ],
@@ -106,6 +108,7 @@ def test_what_is_told_of_what_is_no_value(caplog: pytest.LogCaptureFixture) -> N
 
     class Shaped:
         shape = property(lambda self: 1 / 0)
+        tolist = list
 
         def __repr__(self) -> str:
             return "shaped"

@@ -194,11 +194,11 @@ def test_what_the_process_for_settings_prints(wandb: Any, monkeypatch: pytest.Mo
     monkeypatch.setenv("WANDB_BAD", "1")
     monkeypatch.setenv("WANDB_ODD", "1")
     authentication(monkeypatch, read_netrc_auth=lambda host: "secret", authenticate_session=lambda host: None)
-    settings.main()
+    settings.main([])
     said = json.loads(capsys.readouterr().out)
     assert (said["mode"], said["base_url"], said["api_key"], len(said["refused"])) == ("online", "https://own", True, 1)
     monkeypatch.setattr(wandb, "setup", lambda: 1 / 0)
-    settings.main()
+    settings.main([])
     assert json.loads(capsys.readouterr().out) == {
         "refused": ["wandb raises 'division by zero' with WANDB_ODD; unset it"]
     }

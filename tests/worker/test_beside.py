@@ -21,7 +21,7 @@ import pytest
 from one_logger_v1_shim._journal.calls import Call, call_line, moments_line, pack
 from one_logger_v1_shim._journal.records import PLAYED, SENT, UNPLAYED, UNSENT, Mark, RunRecord, Sent, read_played
 from one_logger_v1_shim._journal.words import Exit, message
-from one_logger_v1_shim._worker import children, otlp, player
+from one_logger_v1_shim._worker import children, listener, otlp
 from one_logger_v1_shim._worker.children import Log, block_signals, end_children, say, tidy_up
 from one_logger_v1_shim._worker.job import JobEnd
 from one_logger_v1_shim._worker.otlp import Otlp
@@ -190,7 +190,7 @@ class Replay:
 @pytest.fixture
 def replays(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(player, "_POLL", 0.001)
+    monkeypatch.setattr(listener, "_POLL", 0.001)
     monkeypatch.setattr(Replay, "made", [])
     monkeypatch.setitem(
         sys.modules, "one_logger_v1_shim._v2.replay", types.SimpleNamespace(Replay=Replay)  # type: ignore[arg-type]
@@ -274,38 +274,36 @@ class Sender:
     def __init__(self, refuses: int = 0) -> None:
         self.refuses = refuses
         self.spans: list[Any] = []
+        self.errors: list[str] = []
         self.points: list[Any] = []
 
-    def send(self, trace: int, spans: Any, points: Any) -> None:
-        if self.refuses:
-            self.refuses -= 1
-            raise NotSentError(f"http://c: refused {'0123456789' * 4}")
+    def deliver(self, trace: int, spans: Any, points: Any, tell: Any) -> None:
+        for _ in range(self.refuses):
+            tell(ValueError(f"http://c: refused {'0123456789' * 4}"))
+        self.refuses = 0
         self.spans += [span.name for span in spans]
+        self.errors += [span.error for span in spans if span.error]
         self.points += [point.time for point in points] if points and hasattr(points[0], "time") else list(points)
 
 
-class NotSentError(Exception):
-    pass
-
-
 def followed(folder: Path, sender: Sender, gone: bool = True) -> Otlp:
-    from one_logger_v1_shim._otlp.meter import Meter
-    from one_logger_v1_shim._otlp.trace import Trace, nanoseconds
-
-    record = RunRecord.read(folder)
-    one = Otlp(folder, record)
+    module = types.SimpleNamespace(Sender=lambda resource, environ: sender)
+    sys.modules["one_logger_v1_shim._otlp.sender"] = module  # type: ignore[assignment]
+    one = Otlp(folder, RunRecord.read(folder))
     if gone:
         one.job_has_gone()
-    one._follow(sender, Trace(record.id, 100), Meter(nanoseconds(record.created), False))  # type: ignore[arg-type]
+    one.run()
     return one
 
 
 @pytest.fixture
 def collector(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(otlp, "_POLL", 0.001)
-    module = types.SimpleNamespace(NotSentError=NotSentError, waits=lambda: iter([0.001] * 9))
-    monkeypatch.setitem(sys.modules, "one_logger_v1_shim._otlp.sender", module)  # type: ignore[arg-type]
+    monkeypatch.setattr(listener, "_POLL", 0.001)
+    monkeypatch.setenv("ONE_LOGGER_V1_OTLP", "1")
+    from one_logger_v1_shim._otlp import sender
+
+    monkeypatch.setitem(sys.modules, "one_logger_v1_shim._otlp.sender", sender)  # given back afterwards
 
 
 @pytest.mark.usefixtures("collector")
@@ -317,7 +315,7 @@ def test_spans_and_points_are_sent_once(tmp_path: Path) -> None:
     one = followed(folder, first)
     assert "application" in first.spans
     assert len(first.points) >= 1
-    assert (one.rows, one._over, one.said) == (4, "", [])
+    assert (one.rows, one.state, one.said, first.errors) == (4, SENT, [], [])
     sent = Sent.read(folder)
     assert (sent.segment, sent.line) == (1, 11)
     second = Sender()
@@ -328,8 +326,9 @@ def test_spans_and_points_are_sent_once(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("collector")
 @pytest.mark.parametrize(("line", "over"), [(b"#finish 3", "exit code 3"), (b"{1", "the job has gone")])
 def test_how_a_trace_ends(line: bytes, over: str, tmp_path: Path) -> None:
-    one = followed(standin.journal(tmp_path, *LINES, line, b"[]"), Sender())
-    assert one._over == over
+    sender = Sender()
+    followed(standin.journal(tmp_path, *LINES[:-1], line, b"[]"), sender)
+    assert sender.errors == [over]
 
 
 @pytest.mark.usefixtures("collector")
@@ -455,7 +454,7 @@ def test_the_package_and_nothing_beside_it(start: Any, tmp_path: Path, monkeypat
     ("arguments", "room", "given"),
     [
         (["--dry", "--attached", "--offline"], "dry", (["--dry", "--attached", "--offline"],)),
-        (["--settings", "--attached"], "settings", ()),
+        (["--settings", "--attached"], "settings", (["--settings", "--attached"],)),
         (["--history", "--attached", "{}"], "history", (["--history", "--attached", "{}"],)),
         (["/journal", "--attached"], "main", (["/journal", "--attached"],)),
     ],
