@@ -13,7 +13,7 @@ class Passing(Exporter):
 
     def __init__(self, inner: Exporter, muted: bool = False) -> None:
         self._inner = inner
-        self.muted = muted
+        self._muted = muted
 
     @override
     def initialize(self) -> None:
@@ -21,30 +21,30 @@ class Passing(Exporter):
 
     @override
     def export_start(self, span: Span) -> None:
-        if not self.muted:
+        if not self._muted:
             self._inner.export_start(span)
 
     @override
     def export_stop(self, span: Span) -> None:
-        if not self.muted:
+        if not self._muted:
             self._inner.export_stop(span)
 
     @override
     def export_event(self, event: Event, span: Span) -> None:
-        if not self.muted:
+        if not self._muted:
             self._inner.export_event(event, span)
 
     @override
     def export_error(self, event: ErrorEvent, span: Span) -> None:
-        if not self.muted:
+        if not self._muted:
             self._inner.export_error(event, span)
 
     @override
     def export_telemetry_data_error(self, error: TelemetryDataError) -> None:
-        if not self.muted:
+        if not self._muted:
             self._inner.export_telemetry_data_error(error)
 
     @override
     def close(self) -> None:
-        if not self.muted:
+        if not self._muted:
             self._inner.close()

@@ -70,14 +70,14 @@ class Replay:
     def play(self, call: Call, heard: bool) -> None:
         """Play one call. ``heard``: exporters have heard it from an earlier worker."""
         for one in self._muted:
-            one.muted = heard
+            one._muted = heard
         self._clock.at = call.at
         self._playback.play(call)
 
     def close(self, at: Reading) -> None:
         """The job has ended: v2's application ends, if it has not, at ``at``; exporters are closed."""
         for one in self._muted:
-            one.muted = False
+            one._muted = False
         self.play(Call("close", at), heard=False)
         self._clock.at = None
 

@@ -14,12 +14,11 @@ import types
 import uuid
 import weakref
 from collections.abc import Mapping
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Optional, TypeVar
 
 from .._job.ending import at_exit, not_at_exit
 from .._log import warn, warn_once
 from .._v1.config import as_number
-from ._callbacks import OF_PHASES, SAVES
 from .core import OneLoggerUtils
 
 #: a wrapt wrapper: ``(wrapped, instance, args, kwargs)``
@@ -124,6 +123,22 @@ def around(start: Callable[[], Any], end: Callable[[], Any]) -> Wrapper:
     return wrapper
 
 
+_Method = TypeVar("_Method", bound=Callable[..., None])
+
+
+def _passed_on(method: _Method) -> _Method:
+    """The callback of ``OneLoggerUtils``; ``method`` has its signature, and does what is to be done beside."""
+    name = method.__name__
+
+    @functools.wraps(method)
+    def callback(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.enabled:
+            method(self, *args, **kwargs)
+        getattr(self.logtimeevent, name)(*args, **kwargs)
+
+    return callback  # type: ignore[return-value]
+
+
 class JobCallback:
     """The part of ``TimeEventCallback`` that does not depend on the framework.
 
@@ -216,27 +231,59 @@ class JobCallback:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_pid": -1}
 
-    # -- v1's callbacks that consumers call on the callback itself, and those below ----------------------------
+    # -- v1's callbacks that consumers call on the callback itself ---------------------------------------------
 
-    @functools.wraps(OneLoggerUtils.on_app_start)
-    def on_app_start(self, *args: Any, **kwargs: Any) -> None:
+    @_passed_on
+    def on_app_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_start_time``: ms."""
         self._app = self._app or "started"
-        self.logtimeevent.on_app_start(*args, **kwargs)
 
-    @functools.wraps(OneLoggerUtils.on_app_end)
-    def on_app_end(self, *args: Any, **kwargs: Any) -> None:
+    @_passed_on
+    def on_app_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_finish_time``: ms."""
         if self._app != "finished":
             self._app = "ended"
-        self.logtimeevent.on_app_end(*args, **kwargs)
 
+    @_passed_on
+    def on_model_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_model_init_start_time``: ms."""
 
-def _passed_on(name: str) -> Callable[..., None]:
-    @functools.wraps(getattr(OneLoggerUtils, name))
-    def callback(self: JobCallback, *args: Any, **kwargs: Any) -> None:
-        getattr(self.logtimeevent, name)(*args, **kwargs)
+    @_passed_on
+    def on_model_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_model_init_finish_time``: ms."""
 
-    return callback
+    @_passed_on
+    def on_dataloader_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_dataiters_start_time`` is accepted and ignored, as v1 did."""
 
+    @_passed_on
+    def on_dataloader_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_dataiters_finish_time``: ms."""
 
-for _name in (*OF_PHASES, *SAVES):
-    setattr(JobCallback, _name, _passed_on(_name))
+    @_passed_on
+    def on_optimizer_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_optimizer_start_time``: ms."""
+
+    @_passed_on
+    def on_optimizer_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``app_build_optimizer_finish_time``: ms."""
+
+    @_passed_on
+    def on_load_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``load_checkpoint_start_time``: ms."""
+
+    @_passed_on
+    def on_load_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``load_checkpoint_finish_time``: ms."""
+
+    @_passed_on
+    def on_save_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``global_step``: required."""
+
+    @_passed_on
+    def on_save_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``global_step``: required."""
+
+    @_passed_on
+    def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
+        """``global_step``: required."""

@@ -12,23 +12,12 @@ from typing import Any, Callable
 
 import pytest
 
+from tests import recorded
 from tests.delivery import jobs
 from tests.isolated.places import Job
-from tests.support import BOOKKEEPING, CONFIG, GOLDENS, ROOT, golden, run_command, same, stored_rows
+from tests.support import BOOKKEEPING, CONFIG, golden, run_command, same, stored_rows
 
-INSIDE = ROOT / "compat_matrix" / "inside"
 #: plays a recorded job, and says which packages it has imported from its environment
-PLAY = """
-import json, runpy, sys
-folder = sys.argv.pop(1)
-if sys.argv.pop() == "--v2":  # the job uses v2 itself
-    import nv_one_logger.training_telemetry.api.callbacks
-sys.path.insert(0, folder)
-runpy.run_path(folder + "/recorded.py", run_name="__main__")
-places = {name.partition(".")[0] for name, module in list(sys.modules.items())
-          if "site-packages" in (getattr(module, "__file__", None) or "") and not name.startswith("_distutils_hack")}
-print(json.dumps(sorted(places)))
-"""
 #: wandb does not read what all packages say of themselves
 QUICK = {"WANDB_MODE": "offline", "WANDB_X_SAVE_REQUIREMENTS": "false"}
 HIDDEN = BOOKKEEPING | {"app_tag", "app_tag_id", "app_tag_count"}
@@ -53,10 +42,7 @@ def play(home: Path, python: str, name: str, option: str = "", **env: str) -> li
     """Plays a recorded job; returns which packages its process has imported from its environment."""
     home.mkdir(exist_ok=True)
     told = {**QUICK, "ONE_LOGGER_EXPORTER_CONFIG_PATH": exporting(home), **env}
-    options = json.dumps({"async": None, "names": "shim", "out": os.devnull})
-    done = run_command(
-        [python, "-c", PLAY, str(INSIDE), str(GOLDENS / f"{name}.json"), options, option], home, env=told
-    )
+    done = run_command(recorded.command(python, name, option), home, env=told)
     assert "Error" not in done.stderr, done.stderr
     jobs.gone(home)
     found: list[str] = json.loads(done.stdout.splitlines()[-1])

@@ -241,6 +241,6 @@ def test_muted_exporter(call: str, arguments: int) -> None:
     assert told == [], "until it is told otherwise"
     muted.initialize()
     assert told == [("initialize",)]
-    muted.muted = False
+    muted._muted = False
     getattr(muted, call)(*given)
     assert told == [("initialize",), (call, *given)]

@@ -18,7 +18,8 @@ from nv_one_logger.core import time as v2_time
 
 from one_logger_v1_shim._journal.records import RunRecord
 from one_logger_v1_shim._worker.player import PLAYED, Player
-from tests.support import GOLDENS, ROOT, Clock, golden, run_command
+from tests import recorded
+from tests.support import ROOT, Clock, golden, run_command
 from tests.v2 import twin as v2_twin
 from tests.v2.test_stream import JOBS, ROW_EVENT, shape
 
@@ -40,6 +41,8 @@ def stream(fresh: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Play, str]
         config.write_text(json.dumps({"exporters": [exporter]}))
         monkeypatch.setenv("ONE_LOGGER_EXPORTER_CONFIG_PATH", str(config))
         job = golden(name)
+        for variable, value in job.get("environment", {}).items():
+            monkeypatch.setenv(variable, value)
         clock = Clock(monkeypatch, job["t0"])
 
         def at(seconds: float) -> None:
@@ -115,7 +118,6 @@ def test_instants_given_by_hand(stream: Callable[[Play, str], list[list[Any]]]) 
 
 # -- played from a journal, as the worker does it ---------------------------------------------------------------
 
-PLAY = ROOT / "tests" / "isolated" / "play.py"
 FORMAT_2 = ROOT / "tests" / "journal" / "v2_journals" / "format-2"
 
 
@@ -123,7 +125,7 @@ def journal(home: Path, name: str) -> Path:
     """What a job leaves that never imports v2, and whose worker can't start; tests/isolated has some with a worker."""
     home.mkdir()
     env = {"WANDB_MODE": "offline", "ONE_LOGGER_V1_PYTHON": str(home / "no-such-python")}
-    done = run_command([sys.executable, str(PLAY), str(GOLDENS / f"{name}.json")], home, env=env)
+    done = run_command(recorded.command(sys.executable, name), home, env=env)
     assert not {"nv_one_logger", "wandb"} & set(json.loads(done.stdout.splitlines()[-1]))
     (found,) = home.glob("wandb/one-logger-*")
     return found
