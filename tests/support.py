@@ -6,8 +6,12 @@ import json
 import logging
 import math
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Optional
 
@@ -148,6 +152,19 @@ def run_python(
     return run_command([sys.executable, *options, "-c", code, *arguments], cwd, env=env, timeout=timeout, check=check)
 
 
+@contextmanager
+def _own_temporary_folder(wanted: bool) -> Iterator[dict[str, str]]:
+    """`recover` looks for journals in the temp folder, too, where other tests have some at the same time."""
+    if not wanted:
+        yield {}
+        return
+    folder = tempfile.mkdtemp(prefix="recover-")
+    try:
+        yield {"TMPDIR": folder}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def run_command(
     command: list[str],
     cwd: Path,
@@ -156,15 +173,16 @@ def run_command(
     timeout: float = 120,
     check: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    result = subprocess.run(
-        command,
-        cwd=cwd,
-        env=clean_environment(cwd, env),
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        stdin=subprocess.DEVNULL,
-    )
+    with _own_temporary_folder("recover" in command) as told:
+        result = subprocess.run(
+            command,
+            cwd=cwd,
+            env=clean_environment(cwd, {**told, **(env or {})}),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
     if check and result.returncode != 0:
         raise AssertionError(f"exit code {result.returncode}\n{result.stdout}\n{result.stderr}")
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str]) -> int:
         where = given.folder if given.folder is not None else "here, in WANDB_DIR or in the temp directory"
         print(f"no journal of this user: {shown(where, 1000)}")
         return 2 if given.folder is not None else 0
-    lefts = list(map(examine, journals))
+    # the journal of a run that keeps none goes when the run has ended, which may be now
+    lefts = [left for left in map(examine, journals) if os.path.lexists(left.folder / "run.json")]
     finished = sum(1 for left in lefts if left.finished)
     if finished:
         print(f"{finished} of {len(lefts)} runs finished: nothing to send for them")

@@ -60,7 +60,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No process is left or started; wandb is a stand-in without processes; nothing waits."""
 
     def leave(*given: Any) -> None:
-        raise Left(*given)
+        raise Left(
+            *(int(one) if isinstance(one, int) else one for one in given)
+        )  # an IntEnum's text is a number since 3.11
 
     (tmp_path / "temp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
