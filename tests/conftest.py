@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import signal
@@ -175,3 +176,11 @@ def rows(fresh: Path) -> Callable[[], list[dict[str, Any]]]:
         return journalled_rows(fresh)
 
     return read
+
+
+@pytest.fixture(autouse=True)
+def _v2_logs_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a dry run does to the logger of v2 is undone: `caplog` hears v2 afterwards."""
+    v2 = logging.getLogger("nv_one_logger")
+    monkeypatch.setattr(v2, "propagate", v2.propagate)
+    monkeypatch.setattr(v2, "handlers", list(v2.handlers))
