@@ -23,6 +23,8 @@ _DEEPEST = 50
 _MOST_ITEMS = 10_000
 
 _BYTES = (bytes, bytearray, memoryview)
+_LISTS = (list, tuple, set, frozenset, deque)
+_CONTAINERS = (dict, *_LISTS)
 _UNKNOWN = object()
 
 
@@ -137,12 +139,12 @@ def _value(name: str, given: Any, within: tuple[int, ...], left: Optional[_Left]
     if id(given) in within or len(within) >= _DEEPEST:
         return as_text(name, given)
     inside = (*within, id(given))
-    if not isinstance(given, (dict, list, tuple, set, frozenset, deque)):
+    if not isinstance(given, _CONTAINERS):
         left = left or _Left()
         left.take((given,))
     if isinstance(given, Mapping):
         return {key(one): value(f"{name}.{key(one)}", item, inside, left) for one, item in pairs(given, left)}
-    if isinstance(given, (list, tuple, set, frozenset, deque)):
+    if isinstance(given, _LISTS):
         return [value(name, item, inside, left) for item in given]
     textual = isinstance(given, _BYTES) or hasattr(type(given), "casefold")  # UserString is a sequence of its own kind
     if left and isinstance(given, (Sequence, Iterator)) and not textual:

@@ -16,11 +16,10 @@ from .._v1.timer import NamedTimer
 if TYPE_CHECKING:
     from ..core import OneLogger
 
-SAVES = frozenset(("on_save_checkpoint_start", "on_save_checkpoint_end", "on_save_checkpoint_success"))
+_SAVES = frozenset(("on_save_checkpoint_start", "on_save_checkpoint_end", "on_save_checkpoint_success"))
+#: those whose instants (ms) may be given by hand, beside the application
 _PHASES = ("model_init", "dataloader_init", "optimizer_init", "load_checkpoint")
-#: those of phases whose instants (ms) may be given by hand, beside the application's own
-OF_PHASES = tuple(f"on_{phase}_{end}" for phase in _PHASES for end in ("start", "end"))
-_STARTS = frozenset(("on_app_start", *(name for name in OF_PHASES if name.endswith("start"))))
+_STARTS = frozenset(f"on_{phase}_start" for phase in ("app", *_PHASES))
 
 #: v1's callback -> its call (:class:`one_logger_v1_shim._journal.calls.Call`), and the phase that is an argument of it
 CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -30,13 +29,13 @@ CALLS: dict[str, tuple[str, tuple[str, ...]]] = {
         for phase in (*_PHASES, "validation", "validation_batch", "test")
         for end in ("start", "end")
     },
-    **{name: (name.replace("on_save_checkpoint", "save"), ()) for name in SAVES},
+    **{name: (name.replace("on_save_checkpoint", "save"), ()) for name in _SAVES},
 }
 
-_Method = TypeVar("_Method", bound=Callable[..., None])
+Method = TypeVar("Method", bound=Callable[..., None])
 
 
-def reported(method: _Method) -> _Method:
+def reported(method: Method) -> Method:
     """A callback of ``OneLoggerUtils``; ``method`` says what it takes, and does what is to be done beside.
 
     On a rank that does not log it returns None and ignores any arguments, as v1's did.
@@ -81,7 +80,7 @@ class Callbacks:
         job = self._job
         name, phase = CALLS[callback]
         try:
-            if callback in SAVES:
+            if callback in _SAVES:
                 job.check_checkpoints()
             if set_barrier and callback != "on_save_checkpoint_success":
                 self.timer.wait()
@@ -94,7 +93,7 @@ class Callbacks:
 
     def _arguments(self, callback: str, emits: list[Emit], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """What the journal has of a callback beside its name, its phase and its clock readings."""
-        if callback in SAVES:
+        if callback in _SAVES:
             return (_whole(kwargs["global_step"]),)
         if callback == "on_train_start":
             training = self._job.training

@@ -14,11 +14,12 @@ import types
 import uuid
 import weakref
 from collections.abc import Mapping
-from typing import Any, Callable, Optional, TypeVar
+from typing import Any, Callable, Optional
 
 from .._job.ending import at_exit, not_at_exit
 from .._log import warn, warn_once
 from .._v1.config import as_number
+from ._callbacks import Method
 from .core import OneLoggerUtils
 
 #: a wrapt wrapper: ``(wrapped, instance, args, kwargs)``
@@ -123,10 +124,7 @@ def around(start: Callable[[], Any], end: Callable[[], Any]) -> Wrapper:
     return wrapper
 
 
-_Method = TypeVar("_Method", bound=Callable[..., None])
-
-
-def _passed_on(method: _Method) -> _Method:
+def _passed_on(method: Method) -> Method:
     """The callback of ``OneLoggerUtils``; ``method`` has its signature, and does what is to be done beside."""
     name = method.__name__
 
