@@ -188,7 +188,7 @@ def unreachable(base_url: str, key: Optional[str], timeout: float, doubts: bool 
     question = threading.Thread(target=lambda: answers.append(_ask(base_url, key, timeout)), daemon=True)
     question.start()
     question.join(timeout)
-    answer = answers[0] if answers else f"{_NOT_REACHED.format(without_user(base_url))} (no answer in {timeout:g} s)"
+    answer = answers[0] if answers else _silent(base_url, timeout)
     if open_ones and answer is not None and answer.startswith(_NOT_REACHED.format(without_user(base_url))):
         return None
     return None if isinstance(answer, _Doubt) and not doubts else answer
@@ -241,7 +241,9 @@ def _ask(base_url: str, key: Optional[str], timeout: float) -> Optional[str]:
             return _Doubt(f"the certificate of {shown} is not trusted here") if checked else None
         if isinstance(reason, ssl.SSLError):
             return _Doubt(_STRANGE.format(shown, reason.reason or "TLS"))
-        return f"{_NOT_REACHED.format(shown)} ({_reason(reason)})"
+        if isinstance(reason, (TimeoutError, socket.timeout)):  # a moment before or after the thread that waits for us
+            return _silent(base_url, timeout)
+        return f"{_NOT_REACHED.format(shown)} ({getattr(reason, 'strerror', None) or type(reason).__name__})"
 
 
 def _is_graphql(answer: Any) -> bool:
@@ -252,7 +254,5 @@ def _is_graphql(answer: Any) -> bool:
     return isinstance(said, dict) and not said.keys().isdisjoint(("data", "errors"))
 
 
-def _reason(error: object) -> str:
-    if isinstance(error, (TimeoutError, socket.timeout)):
-        return "no answer in time"
-    return str(getattr(error, "strerror", None) or type(error).__name__)
+def _silent(base_url: str, timeout: float) -> str:
+    return f"{_NOT_REACHED.format(without_user(base_url))} (no answer in {timeout:g} s)"

@@ -119,7 +119,7 @@ def test_a_server_that_is_silent(server: Server) -> None:
     began = time.monotonic()
     why = unreachable(server.url, KEY, 0.2)
     assert time.monotonic() - began < 1.8
-    assert why in (f"{server.url} cannot be reached (no answer in {what})" for what in ("0.2 s", "time"))
+    assert why == f"{server.url} cannot be reached (no answer in 0.2 s)"
 
 
 def test_another_address_of_a_name_that_answers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,5 +245,5 @@ def test_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     other = ssl.SSLError(1, "wrong")
     other.reason = "WRONG_VERSION_NUMBER"
     assert raises(other) == (None, "https://h does not answer as W&B does (WRONG_VERSION_NUMBER)")
-    assert raises(TimeoutError()) == ("https://h cannot be reached (no answer in time)",) * 2
+    assert raises(TimeoutError()) == ("https://h cannot be reached (no answer in 1 s)",) * 2
     assert raises(ValueError("x")) == ("https://h cannot be reached (ValueError)",) * 2
