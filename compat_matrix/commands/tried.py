@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
 
+from one_logger_v1_shim._journal.locks import locked
+
 from ..compare import Anything, Difference, ExpectedRun, compare_run, events_of
 from ..jobs import HOME
 from ..wandb_file import StoredRun, read
@@ -114,7 +116,8 @@ def _run(journal: Path, folder: Path, deadline: float) -> Optional[StoredRun]:
     while True:
         files = [*journal.parent.glob(f"*run-*-{run_id}/run-{run_id}.wandb"), *folder.rglob(f"run-{run_id}.wandb")]
         stored = read(files[0]) if files else None
-        if (stored is not None and stored.exit_code is not None) or time.monotonic() > deadline:
+        whole = stored is not None and stored.exit_code is not None
+        if (whole and not locked(journal)) or time.monotonic() > deadline:  # the worker has left the folder, too
             break
         time.sleep(0.1)
     kept = _of_journal(journal, run_id)

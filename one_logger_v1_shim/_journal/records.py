@@ -159,7 +159,10 @@ class Mark:
         return mark
 
     def write(self, folder: Path) -> None:
-        """Replace the mark of the journal in ``folder``. Raises ``OSError`` when no disk takes it."""
+        """Replace the mark of the journal in ``folder``. Raises ``OSError`` when no disk takes it.
+
+        Where somebody has removed the folder, no other takes its place: nobody would read the mark there, or remove it.
+        """
         more = overflow(folder)
         content = dict(vars(self))
         for name in _WORDS:
@@ -167,6 +170,8 @@ class Mark:
         try:
             write_json(folder / "mark.json", content)
         except OSError:
+            if not folder.is_dir():
+                raise
             with suppress(FileExistsError):
                 make_folder(more)
             if not is_own(more):

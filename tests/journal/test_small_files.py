@@ -286,6 +286,10 @@ def test_a_mark_goes_elsewhere_and_back(tmp_path: Path, monkeypatch: pytest.Monk
     private(folder / "mark.json", b'{"said": ["a", 1], "dirs": [2], "run": {"tags": ["t", 3], "api_key": "k"}}')
     found = Mark.read(folder)
     assert (found.said, found.dirs, found.run) == (["a"], [], {"tags": ["t"]})
+    gone = tmp_path / "one-logger-2"
+    with pytest.raises(FileNotFoundError):
+        Mark().write(gone)
+    assert not files.overflow(gone).exists()
 
 
 def test_how_far_others_are(tmp_path: Path) -> None:
