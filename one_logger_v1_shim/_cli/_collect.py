@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from .._v1 import metrics as m
@@ -11,6 +11,7 @@ from ._model import Points
 
 _MOST_OTHER_SERIES = 24
 _MOST_OTHER_NAMES = 10_000
+_MOST_OTHER_POINTS = 512
 _MOST_KINDS = 1_000
 # W&B's own stamp counts as known: it is read where a row has none of v1's.
 STAMP = "_timestamp"
@@ -25,14 +26,33 @@ _COLUMNS = (
 
 @dataclass
 class Other:
-    """In how many rows a name was, and its curve."""
+    """In how many rows a name was, and its curve: the row's number and the value, empty for what is no number."""
 
     count: int = 0
-    points: Optional[Points] = None
+    curve: list[tuple[float, float]] = field(default_factory=list)
+
+
+class _Kind:
+    """The rows with one set of names, of which a long run has a few: what a row has is looked up once."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.others = [name for name in row if name not in _KNOWN]
+        #: what is no metric of v1's, numbers first
+        self.drawn = sorted(self.others, key=lambda name: f.number(row[name]) is None)[:_MOST_OTHER_SERIES]
+        self.is_metadata = m.ONE_LOGGER_UTILS_VERSION in row
+        self.trains, self.saves = m.TRAIN_ITERATIONS_TIME_TOTAL in row, m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL in row
+        self.count = 0
+        #: the newest row, and its number
+        self.newest, self.at = row, 0
+        #: a row's number, and its values of what is drawn
+        self.points = Points(_MOST_OTHER_POINTS) if self.others and not self.is_metadata else None
 
 
 class Collector:
-    """The newest value of every metric, counts of the others, and curves thinned out to a bounded number of points."""
+    """The newest value of every metric, counts of the others, and curves thinned out to a bounded number of points.
+
+    :meth:`settle` follows the last row.
+    """
 
     def __init__(self) -> None:
         self.last: dict[str, Any] = {}
@@ -46,35 +66,59 @@ class Collector:
         #: x, time of all saves
         self.saves = Points()
         self._before: Optional[dict[str, Any]] = None
-        #: names of a row -> those of others among them: the rows of a long run have a few sets of names
-        self._kinds: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._kinds: dict[tuple[str, ...], _Kind] = {}
 
     def take(self, row: dict[str, Any]) -> None:
         """One row. It is kept: the caller must not change it afterwards."""
         self.rows += 1
         names = tuple(row)
-        others = self._kinds.get(names)
-        if others is None:
-            others = tuple(name for name in names if name not in _KNOWN)
-            if len(self._kinds) < _MOST_KINDS:
-                self._kinds[names] = others
-        if not others:
-            self.last.update(row)
-        elif m.ONE_LOGGER_UTILS_VERSION in row:
-            self.last.update((name, row[name]) for name in names if name in _KNOWN)
-            self.metadata.update((name, f.decoded(row[name])) for name in others)
-        else:
-            self.last.update(row)
-            for name in others:
-                other = self.others.get(name) or self._other(name)
-                other.count += 1
-                points = other.points or self._curve(other, row[name])
-                if points is not None:
-                    points.add_later(_numbered, self.rows, row[name])
-        if m.TRAIN_ITERATIONS_TIME_TOTAL in row:
+        kind = self._kinds.get(names)
+        if kind is None:
+            if len(self._kinds) >= _MOST_KINDS:
+                self.settle()
+            kind = self._kinds[names] = _Kind(row)
+        kind.count += 1
+        kind.newest, kind.at = row, self.rows
+        if kind.points is not None:
+            kind.points.add_later(_numbers, self.rows, row, kind.drawn)
+        if kind.trains:
             self._training(row)
-        if m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL in row:
+        if kind.saves:
             self.saves.add_later(_saved, row)
+
+    def settle(self) -> None:
+        """Put what the kinds of rows have into ``last``, ``metadata`` and ``others``."""
+        kinds = list(self._kinds.values())
+        self._kinds.clear()
+        for kind in kinds:
+            self._count(kind)
+        for kind in sorted(kinds, key=lambda kind: kind.at):
+            if kind.is_metadata:
+                self.last.update((name, value) for name, value in kind.newest.items() if name in _KNOWN)
+                self.metadata.update((name, f.decoded(kind.newest[name])) for name in kind.others)
+            else:
+                self.last.update(kind.newest)
+        for name in self.last.keys() - _KNOWN - self.others.keys():
+            del self.last[name]
+
+    def _count(self, kind: _Kind) -> None:
+        if kind.points is None:
+            return
+        for name in kind.others:
+            other = self.others.get(name)
+            if other is None:
+                if len(self.others) >= _MOST_OTHER_NAMES:
+                    continue  # of too many nothing is kept
+                other = self.others[name] = Other()
+            other.count += kind.count
+        for column, name in enumerate(kind.drawn, 1):
+            points, other = kind.points.curve(column), self.others.get(name)
+            if other is None or not points or (not other.curve and self._curves >= _MOST_OTHER_SERIES):
+                continue
+            self._curves += not other.curve
+            other.curve = sorted([*other.curve, *points])
+            while len(other.curve) > 2 * _MOST_OTHER_POINTS:
+                del other.curve[1:-1:2]
 
     def decoded(self) -> dict[str, Any]:
         """The newest values, as JSON values."""
@@ -84,22 +128,6 @@ class Collector:
         """Of the rows of progress: when (ms since the epoch), and the metric ``name`` or :data:`BETWEEN`."""
         return self._progress.curve(1 + (BETWEEN, *_COLUMNS).index(name))
 
-    def _other(self, name: str) -> Other:
-        """A name that is new; of too many nothing is kept."""
-        other = Other()
-        if len(self.others) < _MOST_OTHER_NAMES:
-            self.others[name] = other
-        else:
-            del self.last[name]
-        return other
-
-    def _curve(self, other: Other, value: Any) -> Optional[Points]:
-        """The curve of a name that has had no number until now."""
-        if self._curves < _MOST_OTHER_SERIES and f.number(value) is not None:
-            self._curves += 1
-            other.points = Points(512)
-        return other.points
-
     def _training(self, row: dict[str, Any]) -> None:
         done = row.get(m.TRAIN_ITERATIONS)
         if self._before is not None and self._before.get(m.TRAIN_ITERATIONS) == done:
@@ -108,8 +136,8 @@ class Collector:
         self._before = row
 
 
-def _numbered(row: int, value: Any) -> tuple[Optional[float], ...]:
-    return (float(row), f.number(value))
+def _numbers(number: int, row: dict[str, Any], names: list[str]) -> tuple[Optional[float], ...]:
+    return (float(number), *(f.number(row[name]) for name in names))
 
 
 def _saved(row: dict[str, Any]) -> tuple[Optional[float], ...]:

@@ -222,7 +222,7 @@ class _Sections:
             if name in self.last and name not in self._told:
                 section.add(name, shown(name, self.last[name]))
         for name, other in self.others.items():
-            points = [] if other.points is None else _ys(other.points.curve(1))
+            points = _ys(other.curve)
             many = f"  ({f.count(float(other.count))} rows)" if other.count > 1 else ""
             section.add(name, f"{shown(name, self.last[name])}{many}", points)
         return section
@@ -238,8 +238,8 @@ class _Sections:
             Chart("Checkpoint saves", "s in total", {m.SAVE_CHECKPOINT_SYNC_TIME_TOTAL: self.saves.curve(1)}),
         ]  # fmt: skip
         for name, other in self.others.items():
-            if other.points is not None:
-                charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): other.points.curve(1)}, times=False))
+            if other.curve:
+                charts.append(Chart(f.clean(name, 80), "", {f.clean(name, 80): other.curve}, times=False))
         for chart in charts:
             chart.curves = {name: curve for name, curve in chart.curves.items() if curve}
         return [chart for chart in charts if any(len(curve) > 1 for curve in chart.curves.values())]

@@ -66,6 +66,7 @@ def read(path: Path, with_charts: bool = False) -> Report:
             collector.take(row)
             if with_charts:
                 attempts.take(row)
+    collector.settle()
     if not run.journal and not collector.rows and run.notes:
         raise NoRunError(run.notes[0])
     about = run.about

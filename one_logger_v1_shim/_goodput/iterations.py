@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 from .._v1 import metrics as m
 from .clock import STEP_BACK, Clock
+from .names import RARE
 from .progress import Point, Progress
 from .totals import Reading, Series
 from .values import PLAIN, from_ms, from_seconds, number
@@ -34,8 +35,6 @@ class Iterations:
         self.progress = Progress()
         #: until when the rows tell how many iterations there were
         self.horizon: Optional[int] = None
-        #: the newest values in rows of progress
-        self.newest: dict[str, Any] = {}
         #: iterations whose time no row tells, as a timer began again: from, to, and what the timer told (us)
         self.untold: list[tuple[int, int, int]] = []
         self.problems: list[str] = []
@@ -46,6 +45,17 @@ class Iterations:
         self._busy = 0
         #: the newest time before that of the row that is taken
         self._before: Optional[int] = None
+        #: names of the newest row, whether such rows tell of progress, and of anything else
+        self._names: tuple[str, ...] = ()
+        self._tells_progress = self._tells_more = False
+        #: values in rows of progress, and the newest of these rows, if it was without a doubt
+        self._newest: dict[str, Any] = {}
+        self._row: dict[str, Any] = {}
+
+    @property
+    def newest(self) -> dict[str, Any]:
+        """The newest values in rows of progress."""
+        return {**self._newest, **self._row}
 
     def _progress(self, row: dict[str, Any], at: Optional[int]) -> None:
         self.v1_rows += 1
@@ -61,42 +71,59 @@ class Iterations:
             return
         if self.start is None and done is not None:
             self.start = end - done
-        self.newest.update(row)
+        self._newest, self._row = {**self.newest, **row}, {}
         finished = self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
         self._add(end, spent, finished if finished is not None else at, row)
         known = [one for one in (self.horizon, finished) if one is not None]
         self.horizon = later(max(known, default=None), at)
         self.open.clear()
 
-    def _goes_on(self, row: dict[str, Any], at: Optional[int]) -> bool:
+    def _turn_to(self, names: tuple[str, ...]) -> None:
+        """The next row has other names than the one before it."""
+        self._newest, self._row = self.newest, {}
+        self._names = names
+        self._tells_progress, self._tells_more = m.TRAIN_ITERATIONS_END in names, not RARE.isdisjoint(names)
+
+    def _goes_on(self, row: dict[str, Any]) -> bool:
         """Take a row of progress without a doubt about it: nearly all are such, and a long run has a million."""
         series, progress = self._series, self.progress
-        if at is None or self._progress_at is None or not progress.iterations:
-            return False
         end, total = row[m.TRAIN_ITERATIONS_END], row.get(m.TRAIN_ITERATIONS_TIME_TOTAL, "")
-        finished = row.get(m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, b"")
-        if type(end) not in PLAIN or type(total) not in PLAIN or type(finished) not in PLAIN:
+        logged, finished = row.get(m.APP_LAST_LOG_TIME, ""), row.get(m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, 0)
+        if (
+            self._progress_at is None or self.last is None or not progress.iterations
+            or type(end) not in PLAIN or type(total) not in PLAIN or type(logged) not in PLAIN
+            or type(finished) not in PLAIN
+        ):  # fmt: skip
             return False
         try:
-            end, spent, then = float(end), round(float(total) * 1e6), round(float(finished) * 1e3) if finished else at
+            end, spent, now = float(end), round(float(total) * 1e6), round(float(logged) * 1e3)
+            then = round(float(finished) * 1e3) if finished else None
         except (ValueError, OverflowError):
             return False
-        then = self.clock.instant(then, at) if finished else at
+        at = self.clock.quick(now)
+        if at is None or at < self.last:
+            return False
+        then = at if then is None else self.clock.instant(then, at)
         # a series that had begun since the last row would be shorter than the time since then
         if not (
-            end > progress.iterations[-1] and spent > at - self._progress_at + _ROUNDING and abs(then - at) < _NEAR
+            end > progress.iterations[-1]
+            and spent > at - self._progress_at + _ROUNDING
+            and -_NEAR < then - at < _NEAR
+            and spent - series.newest <= then - progress.newest_at + STEP_BACK
+            and series.goes_on(spent, end, at)
         ):
             return False
-        if spent - series.newest > then - progress.newest_at + STEP_BACK or not series.goes_on(spent, end, at):
-            return False
         self.v1_rows += 1
-        self.newest.update(row)
+        self._row = row
         progress.append(end, series.total, then)
-        self.end = end if self.end is None or end > self.end else self.end
+        if at > self.last:
+            self._before, self.last = self.last, at
+        if self.end is None or end > self.end:
+            self.end = end
         self._progress_at, self._busy = at, 0
-        self.horizon = then = then if self.horizon is None or then > self.horizon else self.horizon
-        if at > then + _ROUNDED:
-            self.horizon = at
+        if self.horizon is not None and then < self.horizon:
+            then = self.horizon
+        self.horizon = at if at > then + _ROUNDED else then
         if self.open:
             self.open.clear()
         return True

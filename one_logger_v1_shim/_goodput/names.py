@@ -31,3 +31,5 @@ IDENTITY = (
     m.TRAIN_ITERATIONS_TARGET, m.USER, m.CLUSTER, m.JOB_NAME, m.JOBID, m.ARRAY_JOB_ID, m.ARRAY_TASK_ID,
     m.ALLOC_HOSTS, m.EXEC_HOSTS, m.SAVE_CHECKPOINT_STRATEGY,
 )  # fmt: skip
+#: rows without any of these tell of nothing but progress
+RARE = SELDOM | frozenset(IDENTITY)

@@ -12,7 +12,6 @@ from .totals import AFTER, BEFORE, LOOP, Reading, Running
 from .values import decoded, from_ms, from_seconds, number
 
 _IDENTITY = frozenset(IDENTITY)
-_MORE = SELDOM | _IDENTITY
 #: rows of any program that logs through the core have these: they do not tell that it is a training
 _OF_ANY_ROW = frozenset({m.APP_TAG, m.APP_FIRST_LOG_TIME, m.JOB_START_TIME})
 
@@ -68,13 +67,16 @@ class AttemptRows(Iterations):
     def take(self, row: dict[str, Any]) -> None:
         """One row. It may be kept: the caller must not change it afterwards."""
         self.rows += 1
+        names = tuple(row)
+        if names != self._names:
+            self._turn_to(names)
+        if self._tells_progress and self._goes_on(row):
+            if self._tells_more:
+                self._take_more(row, self.last)
+            return
         at = from_ms(row.get(m.APP_LAST_LOG_TIME))
         if at is None:
             at = from_seconds(row.get("_timestamp"))
-        quick = self.clock.quick(at)
-        if quick is not None:
-            self._take(row, quick)
-            return
         for one, when in self.clock.take(row, at, lambda: self._passed(row)):
             self._take(one, when)
 
@@ -84,19 +86,19 @@ class AttemptRows(Iterations):
             self._take(one, when)
 
     def _take(self, row: dict[str, Any], at: Optional[int]) -> None:
-        doubtful = m.TRAIN_ITERATIONS_END in row and not self._goes_on(row, at)
         if at is not None:
-            at += self._behind(row, at) if doubtful else 0
+            at += self._behind(row, at) if m.TRAIN_ITERATIONS_END in row else 0
             if self.last is None or self.first is None:
                 self.first = self.last = at
             elif at > self.last:
                 self._before, self.last = self.last, at
             elif at < self.first:
                 self.first = at
-        if doubtful:
+        if m.TRAIN_ITERATIONS_END in row:
             self._progress(row, at)
-        if _MORE.isdisjoint(row):
-            return
+        self._take_more(row, at)
+
+    def _take_more(self, row: dict[str, Any], at: Optional[int]) -> None:
         if not SELDOM.isdisjoint(row):
             self._seldom(row, at)
         if not _IDENTITY.isdisjoint(row):
