@@ -40,6 +40,16 @@ class Level(enum.IntEnum):
     HIGH = 3
 
 
+class Loss:
+    """Can be called, and has no name of its own."""
+
+    def __call__(self) -> float:
+        return 0.5
+
+    def __repr__(self) -> str:
+        return "Loss()"
+
+
 @dataclasses.dataclass
 class Point:
     x: int = 1
@@ -80,6 +90,7 @@ VALUES: dict[str, Callable[[], Any]] = {
     ],
     "functions": lambda: [len, json.dumps, int, Phase, "".join, lambda: 1],
     "partial": lambda: functools.partial(len),
+    "called": lambda: [Loss(), Loss.__call__, Loss],
     "dataclass": lambda: Point(),
     "keys": lambda: {Phase.TRAIN: 1, 1: 2, (1, "a"): 3, dt.date(2026, 1, 2): 4, b"x": 5, 1.5: 6, False: 7},
     "odd keys": lambda: [{None: 1}, {math.nan: 1, -math.inf: 2}, {(1, None, True): 1}, {1e300: 1, -0.0: 2}],

@@ -272,7 +272,10 @@ def test_a_journal_that_is_not_kept_goes_when_all_is_done(keep: bool, tmp_path: 
     more = overflow(folder)
     more.mkdir()
     one = worker(folder)
+    finish, states = one.run.finish, []
+    one.run.finish = lambda *given: (states.append(Mark.read(folder).state), finish(*given))[1]
     one.close(one.follow())
+    assert states == ["finishing"]
     assert (folder.exists(), more.exists()) == (keep, keep)
 
 
