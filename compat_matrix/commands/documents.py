@@ -8,6 +8,7 @@ import io
 import json
 import re
 import tempfile
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
@@ -143,16 +144,17 @@ def last_run() -> Optional[str]:
         return None
     jobs = [job for cell in cells for job in cell["results"]]
     count = Counter(job["status"] for job in jobs)
+    rows = sum(job["rows"] for job in jobs if job["status"] == "passed")
     green = sum(cell["status"] == "passed" for cell in cells)
-    pythons = sorted(
-        {cell["name"].split("-")[0] for cell in cells}, key=lambda one: tuple(map(int, one[2:].split(".")))
-    )
+    ran = [re.search(r"\bpy3\.(\d+)", cell["name"]) for cell in cells if cell["status"] == "passed"]
+    pythons = [f"3.{minor}" for minor in sorted({int(one[1]) for one in ran if one})]
     day = datetime.fromtimestamp(path.stat().st_mtime, timezone.utc).date()
-    return (
-        f"The last whole run ended on {day} ({', '.join(pythons)}): {green} of {len(cells)} cells green, "
-        f"{count['passed']:,} jobs equal to v1 with {sum(job['rows'] for job in jobs):,} rows, "
+    return textwrap.fill(
+        f"The last whole run ended on {day} (CPython {', '.join(pythons)}): {green} of {len(cells)} cells green, "
+        f"{count['passed']:,} jobs equal to v1 with {rows:,} rows, "
         f"{count['failed']} different, {count['known']} of a known difference, {count['not run']} not run "
-        "(the report says why for each)."
+        "(the report says why for each).",
+        width=120,
     )
 
 
