@@ -387,6 +387,21 @@ def test_where_v2_hears(monkeypatch: pytest.MonkeyPatch) -> None:
         _state.exchange(before)
 
 
+def test_a_second_object_joins_the_run(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """Said once for each, when the process's lock is free again: a log handler may log a row."""
+    monkeypatch.setattr(telemetry.ending, "watch", lambda: None)
+    before = _state.process
+    try:
+        _state.exchange(_state.Process(taker=Taker()))
+        one, *others = (
+            telemetry.attach(SPEC, True, VALUES, lambda key: 1, 0.0, described=name) for name in ("p/a", "p/b", "p/b")
+        )
+        assert [other is one for other in others] == [True, True]
+        assert caplog.messages == ["this process has a OneLogger run already (p/a); p/b joins it"]
+    finally:
+        _state.exchange(before)
+
+
 # -- the end of the process -------------------------------------------------------------------------------------------
 
 
