@@ -9,7 +9,7 @@ from .clock import STEP_BACK, Clock
 from .names import RARE
 from .progress import Point, Progress
 from .totals import Reading, Series
-from .values import PLAIN, from_ms, from_seconds, number
+from .values import MOST, PLAIN, from_ms, from_seconds, number
 
 _ROUNDED = 500  # us
 _ROUNDING = 2_000  # us: row times are whole ms
@@ -99,6 +99,8 @@ class Iterations:
             end, spent, now = float(end), round(float(total) * 1e6), round(float(logged) * 1e3)
             then = round(float(finished) * 1e3) if finished else None
         except (ValueError, OverflowError):
+            return False
+        if not 0 < now < MOST:
             return False
         at = self.clock.quick(now)
         if at is None or at < self.last:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from one_logger_v1_shim._goodput import definitions as d
 from one_logger_v1_shim._goodput.training import Training
 from one_logger_v1_shim._goodput.trainings import Attempt
 from one_logger_v1_shim._v1 import metrics as m
@@ -98,3 +99,20 @@ def test_a_tag_that_is_nonsense_groups_with_none() -> None:
     one.take({m.APP_TAG: 5, m.APP_START_TIME: T0 * 1000, m.APP_LAST_LOG_TIME: T0 * 1000})
     other.take({m.APP_START_TIME: T0 * 1000, m.APP_LAST_LOG_TIME: T0 * 1000})
     assert len(group([Attempt(one, {}), Attempt(other, {})])) == 1
+
+
+@pytest.mark.parametrize(
+    "odd", [1e300, -1e300, 1e17, float("inf"), float("nan"), 10**400, 0, -1, b"1e300", "x", True, None]
+)
+@pytest.mark.parametrize("name", [m.APP_LAST_LOG_TIME, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME])
+def test_a_time_that_is_none_moves_nothing(odd: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the middle of rows of progress, which are taken quickly, with a save after it."""
+    story = Story(Clock(monkeypatch, T0), every=1, target=10)
+    story.call("on_app_start").phase("model_init", 2.0).train_start(0)
+    story.iterate(5, 1.0).save(3.0, True).iterate(4, 1.0)
+    whole = training(story.attempt(), keys=("project",))
+    rows = [row for row in story.rows if m.TRAIN_ITERATIONS_END in row and name in row]
+    rows[3][name] = odd
+    damaged = training(story.attempt(), keys=("project",))
+    adds_up(damaged)
+    assert (damaged.wall, damaged.parts[d.SAVE_CHECKPOINT]) == (whole.wall, whole.parts[d.SAVE_CHECKPOINT])
