@@ -6,24 +6,20 @@ import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from heapq import merge
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Optional
 
-from .._journal.calls import CALL, FINISH, FROM
+from .._journal.calls import FINISH, FROM, is_call
 from .._journal.files import overflow, segment_number
 from .._journal.outside import MOST_LINE, is_own, json_value, open_regular
 from ._left import look
 from ._stored import no_progress, records
 
 _decode: Callable[[bytes], Any] = json.loads
-with suppress(ImportError, TypeError):  # four times as fast as json; comes with wandb and v2, and may not be there
-    from pydantic_core import from_json
-
-    from_json(b"0", cache_strings="keys")  # an old one has no such option
-    _decode = partial(from_json, cache_strings="keys")
+with suppress(ImportError):  # three times as fast as json; comes with wandb and v2, and may not be there
+    from pydantic_core import from_json as _decode
 
 _READ = 256 * 1024
 _TOGETHER = 32  # files of a run that are open at a time
@@ -79,7 +75,7 @@ def _journal_rows(run: Run) -> Iterator[dict[str, Any]]:
         rows = _whole_batch(data)
         lines: list[bytes] = []
         if rows is None:
-            lines = [line for line in data.split(b"\n") if line[:1] != CALL]
+            lines = [line for line in data.split(b"\n") if not is_call(line)]
             rows = _whole_batch(b"\n".join(lines))
         if rows is not None:
             found += len(rows)

@@ -9,7 +9,7 @@ from .clock import STEP_BACK, Clock
 from .names import RARE
 from .progress import Point, Progress
 from .totals import Reading, Series
-from .values import MOST, PLAIN, from_ms, from_seconds, number
+from .values import PLAIN, from_ms, from_seconds, number
 
 _ROUNDED = 500  # us
 _ROUNDING = 2_000  # us: row times are whole ms
@@ -88,21 +88,17 @@ class Iterations:
         """Take a row of progress without a doubt about it: nearly all are such, and a long run has a million."""
         series, progress = self._series, self.progress
         end, total = row[m.TRAIN_ITERATIONS_END], row.get(m.TRAIN_ITERATIONS_TIME_TOTAL, "")
-        logged, finished = row.get(m.APP_LAST_LOG_TIME, ""), row.get(m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, 0)
-        if (
-            self._progress_at is None or self.last is None or not progress.iterations
-            or type(end) not in PLAIN or type(total) not in PLAIN or type(logged) not in PLAIN
-            or type(finished) not in PLAIN
-        ):  # fmt: skip
+        finished = row.get(m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, 0)
+        if self._progress_at is None or self.last is None or not progress.iterations:
+            return False
+        if type(end) not in PLAIN or type(total) not in PLAIN or type(finished) not in PLAIN:
             return False
         try:
-            end, spent, now = float(end), round(float(total) * 1e6), round(float(logged) * 1e3)
+            end, spent = float(end), round(float(total) * 1e6)
             then = round(float(finished) * 1e3) if finished else None
         except (ValueError, OverflowError):
             return False
-        if not 0 < now < MOST:
-            return False
-        at = self.clock.quick(now)
+        at = self.clock.quick(from_ms(row.get(m.APP_LAST_LOG_TIME)))
         if at is None or at < self.last:
             return False
         then = at if then is None else self.clock.instant(then, at)

@@ -8,8 +8,7 @@ from typing import Any, Optional
 
 #: what numbers are in rows; bool is none of them
 PLAIN = frozenset({float, int, bytes})
-#: us: 3,000 years; what is longer is no time
-MOST = 1e17
+_MOST = 1e17  # us: 3,000 years
 
 
 def decoded(value: Any) -> Any:
@@ -48,6 +47,6 @@ def _whole(value: Any, times: int) -> Optional[int]:
         return None
     try:
         found = float(value) * times
-        return round(found) if abs(found) < MOST else None
+        return round(found) if abs(found) < _MOST else None
     except (OverflowError, ValueError):
         return None
