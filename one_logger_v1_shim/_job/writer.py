@@ -288,26 +288,34 @@ class Journal:
         self._opening = path
         try:
             descriptor = above_standard(open_to_write(path, flags))
-            head = FROM + f" {self.written}\n".encode()
-            try:
-                if os.write(descriptor, head) != len(head):
-                    raise OSError(0, "the disk is full")
-                found, size = os.fstat(descriptor), os.lseek(descriptor, 0, os.SEEK_CUR)
-                if self._synced:
-                    _sync_names(folder)
-            except OSError:
-                os.close(descriptor)
-                path.unlink()
-                raise
         except OSError:
             self._opening = None
             raise
-        old = self._descriptor
-        if old is not None and self._is_ours(old):
-            os.close(old)
+        try:
+            found, size = self._begin(path, descriptor)
+            old = self._descriptor
+            if old is not None and self._is_ours(old):
+                os.close(old)
+        except BaseException:  # a signal handler's, too: nobody else knows the number
+            os.close(descriptor)
+            raise
         self._descriptor, self._identity, self._size, self._head = descriptor, (found.st_dev, found.st_ino), size, size
         self._number += 1
         self._opening = None
+
+    def _begin(self, path: Path, descriptor: int) -> tuple[os.stat_result, int]:
+        """The first line of a new file. Returns what the file is, and where it ends. Raises ``OSError``."""
+        head = FROM + f" {self.written}\n".encode()
+        try:
+            if os.write(descriptor, head) != len(head):
+                raise OSError(0, "the disk is full")
+            if self._synced:
+                _sync_names(path.parent)
+            return os.fstat(descriptor), os.lseek(descriptor, 0, os.SEEK_CUR)
+        except OSError:
+            path.unlink()
+            self._opening = None
+            raise
 
     def _bound(self) -> None:
         """Drop the oldest of what no disk takes, beyond the limits."""

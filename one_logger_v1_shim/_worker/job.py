@@ -53,7 +53,9 @@ class JobEnd:
 
     def wait(self, limit: float) -> tuple[bool, bool]:
         """Wait for a question, ``limit`` seconds at most. Returns whether one came and whether the job has gone."""
-        ready, _, _ = select.select([self._descriptor], [], [], limit)
+        poll = select.poll()  # ``select.select`` refuses a descriptor from 1,024 on
+        poll.register(self._descriptor, select.POLLIN)
+        ready = poll.poll(limit * 1000.0)
         heard = b""
         closed = False
         if ready:

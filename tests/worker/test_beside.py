@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
 import json
 import os
+import resource
 import runpy
 import signal
 import socket
@@ -81,6 +83,21 @@ def test_what_the_worker_says_and_hears(ends: Any) -> None:
 @pytest.mark.parametrize(("pid", "gone"), [(2**22 + 1, True), (None, False)])
 def test_a_job_that_has_gone_though_somebody_holds_its_socket(pid: Any, gone: bool, ends: Any) -> None:
     assert ends[0](pid).wait(0.0) == (False, gone)
+
+
+def test_descriptors_from_1024_on(ends: Any) -> None:
+    make, ours = ends
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed[1], allowed[1]))
+    try:
+        job = make(os.getpid())
+        usual, job._descriptor = job._descriptor, fcntl.fcntl(job._descriptor, fcntl.F_DUPFD_CLOEXEC, 1024)
+        os.close(usual)
+        assert job.wait(0.0) == (False, False)
+        ours.sendall(b"s")
+        assert job.wait(1.0) == (True, False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, allowed)
 
 
 # -- the process ------------------------------------------------------------------------------------------------------
