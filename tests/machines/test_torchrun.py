@@ -97,4 +97,4 @@ def test_torchrun(name: str, outcome: Callable[[str], jobs.Result]) -> None:
     text = result.out + result.err
     assert "one_logger_v1_shim/" not in "".join(tracebacks(text)), text
     assert "Exception ignored" not in text
-    assert result.seconds < 60
+    assert result.seconds < 120  # a hang is over our time limits; a busy machine took 69 s
