@@ -1,4 +1,4 @@
-"""mkdocs's hook: docstrings have Sphinx's roles (``:meth:`` ...), the site has none; long names in tables may be broken."""
+"""mkdocs's hook: removes Sphinx's roles (``:meth:`` ...) of docstrings, and lets long names in tables be broken."""
 
 from __future__ import annotations
 
