@@ -1,4 +1,4 @@
-"""``configure_v2_adapter``: an application that uses v2's callbacks, configured by a v1 dictionary.
+"""``configure_v2_adapter``: a v1 dictionary configures an application that uses v2's callbacks.
 
 Runs in the job's process.
 """
@@ -28,11 +28,11 @@ __all__ = ["configure_v2_adapter"]
 def configure_v2_adapter(v1_config: Mapping[str, Any]) -> None:
     """Configure v2's ``TrainingTelemetryProvider`` from a v1 configuration, with the v1-compatible exporter.
 
-    ``one_logger_async`` (default True) chooses the exporter, ``enable_for_current_rank`` (default False) whether this
-    rank records at all. Exporters of v2's own export configuration (file, environment, entry points) work beside ours.
+    ``one_logger_async`` (default True) chooses the exporter. ``enable_for_current_rank`` (default False) says whether
+    this rank records at all. Exporters of v2's own export configuration (file, environment, entry points) work, too.
 
-    Where the application configures v2 as well (NeMo's callback does), before this call or after it, v2 has the
-    application's configuration and our exporter; what v2 is told of the training comes from whoever knows it.
+    If the application also configures v2 (NeMo's callback does), before or after this call, v2 has the application's
+    configuration and our exporter; values about the training that it does not have come from ``v1_config``.
 
     Raises:
         ValueError: a required key is missing or a value is bad.

@@ -30,10 +30,10 @@ class Variable(NamedTuple):
 VARIABLES: dict[str, Variable] = {
     row.name: row for row in (
         Variable("ONE_LOGGER_V1_SHIM", SWITCH, "0",
-                 "No-edit mode: `import one_logger` and `import one_logger_utils` give the shim, where nothing else "
+                 "No-edit mode: `import one_logger` and `import one_logger_utils` give the shim, if nothing else "
                  "provides them."),
         Variable("ONE_LOGGER_V1_DISABLED", SWITCH, "0",
-                 "Off: every rank is a disabled rank, whatever the configuration says. No file, no process, no line; "
+                 "Every rank is disabled, whatever the configuration says: no file, no process, no log line. "
                  "`import one_logger` works as before."),
         Variable("ONE_LOGGER_V1_WIRE", VERSION, "1.0.2",
                  "Whose rows `OneLoggerUtils` sends: those of v1 `1.0.0`, `1.0.2` or `1.0.3`."),
@@ -41,24 +41,23 @@ VARIABLES: dict[str, Variable] = {
                  "The interpreter of the worker, which has wandb and v2. Default: the environment that `isolate` made "
                  "in its default place, else the job's own interpreter."),
         Variable("ONE_LOGGER_V1_OTLP", SWITCH, "0",
-                 "The worker sends spans and metrics to an OpenTelemetry collector, too: "
-                 "[OpenTelemetry](opentelemetry.md)."),
+                 "The worker also sends spans and metrics to a collector: [OpenTelemetry](opentelemetry.md)."),
         Variable("ONE_LOGGER_V1_JOURNAL", SWITCH, "1",
-                 "Keep the journal beside the W&B run. Off: it lies in the temp directory and is removed when the run "
+                 "Keep the journal beside the W&B run. Off: it is in the temp directory, and is removed when the run "
                  "is finished."),
         Variable("ONE_LOGGER_V1_FSYNC", SWITCH, "0",
-                 "Each row is on the disk, and not only with the kernel, before its call returns: it survives the "
-                 "death of the node, too. A row then waits for the disk (`docs/cost.md`)."),
+                 "Each call waits until its rows are on the disk ([cost](cost.md)): they survive the death of "
+                 "the node, too."),
         Variable("ONE_LOGGER_V1_CONNECT_TIMEOUT", SECONDS, "5",
-                 "How long the W&B server may take for its first answer."),
+                 "How long the W&B server may take for its first answer; then the run goes offline."),
         Variable("ONE_LOGGER_V1_INIT_TIMEOUT", SECONDS, "30",
-                 "How long `wandb.init` may take online, and 5 s more; then the run goes offline."),
+                 "How long `wandb.init` may take online. 5 s after this time the run goes offline."),
         Variable("ONE_LOGGER_V1_SYNC_TIMEOUT", SECONDS, "10",
-                 "Sync mode: how long a callback may wait for its row (the first row: 20)."),
+                 "Sync mode: how long a callback may wait for its row (for the first row: 20 s)."),
         Variable("ONE_LOGGER_V1_FINISH_TIMEOUT", SECONDS, "30",
                  "How long `finish()` waits for the worker, which goes on in the background afterwards."),
         Variable("ONE_LOGGER_V1_DRAIN_TIMEOUT", SECONDS, "300",
-                 "How long the worker may take for `run.finish()`: uploading what the server has not taken yet."),
+                 "How long the worker may take for `run.finish()`, which uploads the remaining rows."),
     )
 }  # fmt: skip
 

@@ -23,16 +23,16 @@ class ConfigAdapter:
 
     @staticmethod
     def convert_to_v2_config(v1_config: Mapping[str, Any]) -> OneLoggerConfig:
-        """The v2 configuration of a v1 dictionary, its ``TrainingTelemetryConfig`` in ``telemetry_config``.
+        """The v2 configuration of a v1 dictionary, with its ``TrainingTelemetryConfig`` in ``telemetry_config``.
 
-        One value is returned, as in the adapter that v2 documents; drafts of 2025 unpacked two.
+        One value is returned, as in the adapter that v2 documents; drafts of 2025 returned two.
         Callables stay callables. The dictionary is neither changed nor kept. Values that real consumers pass and
         v2 refuses (``world_size="8"``, ``-1``, ``None``) are converted.
 
         Raises:
-            ValueError: a required key is missing, or a value is bad; it names the key, the value and what was
-                expected. A rank that is not enabled is not validated.
-            ImportError: v2 is not installed here.
+            ValueError: a required key is missing, or a value is bad. The text names the key, the value and what was
+                expected. The configuration of a rank that is not enabled is not validated.
+            ImportError: v2 is not installed.
         """
         from ._v2.config import build
 

@@ -27,11 +27,11 @@ class OneLogger:
         config: ``{"project": str, "name": str or None, "async": bool, "quiet": bool, "no_exception": bool,
             "entity": str}``, all optional; or the form of January 2024, ``{"enable_one_logger": bool,
             "wandb": {"host", "api_key", "entity", "project", "name", "tags", "save_dir"}}``; or None.
-            ``async`` is True by default, ``no_exception`` too: nothing that goes wrong here or in a
-            :meth:`get_context_manager` block reaches the caller.
+            ``async`` and ``no_exception`` are True by default. With ``no_exception``, no exception of this object or
+            of a :meth:`get_context_manager` block reaches the caller.
 
     Raises:
-        ValueError: a value is of the wrong kind.
+        ValueError: a value has the wrong type.
 
     A ``OneLogger`` is always true: consumers write ``if one_logger:``.
     """
@@ -82,8 +82,8 @@ class OneLogger:
     def log_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Send ``metrics`` as one W&B row; an empty dict sends nothing. The dict is neither changed nor kept.
 
-        Any value is accepted: None stays null, numpy and torch scalars become numbers, what W&B can't store becomes
-        its ``repr`` (logged once per key).
+        Any value is accepted: None stays null, numpy and torch scalars become numbers, and a value that W&B cannot
+        store becomes its ``repr`` (logged once per key).
         """
         telemetry = self._telemetry
         if telemetry is None or self._finished:
@@ -97,9 +97,9 @@ class OneLogger:
             self._swallow("log_metrics", error)
 
     def log_app_tag(self, app_tag: Any) -> None:
-        """Add a tag (str) or several (list of str) to the process's list; a row is sent when the list changes.
+        """Add a tag (str) or several (list of str) to the list of the process; a row is sent when the list changes.
 
-        The row: ``app_tag`` (all tags so far), ``app_tag_id`` (their md5), ``app_tag_count``.
+        The row has ``app_tag`` (all tags so far), ``app_tag_id`` (the md5 of each) and ``app_tag_count``.
         """
         telemetry = self._telemetry
         if telemetry is None or self._finished:
@@ -110,7 +110,7 @@ class OneLogger:
             self._swallow("log_app_tag", error)
 
     def store_set(self, key: Any, value: Any) -> None:
-        """Keep ``value`` (anything, callables too) under ``key`` in this object."""
+        """Keep ``value`` (of any type, also a callable) under ``key`` in this object."""
         self._store[key] = value
 
     def store_get(self, key: Any) -> Any:
@@ -128,13 +128,13 @@ class OneLogger:
     def get_context_manager(self) -> _NoException:
         """A context manager for a block of telemetry code; it nests.
 
-        With ``no_exception`` (the default) an ``Exception`` raised inside ends the block, is logged once and goes no
-        further; ``KeyboardInterrupt`` and ``SystemExit`` pass.
+        With ``no_exception`` (the default) an ``Exception`` raised inside ends the block, is logged once and is not
+        raised to the caller; ``KeyboardInterrupt`` and ``SystemExit`` are.
         """
         return _NoException(self)
 
     def finish(self) -> None:
-        """Mark the run finished and wait, bounded, until its rows are with W&B. More calls do nothing."""
+        """Finish the run and wait until W&B has its rows, with a time limit. Further calls do nothing."""
         if self._telemetry is not None and not self._finished:
             self._finished = True
             try:

@@ -12,7 +12,7 @@ __all__ = ["start", "stop"]
 
 
 def start(interval_seconds: int = 15, twindow_seconds: int = 300, enable_gpu_debug_info: bool = False) -> None:
-    """Accepted and ignored, said once. ``interval_seconds`` and ``twindow_seconds`` are seconds."""
+    """Accepted and ignored; one line says so. ``interval_seconds`` and ``twindow_seconds`` are seconds."""
     if not switched_off():
         warn_once("rankpulse", "rankpulse: GPU pulse data is not collected by one-logger-v1-shim")
 

@@ -20,7 +20,7 @@ __all__ = ["Capture", "Run", "Span", "SpanEvent", "capture"]
 class Capture:
     """What was logged in a block so far. :func:`capture` and the fixture ``one_logger_capture`` make it.
 
-    Valid after the block, too. The lists are copies: what is logged later does not join them.
+    It stays valid after the block. The lists are copies: later rows are not added to them.
     """
 
     def __init__(self, block: Block) -> None:
@@ -28,15 +28,15 @@ class Capture:
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """The rows as W&B would have got them, in order: what v1 sent, as JSON has it (tuples are lists, keys are str).
+        """The rows that W&B would have received, in order, with the types of JSON (tuples are lists, keys are str).
 
-        Instants are ms since the epoch, durations s or ms as the metric's name says.
+        Units are v1's (docs/dictionary.md): instants are ms since the epoch, durations s or ms.
         """
         return list(self._block.rows)
 
     @property
     def runs(self) -> list[Run]:
-        """What would have been W&B runs, in the order in which they were opened."""
+        """The runs that W&B would have, in the order in which they were opened."""
         return list(self._block.runs)
 
     @property
@@ -44,7 +44,7 @@ class Capture:
         """v2's spans, in the order of their starts.
 
         Raises:
-            RuntimeError: v2 cannot be used here, and why. There are rows all the same.
+            RuntimeError: v2 cannot be used here; the text says why. Rows are still captured.
         """
         if self._block.no_spans is not None:
             raise RuntimeError(
@@ -58,16 +58,16 @@ class Capture:
 
 @contextmanager
 def capture() -> Iterator[Capture]:
-    """``with capture() as captured:``: what loggers that are made inside of the block log is in ``captured.rows``.
+    """``with capture() as captured:``: ``captured.rows`` has the rows of all loggers that are made inside the block.
 
-    The block is a process that is new, to OneLogger and to v2: nothing is configured, no tag is known, each warning is
-    logged again, and no environment variable of W&B or of this package counts, except ``ONE_LOGGER_V1_DISABLED`` (there
-    are no rows) and ``ONE_LOGGER_V1_WIRE`` (whose rows they are). Its end is the end of that process: what the program
-    has not finished is finished. Then everything is as it was. Rows that come later are dropped, with one warning.
-    Loggers that were made outside go on as before, but tell v2 nothing meanwhile. All threads of the process
-    log into the block; forked children log into their own copy of it, and started processes nothing at all.
+    For OneLogger and v2 the block is like a new process: nothing is configured, no tag is known, each warning is logged
+    again, and variables of W&B and of this package are ignored, except ``ONE_LOGGER_V1_DISABLED`` (there are no rows)
+    and ``ONE_LOGGER_V1_WIRE`` (whose rows they are). At its end, runs that the program has not finished are finished,
+    and everything is restored. Later rows are dropped, with one warning.
+    Loggers that were made outside work as before, but send v2 nothing during the block. All threads of the process
+    log into the block; forked children log into their own copy of it; processes that are started log nothing.
 
-    Blocks nest: the inner one has its rows for itself.
+    Blocks nest: only the inner one gets its rows.
 
     Raises:
         RuntimeError: a thread begins a block while another thread's is open, or a block ends before an inner one.

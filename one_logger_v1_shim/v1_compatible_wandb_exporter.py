@@ -1,7 +1,7 @@
-"""The v2 exporters whose rows are v1's, under the names that v2's adapter documented. Runs in the job's process.
+"""The v2 exporters that send v1's rows, under the names that v2's adapter documented. Runs in the job's process.
 
-For applications that were written for v2's callbacks and need v1's metric names: their spans and events are translated
-(:mod:`one_logger_v1_shim._v2.translation`). The rows of v1's own classes do not come through here; they share the run.
+For applications on v2's callbacks that need v1's metric names: their spans and events are translated
+(:mod:`one_logger_v1_shim._v2.translation`). The rows of v1's own classes bypass these exporters, but use the same run.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
     Args:
         one_logger_config: v2's configuration (project and metadata of an application that uses v2's callbacks).
         wandb_config: where the rows go.
-        chosen: fields of ``wandb_config`` that somebody chose; by default those that differ from the documented
-            default. They win over the environment.
-        asynchronous: does a callback return before W&B has the row?
+        chosen: fields of ``wandb_config`` that were chosen and win over the environment; by default those that differ
+            from the documented default.
+        asynchronous: whether a callback returns before W&B has the row.
 
     Attributes:
         rows: the W&B run that the rows go to.
@@ -78,15 +78,15 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
     # -- for the shim -------------------------------------------------------------------------------
 
     def hold(self) -> None:
-        """Keep the run open when v2 closes its exporters: v1 code logs after ``on_app_end`` too."""
+        """Keep the run open when v2 closes its exporters: v1 code also logs after ``on_app_end``."""
         self._held = True
 
     def prefer_config(self) -> None:
-        """Who the run is says this exporter's configuration: v2 has another one, of the application's."""
+        """Take the run's names from this exporter's configuration: v2 has that of the application."""
         self._translation.prefers_config = True
 
     def mute(self, muted: bool) -> None:
-        """No translation in this thread from now on: the shim forwards a v1 callback, and sends its rows itself."""
+        """Stop (or resume) translation in this thread: the shim forwards a v1 callback and sends its rows itself."""
         self._thread.muted = muted
 
     @property
@@ -95,7 +95,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
         return self.rows.finished
 
     def finish(self, exit_code: int = 0) -> None:
-        """Drain and finish the W&B run. Idempotent, bounded, never raises."""
+        """Send the remaining rows and finish the W&B run. Idempotent, with a time limit, never raises."""
         self.rows.finish(exit_code)
 
     # -- v2's interface ----------------------------------------------------------------------------------------
@@ -176,9 +176,9 @@ class V1CompatibleWandbExporterAsync(V1CompatibleWandbExporterAdapter):
 
 
 class V1CompatibleExporter(Passing):
-    """Makes the exporter, sync or async, with v1's settings; can itself be given to v2 as an exporter.
+    """Makes the exporter, sync or async, with v1's settings, and is itself an exporter for v2.
 
-    v2's export configuration builds this class by its dotted name as ``(one_logger_config=, config=dict)``.
+    v2's export configuration makes an object of this class by its dotted name: ``(one_logger_config=, config=dict)``.
 
     Args:
         one_logger_config: v2's configuration.
@@ -230,7 +230,7 @@ class V1CompatibleExporter(Passing):
 
     @property
     def exporter_config(self) -> WandBConfig:
-        """Where the rows go, before the environment had its say."""
+        """Where the rows go, without the environment."""
         return self._exporter_config
 
     @property

@@ -53,22 +53,23 @@ UNKNOWN = "unknown"
 PARTS: tuple[Definition, ...] = (
     Definition(
         PRODUCTIVE, "iterations kept",
-        "Training iterations whose progress is in a checkpoint on which a later attempt, or the end, stands.",
-        "train_iterations_time_total at the iteration from which the attempt that stands on this one starts (its "
-        "train_iterations_start); in the last one train_iterations_time_total_productive. Where no total is logged: "
+        "Training iterations whose progress is in a checkpoint that a later attempt, or the end, stands on.",
+        "train_iterations_time_total at train_iterations_start of the attempt that stands on this one; for the last "
+        "attempt train_iterations_time_total_productive. If no total is logged: "
         "train_iterations x train_iterations_time_msecs_avg",
         "ms", "GoodputType.TOTAL", "what t_w - t_ch - t_rm - t_re - t_save leaves",
     ),
     Definition(
         LOST_WORK, "lost work",
-        "Training iterations on which no later attempt stands: after the checkpoint from which one continued, or all "
-        "of an attempt whose checkpoints nobody used.",
-        "the last train_iterations_time_total - iterations kept, where a later attempt exists",
+        "Training iterations that no later attempt stands on: those after the checkpoint from which an attempt "
+        "continued, or all of an attempt whose checkpoints were not used.",
+        "the last train_iterations_time_total - iterations kept, if there is a later attempt",
         "ms", "WASTED_PROGRESS_FROM_DISRUPTION", "lostWorkTimeSec (t_ch)",
     ),
     Definition(
         NOT_SAVED, "not in a checkpoint",
-        "Training iterations of the last attempt that are in no successful checkpoint (yet): not known whether kept.",
+        "Training iterations of the last attempt that are in no successful checkpoint (yet). It is not known whether "
+        "they are kept.",
         "train_iterations_time_total - train_iterations_time_total_productive of the last attempt",
         "ms", "counted as GoodputType.TOTAL", "counted as useful until an interruption",
     ),
@@ -99,27 +100,27 @@ PARTS: tuple[Definition, ...] = (
     ),
     Definition(
         LOAD_CHECKPOINT, "loading checkpoints",
-        "Loading checkpoints, wherever it happens.",
+        "Loading checkpoints, in any phase.",
         "load_checkpoint_finish_time - load_checkpoint_start_time, of each load",
         "ms", "UNPRODUCTIVE_CHECKPOINT_RESTORE_TIME", "part of t_rm",
     ),
     Definition(
         VALIDATION, "validation",
-        "Validation batches. What a validation does outside its batches is idle time.",
-        "validation_iterations_time_total, without saves and loads inside of a batch",
+        "Validation batches. The time of a validation outside its batches is idle time.",
+        "validation_iterations_time_total, without saves and loads inside a batch",
         "ms", "none: a custom badput event, if the program reports one", "counted as useful",
     ),
     Definition(
         SAVE_CHECKPOINT, "standing still for saves",
-        "Training stands still for a save; what an asynchronous save does in the background costs nothing here.",
+        "Training waits for a save. The part of an asynchronous save that runs in the background is not counted.",
         "save_checkpoint_sync_time_total",
         "ms", "UNPRODUCTIVE_CHECKPOINT_SAVE_TIME", "t_save",
     ),
     Definition(
         IDLE, "idle in the loop",
-        "Loop time that is none of the others: waiting for data, stragglers, callbacks. Up to the last logged "
-        "iteration, and after it if no further one can have been finished (the target was reached, or the time is "
-        "shorter than train_iterations_time_msecs_min).",
+        "Loop time that belongs to no other part: waiting for data, stragglers, callbacks. It counts up to the last "
+        "logged iteration, and after it if no other iteration can have finished (the target was reached, or the time "
+        "is shorter than train_iterations_time_msecs_min).",
         "app_train_loop_finish_time - app_train_loop_start_time - iterations - validation - saves - loads in the loop",
         "ms", "inside the step time: counted as GoodputType.TOTAL", "counted as useful",
     ),
@@ -131,15 +132,15 @@ PARTS: tuple[Definition, ...] = (
     ),
     Definition(
         BETWEEN, "between attempts",
-        "Nothing runs: queue, requeue, repair. Begins at the last row of an attempt, so what a killed attempt did "
-        "after it is in here.",
-        "app_start_time of the next attempt - last sign of life of the attempt before",
+        "Nothing runs: queue, requeue, repair. It begins at the last row of an attempt, and so includes what a killed "
+        "attempt did after that row.",
+        "app_start_time of the next attempt - last sign of life of the previous attempt",
         "ms", "INFRASTRUCTURE_RECOVERY_FROM_DISRUPTION", "t_re",
     ),
     Definition(
         UNKNOWN, "unknown",
-        "The rows do not say: loop time after the last logged iteration, iterations between two rows one of which was "
-        "kept and the other lost, times that contradict each other.",
+        "What the rows do not explain: loop time after the last logged iteration, iterations between a row that was "
+        "kept and one that was lost, times that contradict each other.",
         "wall time - all other parts",
         "ms", "OTHER", NOTHING,
     ),
@@ -151,19 +152,19 @@ FIGURES: tuple[Definition, ...] = (
         "wall", "wall time",
         "From the first start of the application to the last sign of life.",
         "the latest of all times in the rows - the first app_start_time (or the start of an earlier phase; "
-        "app_first_log_time where there is none)",
+        "app_first_log_time if there is none)",
         "ms", "total_elapsed_time", "t_w (from the first step on)",
     ),
     Definition(
         "goodput", "goodput",
         "The share of the wall time that became progress that was kept.",
-        "iterations kept / wall time. Not determinable (null): it has finished and logged no checkpoint",
+        "iterations kept / wall time. It cannot be determined (null) for a finished training that logged no checkpoint",
         "0 to 1", "goodput: (total_elapsed_time - all badput) / total_elapsed_time",
         "result: (t_w - t_ch - t_rm - t_re - t_save) / (t_w - t_re)",
     ),
     Definition(
         "goodput_once_saved", "goodput once saved",
-        "The same if all that is in no checkpoint yet gets into one.",
+        "The goodput if all iterations that are not in a checkpoint yet are saved.",
         "(iterations kept + not in a checkpoint) / wall time",
         "0 to 1", NOTHING, NOTHING,
     ),
@@ -181,43 +182,43 @@ FIGURES: tuple[Definition, ...] = (
     ),
     Definition(
         "mean_time_between_interruptions", "mean time between interruptions",
-        "How long it runs until it is interrupted.",
+        "How long the training runs until it is interrupted.",
         "(wall time - between attempts) / interruptions",
         "ms", NOTHING, NOTHING,
     ),
     Definition(
         "gpu_hours_paid", "GPU-hours paid",
-        "What the attempts have cost, and the launch of all but the first. Nothing is paid in a queue.",
+        "The cost of the attempts, and of the launch of all but the first. Time in a queue is not paid.",
         "sum of (wall time of the attempt + launch) x world_size",
         "GPU-hours", NOTHING, NOTHING,
     ),
     Definition(
         "gpu_hours_kept", "GPU-hours kept",
-        "What of that were iterations kept.",
+        "The paid GPU-hours of iterations that were kept.",
         "sum of iterations kept x world_size",
         "GPU-hours", NOTHING, NOTHING,
     ),
     Definition(
         "gpu_hours_open", "GPU-hours not in a checkpoint",
-        "What of that were iterations that are in no checkpoint (yet).",
+        "The paid GPU-hours of iterations that are in no checkpoint (yet).",
         "sum of not in a checkpoint x world_size",
         "GPU-hours", NOTHING, NOTHING,
     ),
     Definition(
         "gpu_hours_lost", "GPU-hours lost",
-        "All else.",
+        "All other paid GPU-hours.",
         "GPU-hours paid - kept - not in a checkpoint",
         "GPU-hours", NOTHING, NOTHING,
     ),
     Definition(
         "checkpoint_interval", "between checkpoints",
-        "How much training lies between the begins of two saves.",
+        "The time of training between the starts of two saves.",
         "(iterations + validation + idle in the loop) / save_checkpoint_count",
         "ms", NOTHING, NOTHING,
     ),
     Definition(
         "checkpoint_interval_best", "between checkpoints, best",
-        "Where saving and lost work together cost least (Young's formula).",
+        "The interval at which saving and lost work together cost least (Young's formula).",
         "sqrt(2 x standing still for saves / save_checkpoint_count x mean time between interruptions)",
         "ms", NOTHING, NOTHING,
     ),
@@ -241,13 +242,13 @@ FIGURES: tuple[Definition, ...] = (
     ),
     Definition(
         "throughput_best", "throughput, best",
-        "v1's maximum: of averages, not of single iterations.",
+        "v1's maximum of averages, not of single iterations.",
         "greatest train_throughput_per_gpu_max",
         "1e12 floating point operations / s / GPU", NOTHING, NOTHING,
     ),
     Definition(
         "tokens", "tokens",
-        "Trained on, repeated ones included.",
+        "Tokens trained on, including repeated ones.",
         "sum of train_tokens",
         "count", NOTHING, NOTHING,
     ),
@@ -259,19 +260,19 @@ FIGURES: tuple[Definition, ...] = (
     ),
     Definition(
         "progress", "progress",
-        "Where the training stands: logged iterations while it runs or when it has finished, else the last checkpoint.",
+        "Logged iterations if the training runs or has finished, else the iterations in the last checkpoint.",
         "train_iterations_end, or train_iterations_productive_end",
         "count", "max_productive_step", "currentStep",
     ),
     Definition(
         "target", "target",
-        "Where it is to go.",
+        "The number of iterations that is planned.",
         "train_iterations_target of the newest attempt",
         "count", NOTHING, NOTHING,
     ),
     Definition(
         "time_left", "time left",
-        "At the present rate, with the losses of the past: they will go on.",
+        "The time until the target at the rate so far, with its losses.",
         "(target - progress) x wall time / (progress - train_iterations_start of the first attempt)",
         "ms", NOTHING, NOTHING,
     ),

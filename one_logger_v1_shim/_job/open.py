@@ -65,7 +65,7 @@ def open_sink(
     if os.environ.get(INSIDE):
         # wandb, v2 or one of its exporters has loaded us inside of a worker: another one would start another ...
         warn_once("delivery:inside", f"a OneLogger run inside of the W&B process is not logged ({INSIDE} is set here); "
-                  "a program of its own that shall log is started without it")  # fmt: skip
+                  "start a separate program that should log without this variable")  # fmt: skip
         return None
     for name, instead in GONE.items():
         if os.environ.get(name):
@@ -77,8 +77,8 @@ def open_sink(
     except Exception as error:
         warn_once(
             "delivery:open",
-            f"no row of this run is kept or sent, no journal could be made ({error!r}); the job goes on; "
-            "name a folder that can be written: WANDB_DIR, TMPDIR",
+            f"no row of this run is kept or sent: no journal could be made ({error!r}); the job goes on; "
+            "set WANDB_DIR or TMPDIR to a folder that can be written",
         )
         return None
     _finish_with_child(sink)

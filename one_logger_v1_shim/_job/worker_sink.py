@@ -84,8 +84,8 @@ class WorkerSink:
         self._journal = begin(spec.folder(os.environ), record, synced=switch(os.environ, "ONE_LOGGER_V1_FSYNC"))
         launcher = next((_SILENT[name] for name in _SILENT if name in os.environ), None)
         if launcher is not None and not disabled and not is_quietly_offline(environ):
-            warn(f"{launcher} may end this process before it hears of its run; its journal is {self._journal.folder}; "
-                 f"what is left of it is sent by: {self._recover()}")  # fmt: skip
+            warn(f"{launcher} may end this process without notice; the journal of its run is {self._journal.folder}; "
+                 f"to send rows that are left: {self._recover()}")  # fmt: skip
         if interpreter is not None:
             self._start(interpreter)
 
@@ -297,7 +297,7 @@ class WorkerSink:
         if self._journal.unwritten:
             warn_once(
                 "journal:lost",
-                f"{_count(self._journal.unwritten)} could not be written anywhere; no disk took more, so that is lost",
+                f"{_count(self._journal.unwritten)} could not be written to any disk, and that is lost",
             )
 
     def wait(self) -> None:
@@ -349,7 +349,7 @@ class WorkerSink:
     def _tell_late(self, stuck: bool, limit: float) -> None:
         if not stuck:
             warn(f"W&B has not taken all rows within {limit:g} s; that goes on in the background; "
-                 f"to see to it later: {self._recover()}")  # fmt: skip
+                 f"to send what is left then: {self._recover()}")  # fmt: skip
         else:
             warn_once("worker:interpreter", f"no W&B process: {self._who(f'no answer in {limit:g} s')}; {self._kept()}")
 

@@ -43,8 +43,8 @@ def begin(base: Path, record: RunRecord, synced: bool = False) -> Journal:
             return Journal(folder, synced)
         except OSError as error:
             warn_once("journal:folder", f"{base}: no journal can be kept there ({error.strerror}); it is kept in "
-                      f"{temporary()}; rows go on to W&B from there, and what W&B lacks at a reboot is lost; WANDB_DIR "
-                      "names another folder")  # fmt: skip
+                      f"{temporary()}; rows are sent from there, and those that W&B lacks at a reboot are lost; set "
+                      "WANDB_DIR to another folder")  # fmt: skip
     import tempfile  # only here: a script's own modules may hide what it imports
 
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
@@ -269,12 +269,13 @@ class Journal:
         """One line about a disk that takes no rows: what that costs, and what helps."""
         if self._spilled:
             now = (
-                f"it goes on in {self._overflow}, rows go on to W&B from there, and what W&B lacks at a reboot is lost"
+                f"it goes on in {self._overflow}; rows are sent from there, "
+                "and those that W&B lacks at a reboot are lost"
             )
         elif self._queue:
             now = f"rows wait in memory, {_MOST_KEPT:,} at most, and are offered again; the job goes on"
         else:
-            now = "a second try was taken; the job goes on"
+            now = "the second try succeeded; the job goes on"
         warn_once("journal:write", f"the journal in {self.folder} cannot be written ({self._trouble}); {now}")
         self._trouble = ""
 

@@ -31,7 +31,7 @@ def _phase(v1: str, v2: str, span: str, note: str = "") -> dict[str, Way]:
     }
 
 
-_ITERATION = "v2 gives it to no exporter unless its export customization names it; progress is the event "
+_ITERATION = "v2 exports it only if its export customization names it; progress is in the event "
 
 #: v1's callbacks (``OneLoggerUtils``) and the core's methods (``OneLogger``), by name
 CALLS: dict[str, Way] = {
@@ -51,7 +51,7 @@ CALLS: dict[str, Way] = {
         "on_train_step",
         "on_training_single_iteration",
         "training_single_iteration",
-        "of v1 1.0.3: v2 has one kind of iteration; call it for batches or for steps",
+        "only in v1 1.0.3; v2 has one kind of iteration: call it for batches or for steps",
     ),
     **_phase("on_validation", "on_validation", "validation_loop"),
     **_phase(
@@ -65,13 +65,13 @@ CALLS: dict[str, Way] = {
         "on_save_checkpoint_start", "span `checkpoint_save_sync` starts", "or `checkpoint_save_async`"
     ),
     "on_save_checkpoint_success": Way(
-        "on_save_checkpoint_success", "event `save_checkpoint_success`", "of a sync save before its end"
+        "on_save_checkpoint_success", "event `save_checkpoint_success`", "for a sync save, before its end"
     ),
     "on_save_checkpoint_end": Way(
-        "on_save_checkpoint_end", "span `checkpoint_save_sync` ends", "v2's takes no `global_step`"
+        "on_save_checkpoint_end", "span `checkpoint_save_sync` ends", "v2's callback has no `global_step`"
     ),
-    "finish": Way("on_app_end", "`shutdown()` of the providers", "v2 closes its exporters there; it has no `atexit`"),
-    "log_metrics": Way("", "gauge", "v2 has no metrics of one's own, but attributes of events on spans"),
+    "finish": Way("on_app_end", "`shutdown()` of the providers", "v2 closes its exporters there and has no `atexit`"),
+    "log_metrics": Way("", "gauge", "v2 has no custom metrics; use attributes of events on spans"),
     "log_app_tag": Way("", "resource attribute", "`perf_tag_or_fn` of v2's `TrainingTelemetryConfig`"),
     "store_set": Way("", note="a variable of your own"),
     "store_get": Way("", note="a variable of your own"),
@@ -157,13 +157,13 @@ def _import(finding: Finding) -> Becomes:
     if not name:
         return Becomes("stays as it is", "OpenTelemetry's own")
     if finding.level == ERROR:
-        return Becomes("not there with v1 neither", "", True)
+        return Becomes("v1 does not have it either", "", True)
     if name.endswith((".huggingface", ".rankpulse")):
-        return Becomes("goes", "goes")
+        return Becomes("remove it", "remove it")
     if name.endswith((".pytorch_lightning", ".ptl")):
         return Becomes("`nv_one_logger.training_telemetry.integration.pytorch_lightning`", "a callback of your own")
     if name.endswith(".nemo"):
-        return Becomes("goes: NeMo has a callback of its own", "a callback of your own")
+        return Becomes("remove it: NeMo has a callback of its own", "a callback of your own")
     return Becomes(f"`{_CALLBACKS}`", "`opentelemetry`")
 
 
@@ -179,6 +179,6 @@ def table() -> str:
     """The table of ``docs/leaving.md``."""
     lines = ["| v1 | v2 | OpenTelemetry | what else |", "|---|---|---|---|"]
     for name, way in CALLS.items():
-        v2 = f"`{way.v2}`" if way.v2 else "by hand" if name in BY_HAND else "goes"
+        v2 = f"`{way.v2}`" if way.v2 else "by hand" if name in BY_HAND else "remove it"
         lines.append(f"| `{name}` | {v2} | {way.otel} | {way.note} |")
     return "\n".join(lines)

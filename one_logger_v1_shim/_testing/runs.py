@@ -13,14 +13,14 @@ from .._log import warn_once
 
 @dataclass(eq=False)
 class Run:
-    """What would have been a W&B run.
+    """A run that W&B would have.
 
     Attributes:
         project: W&B's project, as the program or v1's defaults name it; ``WANDB_*`` variables do not count.
-        name: W&B's name of the run; None where W&B would make one up.
+        name: W&B's name of the run; None if W&B would choose one.
         entity: W&B's entity.
         rows: the run's rows, in order.
-        finished: has the program finished it? (v1's ``finish()``; v2's ``on_app_end`` in a program on v2's callbacks.)
+        finished: whether the program has finished it (v1's ``finish()``; v2's ``on_app_end`` in a program on v2).
     """
 
     project: str

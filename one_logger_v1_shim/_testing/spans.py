@@ -23,16 +23,16 @@ class SpanEvent:
 
 @dataclass(eq=False)
 class Span:
-    """A span of v2, as v2's exporters hear of it. It is filled in while the block goes on.
+    """A span of v2, as v2's exporters get it. Later events of the block are added to it.
 
     Attributes:
         name: v2's name of the span: ``application``, ``training_loop``, ``checkpoint_save_sync`` ...
         start_ms: ms since the epoch.
         end_ms: ms since the epoch; None while it is open.
-        attributes: as v2's exporters get them; those of the end join when it ends.
+        attributes: as v2's exporters get them; some are added when the span ends.
         events: in order, without the start and the end of the span itself.
-        parent: the span in which it was started; None for the outermost. Where v2 does not export that one (training
-            iterations, by default), the next one around it.
+        parent: the span in which it was started; None for the outermost. If v2 does not export that span (by default,
+            training iterations), the next one around it.
     """
 
     name: str

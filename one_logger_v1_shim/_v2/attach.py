@@ -87,8 +87,8 @@ def join(config: OneLoggerConfig, exporter: Exporter) -> None:
     """
     provider = OneLoggerProvider.instance()
     if not provider.one_logger_enabled or private.is_closed(provider.recorder):
-        warn_once("adapter:off", "configure_v2_adapter: no v1 rows, whoever configured v2 in this process has switched "
-                  "it off here, or has ended it")  # fmt: skip
+        warn_once("adapter:off", "configure_v2_adapter: no v1 rows, because v2 is switched off in this "
+                  "process or has been closed")  # fmt: skip
         return
     mine = ours(exporter)
     if mine is not None:

@@ -44,7 +44,7 @@ class OneLoggerUtils(Callbacks):
 
     Args:
         config: v1's dictionary (docs/accepted.md, "What is accepted"). Values may be callables without arguments,
-            which are read as often as v1 read them. Without a true ``enable_for_current_rank`` this object does
+            which are called as often as v1 called them. Without a true ``enable_for_current_rank`` this object does
             nothing: nothing is validated, imported, written or printed.
 
     Raises:
@@ -52,8 +52,9 @@ class OneLoggerUtils(Callbacks):
 
     Every callback is ``on_...(set_barrier=False, **kwargs)`` and returns None. ``set_barrier=True`` calls the
     configured ``barrier`` before the clock is read (``RuntimeError`` if there is none). Missing and unknown arguments
-    are ``ValueError``. Instants given by hand are milliseconds since the epoch, and win on later calls too. With
-    ``quiet=True`` nothing is raised after construction: the first failure is logged and telemetry stops.
+    raise ``ValueError``. An instant that is passed as an argument is in milliseconds since the epoch, and is sent again
+    by later calls of the same callback. With ``quiet=True`` nothing is raised after construction: the first failure is
+    logged and telemetry stops.
     """
 
     O_MINIMAL = O_MINIMAL
@@ -141,7 +142,7 @@ class OneLoggerUtils(Callbacks):
 
     @reported
     def on_app_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """The application starts. ``app_start_time``: ms; default: the configured one, else now."""
+        """The application starts. ``app_start_time``: ms; default: the configured value, else now."""
 
     @reported
     def on_app_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
@@ -149,41 +150,47 @@ class OneLoggerUtils(Callbacks):
 
     @reported
     def on_model_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_model_init_start_time``: ms."""
+        """The initialisation of the model starts. ``app_model_init_start_time``: ms."""
 
     @reported
     def on_model_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_model_init_finish_time``: ms."""
+        """The initialisation of the model ends. ``app_model_init_finish_time``: ms."""
 
     @reported
     def on_dataloader_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_dataiters_start_time`` is accepted and ignored, as v1 did."""
+        """The data loaders are built. ``app_build_dataiters_start_time`` is accepted and ignored, as in v1."""
 
     @reported
     def on_dataloader_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_dataiters_finish_time``: ms."""
+        """The data loaders are complete. ``app_build_dataiters_finish_time``: ms."""
 
     @reported
     def on_optimizer_init_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_optimizer_start_time``: ms."""
+        """The optimizer is built. ``app_build_optimizer_start_time``: ms."""
 
     @reported
     def on_optimizer_init_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``app_build_optimizer_finish_time``: ms."""
+        """The optimizer is complete. ``app_build_optimizer_finish_time``: ms."""
 
     @reported
     def on_load_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``load_checkpoint_start_time``: ms."""
+        """Loading a checkpoint starts. ``load_checkpoint_start_time``: ms."""
 
     @reported
     def on_load_checkpoint_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``load_checkpoint_finish_time``: ms. The metric ``load_checkpoint_time`` is seconds, over all loads."""
+        """Loading a checkpoint ends. ``load_checkpoint_finish_time``: ms.
+
+        The metric ``load_checkpoint_time`` is the total of all loads in seconds.
+        """
 
     # -- training ----------------------------------------------------------------------------------------------
 
     @reported
     def on_train_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """``train_iterations_start``: required. ``train_samples_start``: default is that times ``batch_size``."""
+        """The training loop starts. ``train_iterations_start``: required.
+
+        ``train_samples_start``: default: ``train_iterations_start`` times ``batch_size``.
+        """
         wanted = os.environ.get("RANKPULSE_ENABLE", "0").strip().lower() in ("1", "true", "yes", "y")
         if wanted and self._job.wire != OLDEST:
             rankpulse.start()  # v1 started it here; ours says once that it collects nothing
@@ -213,7 +220,7 @@ class OneLoggerUtils(Callbacks):
             self._fail("on_train_batch_start", error)
 
     def on_train_batch_end(self, set_barrier: bool = False, *extra: Any, **kwargs: Any) -> None:
-        """A training iteration ends; every ``log_every_n_train_iterations`` of the global count a row is sent."""
+        """A training iteration ends. A row is sent when ``log_every_n_train_iterations`` divides the global count."""
         if self._job is None:
             return
         if extra:
@@ -243,7 +250,7 @@ class OneLoggerUtils(Callbacks):
 
     @reported
     def on_validation_end(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """A validation loop ends: totals (s) and averages (ms) over all validations of the job."""
+        """A validation loop ends. Sends totals (s) and averages (ms) over all validations of the job."""
 
     @reported
     def on_validation_batch_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
@@ -267,7 +274,7 @@ class OneLoggerUtils(Callbacks):
     def on_save_checkpoint_start(self, set_barrier: bool = False, **kwargs: Any) -> None:
         """A save starts. ``global_step``: required. Sends the training progress first.
 
-        This and the next two raise ``AssertionError`` when ``is_save_checkpoint_enabled`` is false, as v1 did.
+        The three save callbacks raise ``AssertionError`` if ``is_save_checkpoint_enabled`` is false, as in v1.
         """
 
     @reported
@@ -276,10 +283,10 @@ class OneLoggerUtils(Callbacks):
 
     @reported
     def on_save_checkpoint_success(self, set_barrier: bool = False, **kwargs: Any) -> None:
-        """The checkpoint is safe. ``global_step``: required. ``set_barrier`` is ignored, as v1 did."""
+        """The checkpoint is complete. ``global_step``: required. ``set_barrier`` is ignored, as in v1."""
 
     def finish(self) -> None:
-        """Finish the W&B run; waits, bounded, for the rows. v1 code calls it last, after ``on_app_end``."""
+        """Finish the W&B run and wait for its rows, with a time limit. v1 code calls it last, after ``on_app_end``."""
         if self._job is None or self.one_logger is None:
             return
         try:

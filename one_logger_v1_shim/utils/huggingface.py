@@ -22,10 +22,9 @@ __all__ = ["TimeEventCallback", "hook_trainer_cls"]
 class TimeEventCallback(JobCallback, _trainer_callback.TrainerCallback):  # type: ignore[misc]
     """Reports a ``transformers.Trainer`` job to OneLogger: ``TimeEventCallback(callback_config)``.
 
-    The application starts here. It ends with :meth:`on_app_end`, or with the process if nobody calls that; the run
-    is finished when the process exits. One v1 iteration is one optimizer step, whatever
-    ``gradient_accumulation_steps`` is.
-    Give it to :func:`hook_trainer_cls`; as a plain callback of a trainer it sees no evaluation and no checkpoint.
+    The application starts when this object is made. It ends with :meth:`on_app_end`, else with the process; the run is
+    finished when the process exits. One v1 iteration is one optimizer step, with any ``gradient_accumulation_steps``.
+    Pass it to :func:`hook_trainer_cls`: as a plain callback of a trainer it sees no evaluation and no checkpoint.
     """
 
     def __init__(self, callback_config: Optional[Mapping[str, Any]] = None) -> None:
@@ -37,7 +36,7 @@ class TimeEventCallback(JobCallback, _trainer_callback.TrainerCallback):  # type
     # -- transformers' events ----------------------------------------------------------------------------------
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """The loop starts, at ``state.global_step``: not 0 after a resume."""
+        """The loop starts, at ``state.global_step``, which is not 0 after a resume."""
         # auto_find_batch_size begins again in the same loop
         if not self.enabled or self.logtimeevent.timer.is_active("app_train_loop"):
             return
@@ -67,8 +66,8 @@ class TimeEventCallback(JobCallback, _trainer_callback.TrainerCallback):  # type
 def hook_trainer_cls(trainer_cls: type, one_logger_callback_utils: TimeEventCallback) -> type:
     """A subclass of ``trainer_cls`` (``transformers.Trainer`` or a subclass of it) that reports to OneLogger.
 
-    Its trainers have ``one_logger_callback_utils`` among their callbacks, once, and report evaluations and checkpoints.
-    ``trainer_cls`` stays as it was, and is what is returned on a rank that does not log.
+    Its trainers have ``one_logger_callback_utils`` once among their callbacks, and report evaluations and checkpoints.
+    ``trainer_cls`` is not changed; on a rank that does not log, it is returned itself.
     """
     callback = one_logger_callback_utils
     if not callback.enabled or getattr(trainer_cls, "one_logger_callback_utils", None) is callback:

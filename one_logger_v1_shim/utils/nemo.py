@@ -1,4 +1,4 @@
-"""v1's ``one_logger_utils.nemo``: hooks over a NeMo model class. NeMo itself is not needed.
+"""v1's ``one_logger_utils.nemo``: hooks for a NeMo model class. NeMo itself is not needed.
 
 The model reports to the trainer's ``time_event_callback``: ``OneLoggerPTLTrainer`` and the trainers of
 ``hook_trainer_cls`` have one. Runs in the job's process.
@@ -21,8 +21,8 @@ def hook_model_cls(model_cls: type, trainer: Any) -> type:
 
     ``setup_training_data`` is v1's dataloader init, ``configure_optimizers`` its optimizer init and
     ``maybe_init_from_pretrained_checkpoint`` its checkpoint load; a method that the class does not have is left out.
-    The end of a phase is reported also when the method raises. ``model_cls`` stays as it was, and is what is returned
-    on a rank that does not log.
+    The end of a phase is also reported if the method raises. ``model_cls`` is not changed; on a rank that does not log,
+    it is returned itself.
     """
     events = _events(trainer)
     if events is None:
@@ -40,7 +40,7 @@ def hook_model_cls(model_cls: type, trainer: Any) -> type:
 
 
 def get_hooked_model(model_class: type, cfg: Any, trainer: Any) -> Any:
-    """``model_class(cfg=cfg, trainer=trainer)`` with the hooks of :func:`hook_model_cls`, reported as model init."""
+    """``model_class(cfg=cfg, trainer=trainer)`` with the hooks of :func:`hook_model_cls`; reports it as model init."""
     events = _events(trainer)
     if events is None:
         return model_class(cfg=cfg, trainer=trainer)
@@ -53,7 +53,7 @@ def get_hooked_model(model_class: type, cfg: Any, trainer: Any) -> Any:
 
 
 class OneLoggerNemoModel:
-    """The name under which v1's sample code had :func:`get_hooked_model`: calling it returns the model."""
+    """:func:`get_hooked_model` under the name of v1's sample code: calling the class returns the model."""
 
     def __new__(cls, model_class: type, trainer: Any, cfg: Any) -> Any:
         """``model_class(cfg=cfg, trainer=trainer)``, hooked."""

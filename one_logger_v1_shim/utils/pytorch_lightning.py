@@ -1,9 +1,8 @@
 """v1's ``one_logger_utils.pytorch_lightning``: a job whose loop is Lightning's.
 
 Works with ``lightning.pytorch`` and with ``pytorch_lightning`` (extra: ``lightning``). :func:`hook_trainer_cls` uses
-the family of the class that it is given; the classes here, which have to choose a base, that of what they are given,
-else the one that the program has imported, else the one that is installed. Importing this module imports neither.
-Runs in the job's process.
+the package of its class. The classes here use the package of their arguments, else the one that the program has
+imported, else the one that is installed. Importing this module imports neither. Runs in the job's process.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ def hook_trainer_cls(
     Args:
         cls: ``lightning.pytorch.Trainer``, ``pytorch_lightning.Trainer`` or a subclass; it stays as it was.
         callback_config: v1's configuration; without a true ``enable_for_current_rank`` nothing is logged.
-        one_logger_callback_utils: a callback to use in place of a new one.
+        one_logger_callback_utils: a callback to use instead of a new one.
 
     Returns:
         ``(hooked class, TimeEventCallback)``. The class takes ``cls``'s arguments. Its trainers have the callback, so
-        it need not be among ``callbacks``; where it is, it still fires once.
+        you need not add it to ``callbacks``; if you do, it still runs once.
     """
     callback = one_logger_callback_utils
     if callback is None:
@@ -88,8 +87,8 @@ def _make_callback(family: str) -> type:
     class TimeEventCallback(LightningEvents, load(family).Callback):  # type: ignore[misc]
         """Reports a Lightning job to OneLogger: ``TimeEventCallback(callback_config)`` among the trainer's callbacks.
 
-        ``logtimeevent`` is the ``OneLoggerUtils`` that it reports to, ``callback_config`` what it was given. On its own
-        it can't see checkpoints being saved: use :func:`hook_trainer_cls` or :class:`OneLoggerPTLTrainer` for that.
+        ``logtimeevent`` is the ``OneLoggerUtils`` that it reports to, ``callback_config`` its argument. By itself it
+        does not see saves of checkpoints: use :func:`hook_trainer_cls` or :class:`OneLoggerPTLTrainer` for that.
         """
 
         def __init__(self, callback_config: Optional[Mapping[str, Any]] = None) -> None:
@@ -103,7 +102,7 @@ def _make_callback(family: str) -> type:
 
 def _make_io(family: str) -> type:
     class AugmentedAsyncCheckpointIO(AsyncSaves, load(family).plugins.io.AsyncCheckpointIO):  # type: ignore[misc]
-        """Saves checkpoints in a thread; ``collect_finished_saves()`` tells the steps whose saves have succeeded.
+        """Saves checkpoints in a thread; ``collect_finished_saves()`` returns the steps whose saves have succeeded.
 
         ``checkpoint_io`` does the saving (default: the strategy's own). An error of a save is raised by the next save,
         or by ``teardown()``, which waits for all of them.

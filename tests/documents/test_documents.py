@@ -186,7 +186,7 @@ def test_the_site_is_built_strictly(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "site" / "dictionary" / "index.html").read_text()
-    assert "train_iterations_end" in page
+    assert "train_<wbr>iterations_<wbr>end" in page  # a name in a table is broken at its underscores
     assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*\.(?:js|css)', page)
     reference = (tmp_path / "site" / "api" / "index.html").read_text()
     for public in ("OneLogger", "OneLoggerUtils.on_save_checkpoint_success", "configure_v2_adapter", "capture"):

@@ -133,7 +133,7 @@ def test_no_journal_can_be_made(
     (tmp_path / "file").write_text("")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "file"))
     assert open_sink(SPEC, asynchronous=True, v2="none") is None
-    assert "no row of this run is kept or sent, no journal could be made (NotADirectoryError" in caplog.text
+    assert "no row of this run is kept or sent: no journal could be made (NotADirectoryError" in caplog.text
 
 
 def test_variables_that_are_gone_are_said(

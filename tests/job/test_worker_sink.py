@@ -265,7 +265,7 @@ def test_launchers_that_end_their_processes_without_a_word(
 ) -> None:
     monkeypatch.setenv(name, "1")
     one = sink()
-    said = f"{launcher} may end this process before it hears of its run; its journal is {one._journal.folder}; "
+    said = f"{launcher} may end this process without notice; the journal of its run is {one._journal.folder}; "
     assert [text.startswith(said) for text in caplog.messages] == ([True] if launcher else [])
     caplog.clear()
     monkeypatch.setenv("WANDB_MODE", "disabled")
@@ -326,7 +326,7 @@ def test_a_worker_that_is_still_at_it(
     assert 0.15 < time.monotonic() - began < 2.0
     (text,) = caplog.messages
     assert text.startswith(
-        "W&B has not taken all rows within 0.2 s; that goes on in the background; to see to it later:"
+        "W&B has not taken all rows within 0.2 s; that goes on in the background; to send what is left then:"
     )
     assert one._process is None
     assert workers[0].peer.fileno() >= 0
@@ -393,12 +393,12 @@ def test_rows_that_no_disk_took(workers: Workers, caplog: pytest.LogCaptureFixtu
     one = sink()
     one._journal._lost = 1
     one.end(0)
-    assert "1 row could not be written anywhere; no disk took more, so that is lost" in caplog.messages
+    assert "1 row could not be written to any disk, and that is lost" in caplog.messages
     two = sink()
     _state.process.said.clear()
     two._journal._lost = 2
     two.end(0)
-    assert "2 rows could not be written anywhere; no disk took more, so that is lost" in caplog.messages
+    assert "2 rows could not be written to any disk, and that is lost" in caplog.messages
 
 
 def test_a_forked_child_leaves_the_run_to_its_parent(workers: Workers) -> None:

@@ -113,8 +113,8 @@ def test_half_a_row_is_cut_and_the_rest_goes_elsewhere(
     assert content(journal.folder) == [b'#from 0\n{"a":1}\n']
     assert content(more) == [b'#from 1\n{"a":2}\n{"a":3}\n']
     assert caplog.messages == [
-        f"the journal in {journal.folder} cannot be written (No space left on device); it goes on in {more}, rows go "
-        "on to W&B from there, and what W&B lacks at a reboot is lost"
+        f"the journal in {journal.folder} cannot be written (No space left on device); it goes on in {more}; rows "
+        "are sent from there, and those that W&B lacks at a reboot are lost"
     ]
     monkeypatch.setattr(module, "SEGMENT_BYTES", 10)
     journal.append(b'{"a":4}')
@@ -188,7 +188,7 @@ def test_a_second_try_is_said_as_one(
     monkeypatch.setattr(os, "write", once)
     journal.append(b'{"a":1}')
     assert content(journal.folder) == [b'#from 0\n{"a":1}\n']
-    assert "(Input/output error); a second try was taken; the job goes on" in caplog.text
+    assert "(Input/output error); the second try succeeded; the job goes on" in caplog.text
 
 
 def test_a_program_that_has_closed_all_descriptors(journal: Journal, tmp_path: Path) -> None:

@@ -131,8 +131,8 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
 def test_rows_that_no_disk_took(name: str, text: str, outcome: Callable[[str], jobs.Result]) -> None:
     result = outcome(name)
     assert result.code == 0, result.err
-    assert [line for line in result.out.splitlines() if "could not be written anywhere" in line] == [
-        f"{text} could not be written anywhere; no disk took more, so that is lost"
+    assert [line for line in result.out.splitlines() if "could not be written to any disk" in line] == [
+        f"{text} could not be written to any disk, and that is lost"
     ]
     assert sum("cannot be written (File too large)" in line for line in result.out.splitlines()) == 1
     assert result.values() == [0, 1]
