@@ -45,6 +45,11 @@ from .yaml_strings import yaml_strings
 # what a single program needs (PEP 723), as a pyproject.toml has it
 _INLINE = re.compile(r"^# /// script\n((?:#.*\n)+?)# ///$", re.MULTILINE)
 _CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
+# functions that take a class and make none of its objects
+_ASKS = {
+    "isinstance", "issubclass", "cast", "TypeVar", "NewType", "super", "getattr", "hasattr", "setattr", "type", "print",
+    "repr", "str", "id", "hash", "object", "Mock", "MagicMock", "create_autospec",
+}  # fmt: skip
 _V2 = "v2: it stays as it is"
 
 
@@ -204,6 +209,9 @@ class _Uses:
                 self._add(node, SUBCLASS, f"class {node.name.value}({found.dotted})", Verdict(level, why))
 
     def _call(self, call: cst.Call) -> None:
+        if plain(call.func).rpartition(".")[2] not in _ASKS:
+            for argument in call.args:
+                self._class_handed_on(argument.value)
         found = self.program.refers(call.func)
         if found is not None:
             is_own = found.root in self._own_roots
@@ -239,6 +247,13 @@ class _Uses:
         if self.program.is_read(node) and (certain or self.program.looks_like_v1(on)):
             verdict = Verdict(NOT_JUDGED, "a callback that is handed on: such calls are not followed")
             self._add(node, CALL, self.program.written(node), verdict, certain, name)
+
+    def _class_handed_on(self, node: cst.BaseExpression) -> None:
+        """``partial(OneLoggerUtils, config)``, ``field(default_factory=OneLogger)``."""
+        found = self.program.refers(node) if isinstance(node, (cst.Name, cst.Attribute)) else None
+        if found is not None and found.thing and found.rest[0][:1].isupper() and found.root not in self._own_roots:
+            verdict = Verdict(NOT_JUDGED, "a class that is handed on: with what it is made is not followed")
+            self._add(node, CONSTRUCTION, self.program.written(node), verdict, called=found.thing)
 
     def _construction(self, call: cst.Call, thing: str) -> None:
         fits, node = self._configuration(call, thing)
