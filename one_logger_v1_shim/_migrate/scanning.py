@@ -34,7 +34,7 @@ from .findings import (
 from .names import EXTRAS, MODULES, ROOTS, is_swapped, reference
 from .notebook import Notebook, source_of
 from .own import OwnModules
-from .pins import is_pin_file, is_script, pins_of, programs_in
+from .pins import entry_points_in, is_pin_file, is_project, is_script, pins_of, programs_in
 from .program import Instance, Program
 from .source import decoded
 from .strings import StringUse, strings_of
@@ -110,6 +110,8 @@ def _in_script(path: str, name: Path, text: str, by_first_line: bool) -> Iterato
     """What a script, a requirement file or a project file asks for or runs; ``name`` says which it is."""
     for line, what in pins_of(name, text, by_first_line) if by_first_line or is_pin_file(name) else ():
         yield Finding(path, line, PIN, WARNING, what, "v1's own distribution: replace it by one-logger-v1-shim")
+    for line, what in entry_points_in(text) if is_project(name) else ():
+        yield Finding(path, line, STRING, WARNING, what, "an entry point: swap does not look at it")
     if by_first_line or is_script(name):
         for line, what in programs_in(text):
             yield Finding(path, line, STRING, WARNING, what, "a program in a script: swap does not look at it")
