@@ -105,13 +105,15 @@ def _csv(path: Path) -> Iterator[dict[str, Any]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
-            names = next(reader, [])
+            names, nothing = next(reader, []), None
             for cells in reader:
                 if not cells:
                     continue
+                if nothing is None:  # of v1's first row most cells are empty, or have the word that stands for it
+                    nothing = {""} if "" in cells else _NOTHING
                 if len(cells) != len(names):
                     raise BadSource(f"{path}: line {reader.line_num} has not as many cells as the first line has names")
-                yield {name: _cell(name, text) for name, text in zip(names, cells) if name and text not in _NOTHING}
+                yield {name: _cell(name, text) for name, text in zip(names, cells) if name and text not in nothing}
         except csv.Error as error:
             raise BadSource(f"{path}: line {reader.line_num}: {error}; expected CSV") from None
 
@@ -126,8 +128,8 @@ def _cell(name: str, text: str) -> Any:
         return from_json(text)
     except ValueError:
         pass
-    if text in ("True", "False"):
-        return text == "True"
+    if text in ("True", "False", "None"):
+        return text == "True" if text != "None" else None
     return float(text) if text.lower() in ("nan", "inf", "-inf") else text
 
 

@@ -254,6 +254,13 @@ def test_a_cell_that_says_nothing(nothing: str, capsys: pytest.CaptureFixture[st
     assert verify(capsys, GOOD, other)[0] == 0
 
 
+def test_a_cluster_that_is_called_na(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rows = good()
+    rows[0]["cluster"] = "NA"
+    other = as_csv(tmp_path / "other.csv", table(rows, None), False)
+    assert verify(capsys, write(tmp_path / "old.jsonl", rows), other)[0] == 0
+
+
 @pytest.mark.parametrize("text", ['{"data": [1]}', '{"data": [[1]], "columns": [{}]}', "{", '{"a": []}', '{"0": 1}'])
 def test_json_that_is_no_table(text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert verify(capsys, _text(tmp_path / "other.json", text))[0] == 2
