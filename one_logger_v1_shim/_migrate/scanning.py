@@ -276,7 +276,10 @@ class _Uses:
         certain = bool(instances)
         if not instances and self.program.looks_like_v1(on):
             instances = [Instance("OneLogger"), Instance("OneLoggerUtils")]
-        verdicts = [self._judged(call, name, one, certain) for one in instances]
+        sure = certain and self.program.is_surely_v1s(on)
+        verdicts = [
+            self._judged(call, name, one, sure and name not in self.program.set_attributes) for one in instances
+        ]
         known = [one for one in verdicts if one is not None]
         if known:
             self._add(call, CALL, self._short(call), known[0], certain, name)

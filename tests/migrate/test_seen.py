@@ -212,3 +212,30 @@ def test_a_tree_that_uses_v2_alone_has_no_guesses(tmp_path: Path, commands: Comm
     assert seen(commands, tree, "p.py") == [(1, "import", "ok")]
     plant(tree, {"v1.py": BASE})
     assert seen(commands, tree, "p.py") == [(1, "import", "ok"), (2, "call", "warning")]
+
+
+OTHERS = {
+    "bound again": "u = U({})\nu = Other()\nu.info('x')",
+    "one of two": "u = U({}) if y else Dummy()\nu.info('x')",
+    "or another": "u = U({}) or Dummy()\nu.info('x')",
+    "another class's attribute": (
+        "class A:\n    def __init__(self): self.logger = U({})\nclass B:\n    def f(self): self.logger.info('x')"
+    ),
+    "another object's attribute": "class A:\n    def f(self):\n        self.cb = U({})\n        self.model.cb.info('x')",
+    "a method that was put on it": "u = U({})\nu.info = print\nu.info('x')",
+    "a function that may give another": "def f():\n    if y: return U({})\n    return Dummy()\nf().info('x')",
+}
+ITS_OWN = {
+    "one": "u = U({})\nu.info('x')",
+    "or None": "u = None\nif y: u = U({})\nu.info('x')",
+    "its class's attribute": "class A:\n    def f(self):\n        self.u = U({})\n        self.u.info('x')",
+    "what a function gives": "def f(): return U({})\nu = f()\nu.info('x')",
+}
+
+
+@pytest.mark.parametrize("text", {**OTHERS, **ITS_OWN}.values(), ids=[*OTHERS, *ITS_OWN])
+def test_a_method_that_v1_had_not(text: str, tmp_path: Path, commands: Commands) -> None:
+    """It is no error where the object may be somebody else's."""
+    path = plant(tmp_path, {"p.py": "from one_logger_utils import OneLoggerUtils as U\n" + text + "\n"}) / "p.py"
+    errors = [one["why"] for one in commands.scan(path) if one["level"] == "error"]
+    assert errors == (["AttributeError: OneLoggerUtils 1.0.2 has no 'info'"] if text in ITS_OWN.values() else [])
