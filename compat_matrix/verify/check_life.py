@@ -7,21 +7,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from ..compare import LAST_LOG_TIME, SLURM
 from .beliefs import METRICS
 from .cadence import cadence
 from .check_rows import check_row, lightning
 from .findings import REMARK, Finding, Words, finding
 from .history import History, Row
 from .load import Loads
-from .numbers import AT_ONCE_MS, Number, as_number
+from .numbers import AT_ONCE_MS, Number, as_number, is_number
 from .relations import check_relations
-from .row_kinds import ONE_LOGGER_UTILS, RowKind, Sender
+from .row_kinds import ON_THE_CORE, ONE_LOGGER_UTILS, RowKind, Sender
 from .saves import Saves
 from .shapes import Shape, Shapes, sender_of
 from .throughput import Throughput
 from .timers import TIMERS, Watch
 
 _TOLERANCE = 2e-6
+_FIRST_LOG, _ONCE = "app_first_log_time", "once in the life of a run"
 #: what each training loop of a job may count anew
 _OF_A_LOOP = frozenset(
     name for name in METRICS if name.startswith("train_") and not name.endswith(("_start", "_target", "productive"))
@@ -32,7 +34,7 @@ _FREE_ENDS = ("application start",)
 
 @dataclass
 class _Life:
-    """What the rows so far have said."""
+    """What the rows of one process have said so far."""
 
     sender: Sender
     #: ``OneLoggerUtils`` 1.0.0 sent no progress with a save, and ``load_checkpoint_time`` in ms
@@ -48,10 +50,14 @@ class _Life:
     #: rows of a kind that have begun something which has not ended
     open: Counter[str] = field(default_factory=Counter)
     before: str = ""
-    watches: dict[str, Watch] = field(default_factory=dict)
+    kinds: list[tuple[Row, Optional[RowKind]]] = field(default_factory=list)
+    watches: dict[str, Watch] = field(init=False)
     throughput: Throughput = field(default_factory=Throughput)
     saves: Saves = field(default_factory=Saves)
     loads: Loads = field(default_factory=Loads)
+
+    def __post_init__(self) -> None:
+        self.watches = {kind: Watch(timer, self.sender is ONE_LOGGER_UTILS) for kind, timer in TIMERS.items()}
 
 
 def check(history: History) -> list[Finding]:
@@ -62,19 +68,33 @@ def check(history: History) -> list[Finding]:
     versions = {str(row.values["one_logger_utils_version"]) for row in history.rows[:50] if
                 "one_logger_utils_version" in row.values}  # fmt: skip
     life = _Life(sender, versions == {"1.0.0"})
-    life.watches = {kind: Watch(timer, sender is ONE_LOGGER_UTILS) for kind, timer in TIMERS.items()}
     found: list[Finding] = list(_first_row(history, sender, shapes))
-    kinds = []
     for row in history.rows:
         shape = shapes.of(row)
-        kinds.append((row, shape.kind))
+        if _is_another_process(row, life):
+            what = Words("again: another process has gone on with it")
+            found += [*_cadence(life), finding(row, _FIRST_LOG, "growth", _ONCE, what, REMARK)]
+            life = _Life(sender, life.oldest)
+        life.kinds.append((row, shape.kind))
         found += check_row(row, shape, sender, history.lived, by_lightning, life.latest)
         found += _row(row, shape, life)
-    if sender.keeps_cadence and not life.oldest:
-        found += cadence(kinds)
+    found += _cadence(life)
     odd = ((history.rows[one.row], one) for one in history.odd)
     found += (finding(row, one.metric, "type", one.expected, Words(one.found)) for row, one in odd)
     return sorted(dict.fromkeys(found), key=lambda one: one.number)
+
+
+def _is_another_process(row: Row, life: _Life) -> bool:
+    """Whether a job that was started again has gone on with the run (``WANDB_RESUME``): all begins anew."""
+    first, last, before = row.values.get(_FIRST_LOG), row.values.get(LAST_LOG_TIME), life.numbers.get(LAST_LOG_TIME)
+    if not (_FIRST_LOG in life.latest and is_number(first) and is_number(last) and before is not None):
+        return False
+    begins = not life.sender.constructs or "app_tag" in row.values
+    return begins and before < first <= last <= first + AT_ONCE_MS
+
+
+def _cadence(life: _Life) -> list[Finding]:
+    return cadence(life.kinds) if life.sender.keeps_cadence and not life.oldest else []
 
 
 def _row(row: Row, shape: Shape, life: _Life) -> Iterator[Finding]:
@@ -98,7 +118,9 @@ def _row(row: Row, shape: Shape, life: _Life) -> Iterator[Finding]:
             if name not in numbers:
                 life.numbers.pop(name, None)
     if kind is not None:
-        yield from check_relations(row, shape.relations, life.numbers, timed)
+        # 1.0.0 sent no progress with a save: the row before says less than what was saved
+        relations = () if life.oldest and kind.name.startswith("save") else shape.relations
+        yield from check_relations(row, relations, life.numbers, timed)
         if watch is not None:
             yield from watch.check(row)
         if life.sender is ONE_LOGGER_UTILS:
@@ -107,8 +129,8 @@ def _row(row: Row, shape: Shape, life: _Life) -> Iterator[Finding]:
             yield from life.loads.check(row, kind.name, life.sender is ONE_LOGGER_UTILS, life.oldest)
         life.seen[kind.name] += 1
         life.before = kind.name
-    elif shape.own:
-        life.before = ""
+    elif shape.own & METRICS.keys():
+        life.before = ""  # a row of the job's own may lie anywhere
 
 
 def _numbers(row: Row, shape: Shape) -> dict[str, Number]:
@@ -125,7 +147,7 @@ def _of_utils(row: Row, kind: RowKind, life: _Life) -> Iterator[Finding]:
     if kind.name == "progress":
         yield from life.throughput.check(row, life.latest)
     elif kind.name == "save start":
-        life.saves.start(row, life.latest, life.before == "progress")
+        life.saves.start(row, life.latest, life.before == "progress" and not life.oldest)
     elif kind.name == "save end":
         yield from life.saves.end(row, life.open["save start anew"] > 0, life.latest)
         life.open["save start anew"] = 0
@@ -189,18 +211,18 @@ def _growth(
 ) -> Iterator[Finding]:
     for name, metric in shape.growing:
         value, before = numbers.get(name), life.grown.get(name)
-        if value is None:
+        if metric.growth == "once" and name in life.latest and not _may_be_the_jobs_own(name, shape, life):
+            yield finding(row, name, "growth", _ONCE, Words("again"))
+        elif value is None or metric.growth == "once":
             continue
-        if metric.growth == "counts" and life.sender is ONE_LOGGER_UTILS:
+        elif metric.growth == "counts" and life.sender is ONE_LOGGER_UTILS:
             if value != (before or 0) + 1:
                 yield finding(row, name, "growth", f"{(before or 0) + 1}: one more with each row that has it", value)
-        elif before is None or (value == before != 0 and metric.growth != "once"):
+        elif before is None or value == before != 0:
             continue
         elif metric.growth == "counts":
             if value < before:
                 yield finding(row, name, "growth", f"at least {before!r}: it never shrinks", value)
-        elif metric.growth == "once":
-            yield finding(row, name, "growth", "once in the life of a run", Words("again"))
         elif metric.growth == "stays":
             if before != 0 and abs(before - value) > AT_ONCE_MS:
                 yield finding(row, name, "growth", f"{before!r}, as in the row before", value)
@@ -210,6 +232,12 @@ def _growth(
             yield finding(row, name, "growth", f"at least {before!r}: it never shrinks", value)
         elif metric.growth == "shrinks" and value > before + _slack(before) and before != 0:
             yield finding(row, name, "growth", f"at most {before!r}: it never grows", value)
+
+
+def _may_be_the_jobs_own(name: str, shape: Shape, life: _Life) -> bool:
+    """Metadata, or a program's own row, may say ``user`` or ``cluster``, as SLURM's metrics are called."""
+    free = life.sender is ON_THE_CORE or (shape.kind is not None and shape.kind.open)
+    return free and name in SLURM
 
 
 def _slack(value: float) -> float:

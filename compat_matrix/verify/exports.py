@@ -7,13 +7,15 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 from ..deep_json import from_json
-from .beliefs import METRICS, STRING, STRINGS
+from .beliefs import BOOL, METRICS, STRING, STRINGS
 from .history import BadSource, History, history
 from .numbers import is_number
 
+#: what ``read_csv`` takes for nothing, and what ``to_csv(na_rep=...)`` is given for it
+_NOTHING = frozenset({"", "NaN", "nan", "NA", "N/A", "n/a", "<NA>", "None", "null", "NULL"})
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 
 
@@ -32,14 +34,13 @@ def read_export(path: Path) -> History:
 
 
 def _json(path: Path) -> Iterator[dict[str, Any]]:
-    """One object to a line, or one array of objects, or one object of columns (``DataFrame.to_json()``)."""
+    """One object to a line, or one array of objects, or a table as pandas writes it (``DataFrame.to_json()``)."""
     text = path.read_text(encoding="utf-8-sig").strip()
     lines: Iterable[tuple[int, Any]]
-    first = _parsed(path, 1, text.split("\n", 1)[0]) if text.startswith("{") else None
     if text.startswith("["):
         lines = enumerate(_parsed(path, 0, text), 1)
-    elif "\n" not in text and isinstance(first, dict) and _is_columns(first):
-        lines = enumerate(_transposed(first), 1)
+    elif (table := _table(text)) is not None:
+        lines = enumerate(table, 1)
     else:
         lines = (
             (number, _parsed(path, number, line)) for number, line in enumerate(text.split("\n"), 1) if line.strip()
@@ -71,31 +72,48 @@ def _parsed(path: Path, number: int, text: str) -> Any:
         raise BadSource(f"{path}: {where}{error}; expected a JSON object {expected}") from None
 
 
-def _is_columns(table: dict[str, Any]) -> bool:
+def _table(text: str) -> Optional[list[Any]]:
+    """The rows of one object that is a whole table, in any of pandas' ``orient``; None if it is none."""
+    first = text.split("\n", 1)[0].strip()
+    if text != first and first != "{":
+        return None  # lines of objects, which may be many
+    try:
+        table = from_json(text)
+    except ValueError:
+        return None
+    if not isinstance(table, dict) or not table:
+        return None
+    if isinstance(table.get("data"), list) and table.keys() <= {"data", "columns", "index", "schema"}:
+        names = [str(name) for name in table["columns"]] if isinstance(table.get("columns"), list) else []
+        return [dict(zip(names, row)) if isinstance(row, list) else row for row in table["data"]]  # "split", "table"
     columns = list(table.values())
-    return bool(columns) and all(
-        isinstance(column, dict) and column and all(key.isdigit() for key in column) for column in columns
-    )
-
-
-def _transposed(table: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for number in dict.fromkeys(key for column in table.values() for key in column):
-        yield {name: column.get(number) for name, column in table.items()}
+    if all(isinstance(column, list) for column in columns):  # to_dict("list")
+        return [dict(zip(table, row)) for row in zip(*columns)]
+    if not all(isinstance(column, dict) and column for column in columns):
+        return None
+    if all(key.isdigit() for key in table):  # "index"
+        return columns
+    numbers = dict.fromkeys(key for column in columns for key in column)
+    if not all(key.isdigit() for key in numbers):
+        return None
+    return [{name: column.get(number) for name, column in table.items()} for number in numbers]
 
 
 def _csv(path: Path) -> Iterator[dict[str, Any]]:
-    """Cells as pandas and ``csv`` write them: an empty one is a metric that the row has not."""
+    """Cells as pandas and ``csv`` write them: a metric that the row has not is empty, or a word for nothing."""
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
-            names = next(reader, [])
+            names, nothing = next(reader, []), None
             for cells in reader:
                 if not cells:
                     continue
+                if nothing is None:  # of v1's first row most cells are empty, or have the word that stands for it
+                    nothing = {""} if "" in cells else _NOTHING
                 if len(cells) != len(names):
                     raise BadSource(f"{path}: line {reader.line_num} has not as many cells as the first line has names")
-                yield {name: _cell(name, text) for name, text in zip(names, cells) if name and text != ""}
+                yield {name: _cell(name, text) for name, text in zip(names, cells) if name and text not in nothing}
         except csv.Error as error:
             raise BadSource(f"{path}: line {reader.line_num}: {error}; expected CSV") from None
 
@@ -104,6 +122,8 @@ def _cell(name: str, text: str) -> Any:
     metric = METRICS.get(name)
     if (metric is not None and metric.type == STRING) or text[:1] in "[{(":
         return text  # for history(), which spells lists in a table
+    if metric is not None and metric.type == BOOL:
+        text = text.lower()  # a spreadsheet's TRUE
     try:
         return from_json(text)
     except ValueError:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
+from ..compare import ABSENT
 from .beliefs import METRICS
 from .compared import Mismatch, Sent
 from .findings import CONTRADICTS, REMARK, UNKNOWN, Finding, accused
@@ -110,10 +111,10 @@ def _verdict_on_two(old: History, new: History, differences: Sequence[Mismatch],
     gone = sorted(metrics - there)
     other = _names(one for one in differences if one.kind in ("type", "unit") and one.old)
     apart = any(one.kind == "row" for one in differences)
-    against = [one for one in of_new if not (apart and _follows(one))]
+    against = [one for one in of_new if not (apart and _follows(one)) and one.metric not in gone]
     other += [name for name in _names(against) if name in metrics and name not in other]
     strange = [name for name in _names(of_new) if name not in metrics]
-    thinner = [name for name in _names(one for one in differences if one.kind == "metric" and one.old)
+    thinner = [name for name in _names(one for one in differences if one.kind == "metric" and one.now is ABSENT)
                if name in there and name not in other]  # fmt: skip
     broken = [
         f"{_many(len(gone), 'metric')} of {len(metrics)} {_is(gone)} missing: {_list(gone)}" if gone else "",
@@ -126,12 +127,15 @@ def _verdict_on_two(old: History, new: History, differences: Sequence[Mismatch],
     rows = [one for one in differences if one.kind == "row"]
     lost, more = [one for one in rows if one.old], [one for one in rows if not one.old]
     values = [one for one in differences if one.kind in ("value", "time") or (one.kind != "row" and not one.old)]
+    fuller = [name for name in _names(one for one in differences if one.kind == "metric" and one.was is ABSENT)
+              if name in metrics and name not in other]  # fmt: skip
     changed = [
         f"{_many(len(lost), 'row')} of {len(old.rows)} {_is(lost)} missing, first {_where(lost[0])}, {_row(lost[0])}"
         if lost else "",
         f"{_many(len(more), 'row')} more, first {_where(more[0])}, {_row(more[0])}" if more else "",
         f"{_many(len(values), 'value')} {'differs' if len(values) == 1 else 'differ'}, first {values[0].metric} in "
         f"{_where(values[0])}" if values else "",
+        f"{_many(len(fuller), 'metric')} {_is(fuller)} in more rows: {_list(fuller)}" if fuller else "",
     ]  # fmt: skip
     subject = f"A dashboard built on {old.source}"
     if any(broken):

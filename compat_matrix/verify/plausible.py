@@ -127,6 +127,8 @@ def _implausible(metric: Metric, was: float, now: float, before: Row, after: Row
         return ""
     scale = 1000.0 if metric.unit == MSECS else 1.0
     if metric.unit != TFLOPS_PER_GPU:
+        if was == 0 and now / scale > _SPEEDS * _SHORTEST_S:
+            return "time"
         if _longer(was / scale, lives.old):
             return ""  # between instants that were given by hand
         if _longer(now / scale, lives.new):

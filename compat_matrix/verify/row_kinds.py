@@ -89,6 +89,8 @@ UTILS = (
     _kind("batch progress of 1.0.3", f"{_BATCH} train_samples train_samples_end", "train_tokens", after="train start"),
     _kind("step progress of 1.0.3", " ".join({*_PROGRESS.split()} - {"train_samples", "train_samples_end"})
           + " train_iterations_time_msecs_min", _THROUGHPUT, after="train start"),
+    _kind("train end of 1.0.3", f"app_train_loop_finish_time {_PROGRESS} train_iterations_time_msecs_min {_BATCH}",
+          "train_tokens", _THROUGHPUT, ends="train start"),
     _kind("validation", """validation_iterations_time_total validation_iterations_time_msecs_avg
           validation_iterations_time_msecs_min""", after="construction"),
     _kind("save start", "train_iterations_save_checkpoint_end save_checkpoint_count", follows="progress"),

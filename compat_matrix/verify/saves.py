@@ -99,7 +99,7 @@ class Saves:
         name, value = f"{_VALIDATION}_productive", row.values.get(f"{_VALIDATION}_productive")
         if not is_number(value):
             return
-        known = [one[_VALIDATION] for one in began if is_number(one[_VALIDATION])]
+        known = [one[_VALIDATION] or 0.0 for one in began if is_number(one[_VALIDATION] or 0.0)]
         if known and not any(_near(value, one) for one in known):
             text = f"{known[-1]!r}, {_VALIDATION} when the save began"
             # more: batches of a validation that went on

@@ -89,7 +89,7 @@ class Configs:
             return self._arguments(node)
         functions = self._flow.functions(node)
         returned = self._program.returned.get(functions[0], []) if len(functions) == 1 else []
-        return self.of(returned[0]) if len(returned) == 1 else None
+        return self.of(returned[0]) if len(returned) == 1 and not self._flow.goes_on(returned[0]) else None
 
     def _arguments(self, node: cst.Call) -> Optional[Config]:
         """``dict(other, key=value)``, and the arguments of ``x.update(...)``."""

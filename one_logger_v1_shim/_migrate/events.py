@@ -57,15 +57,19 @@ class Events:
         if made not in self._events:
             self._events[made] = []
             found = dict.fromkeys(self._to(self._holders(value), made))
-            self._events[made] = sorted((one for one in found if self._counts(one, value)), key=lambda one: one.at)
+            self._events[made] = self._in_order(one for one in found if self._counts(one, value))
         return self._events[made]
 
     def given(self, parameter: cst.CSTNode) -> list[Event]:
         """What a function does to the dictionary that it gets as this parameter."""
         if parameter not in self._events:
             self._events[parameter] = []
-            self._events[parameter] = sorted(dict.fromkeys(self._to([parameter])), key=lambda one: one.at)
+            self._events[parameter] = self._in_order(dict.fromkeys(self._to([parameter])))
         return self._events[parameter]
+
+    def _in_order(self, events: Iterable[Event]) -> list[Event]:
+        """As they happen: of two that end at one place, the inner one is first (``c["a"] = c.pop("a")``)."""
+        return sorted(events, key=lambda one: (one.at, -self._program.start(one.node)))
 
     def _counts(self, event: Event, value: Value) -> bool:
         """Whether a ``return`` gives the dictionary to somebody: of another function, which the file uses."""
@@ -168,6 +172,8 @@ class Events:
             return Event(node, program.end(node), "drop", key_of(node))
         if program.is_read(node):
             return Event(node, program.end(node), "inside", key_of(node)) if self._event(node) is not None else None
+        if isinstance(parent, cst.AnnAssign) and parent.value is None:
+            return None
         is_loop = isinstance(parent, cst.For)  # for c["x"] in y: nothing is set where y is empty
         return Event(node, program.end(node if is_loop else parent), "set", key_of(node), maybe=is_loop)
 

@@ -32,9 +32,10 @@ _NOT_ENTERED = frozenset(
 # used in files that do not name its module.
 _NEEDLES = re.compile(rb"one_logger|logtimeevent|time_event_callback")
 _PIN_NEEDLES = re.compile(rb"one[-_.]logger", re.IGNORECASE)
+_ANY_NEEDLE = re.compile(b"(?i:%b)|%b" % (_PIN_NEEDLES.pattern, _NEEDLES.pattern))
 _LONGEST = 32  # bytes of a needle, and more
 # the first line of a file without a suffix says what runs it
-_RUN_BY = re.compile(rb"#!.{0,200}?\b(?:(python|uv|ipython)|(?:ba|da|z|k)?sh)[\d.]*\b")
+_RUN_BY = re.compile(rb"#!.{0,200}?\b(?:(python|pypy|uv|ipython|torchrun)|(?:ba|da|z|k)?sh)[\d.]*\b")
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,11 @@ def _below(top: Path, is_pin_file: Callable[[Path], bool]) -> Iterator[Found | P
         for name in sorted(names):
             path = Path(folder, name)
             kinds = _kinds(path, is_pin_file)
-            if not kinds and "." in name:
-                continue
             try:
-                if stat.S_ISREG(path.lstat().st_mode):
+                mode = path.lstat().st_mode
+                if not kinds and "." in name and not mode & stat.S_IXUSR:
+                    continue
+                if stat.S_ISREG(mode):
                     yield from (Found(path, kind) for kind in kinds or _by_first_line(path))
                 elif path.is_symlink():
                     path.stat()
@@ -152,7 +154,9 @@ def read(found: Found) -> Optional[bytes]:
     Raises:
         Unreadable: it mentions v1 (or was named), and is too large or cannot be read.
     """
-    needles = _PIN_NEEDLES if found.kind in (PINS, SCRIPT) else _NEEDLES
+    needles = _NEEDLES
+    if found.kind in (PINS, SCRIPT, NOTEBOOK):  # a notebook has a shell's cells, too
+        needles = _PIN_NEEDLES if found.kind != NOTEBOOK else _ANY_NEEDLE
     try:
         descriptor = os.open(found.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:

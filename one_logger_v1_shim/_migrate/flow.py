@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Optional
 
 import libcst as cst
+from libcst.metadata import ClassScope
 
 from .program import Program
 from .tree import Value, plain, text_of
@@ -15,12 +17,15 @@ _MOST_DEEP = 30  # names of one value
 _BRANCHES = (
     cst.If, cst.Else, cst.For, cst.While, cst.Try, cst.TryStar, cst.ExceptHandler, cst.ExceptStarHandler, cst.MatchCase,
 )  # fmt: skip
-_MAYBE = (cst.IfExp, cst.BooleanOperation, cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp, cst.Lambda)
+# what is run in another order than it is written, or later
+_LATER = (cst.ListComp, cst.SetComp, cst.DictComp, cst.GeneratorExp, cst.Lambda)
+_MAYBE = (cst.IfExp, cst.BooleanOperation, *_LATER)
 _LOOPS = (cst.For, cst.While)
 # decorators that leave a function what it is
 _PLAIN = {"staticmethod", "classmethod"}
-# functions that reach a program's variables by their names
+# functions and attributes that reach a program's variables by their names
 _REACHES = {"exec", "eval", "globals", "locals"}
+_FRAMES = {"f_globals", "f_locals"}
 
 
 class Flow:
@@ -39,7 +44,46 @@ class Flow:
             self._called.setdefault(name, program.start(call))
             if name in ("setattr", "__setattr__"):
                 self._set.update(text_of(one.value) for one in call.args[-2:-1])
-        self._reached = any(plain(call.func) in _REACHES for call in program.calls)
+            if name == "vars" and not self._only_reads(call):
+                self._set.add(None)
+        #: what is bound in an expression, which may do something with it
+        self._walrus = {plain(one.target) for one in program.all(cst.NamedExpr)}
+        self._class_names = {name for one in program.classes for name in self._names_of(one)}
+        self._reached = (
+            bool(_FRAMES & program.attributes.keys())
+            or any(module == "__main__" for _, module, _ in program.modules)
+            or any(map(self._reaches, program.all(cst.Name)))
+        )
+
+    def _names_of(self, definition: cst.ClassDef) -> Iterator[str]:
+        """What a class itself has, beside its objects' own attributes."""
+        scope = self._program.scopes.get(definition.body.body[0]) if definition.body.body else None
+        for binding in scope.assignments if isinstance(scope, ClassScope) else ():
+            outer = self._program.parents.get(getattr(binding, "node", definition))
+            if not isinstance(outer, cst.AnnAssign) or outer.value is not None:
+                yield binding.name
+
+    def _reaches(self, name: cst.Name) -> bool:
+        """Whether it stands for a function by which all variables can be set, or for this module."""
+        parent = self._program.parents[name]
+        call = self._program.parents.get(parent)
+        function = plain(call.func).rpartition(".")[2] if isinstance(call, cst.Call) else ""
+        if name.value == "__name__":  # sys.modules[__name__]
+            return isinstance(parent, cst.Index) or function in ("get", "import_module", "__import__")
+        if name.value == "vars":
+            return isinstance(parent, cst.Call) and not parent.args
+        if name.value not in _REACHES or (isinstance(parent, cst.Arg) and parent.keyword is name):
+            return False
+        return not isinstance(parent, cst.Attribute) or plain(parent).startswith("builtins.")
+
+    def _only_reads(self, call: cst.Call) -> bool:
+        """``vars(args)["key"]``, ``dict(vars(args))``, ``vars(args).items()``."""
+        parent = self._program.parents[call]
+        if isinstance(parent, cst.Subscript):
+            return self._program.is_read(parent)
+        if isinstance(parent, cst.Attribute):
+            return parent.attr.value in ("get", "keys", "values", "items", "copy")
+        return isinstance(parent, (cst.Arg, cst.StarredDictElement, cst.Comparison, cst.ComparisonTarget))
 
     def root(self, node: cst.CSTNode) -> Optional[Value]:
         """Where the dictionary was made that a name stands for: its first name's value."""
@@ -57,8 +101,9 @@ class Flow:
         if self._reached:
             return None
         if isinstance(node, cst.Attribute):
-            values = program.set_attributes.get(node.attr.value, [])
-            return values[0] if len(values) == 1 and not self._set & {None, node.attr.value} else None
+            return self._attribute(node, node.attr.value)
+        if cst.ensure_type(node, cst.Name).value in self._walrus:
+            return None
         values = []
         for binding in program.bindings(cst.ensure_type(node, cst.Name)):
             given = program.value(binding)
@@ -83,6 +128,23 @@ class Flow:
         again = any(loops & self.blocks(one.node) - self.blocks(sure[-1].node) for one in values)
         return None if again else sure[-1]
 
+    def _attribute(self, node: cst.Attribute, name: str) -> Optional[Value]:
+        """The one value that an attribute of this name is set to, in whatever object."""
+        program = self._program
+        values = program.set_attributes.get(name, [])
+        if len(values) != 1 or self._set & {None, name}:
+            return None
+        others = [one for one in program.attributes[name] if not program.is_read(one) and self._is_set_anew(one)]
+        of_a_class = name in self._class_names
+        alike = plain(others[0]) == plain(node) if len(others) == 1 else False
+        owner = node.value
+        is_one = not isinstance(owner, cst.Name) or len(program.bindings(owner)) < 2
+        return values[0] if len(others) == 1 and is_one and (alike or not of_a_class) else None
+
+    def _is_set_anew(self, attribute: cst.Attribute) -> bool:
+        parent = self._program.parents[attribute]
+        return not isinstance(parent, cst.AugAssign) and not (isinstance(parent, cst.AnnAssign) and not parent.value)
+
     def blocks(self, node: cst.CSTNode) -> set[cst.CSTNode]:
         """What may or may not be run, or run again, around a node: of its own function."""
         found: set[cst.CSTNode] = set()
@@ -92,7 +154,7 @@ class Flow:
             outer = parents.get(current)
             if outer is not None and isinstance(outer, _BRANCHES) and outer.body is current:
                 found.update({current, outer} if isinstance(outer, _LOOPS) else {current})
-            elif isinstance(current, _MAYBE) or self._ends_early(current):
+            elif isinstance(current, _MAYBE) or self._ends_early(current) or _is_elif(current, outer):
                 found.add(current)
             current = outer
         return found
@@ -103,11 +165,23 @@ class Flow:
         names = [self._program.dotted(one.func) or plain(one.func) for one in items if isinstance(one, cst.Call)]
         return any(name.rpartition(".")[2] in ("suppress", "raises") for name in names)
 
+    def _holds(self, outer: cst.CSTNode, node: cst.CSTNode) -> bool:
+        return self._program.start(outer) <= self._program.start(node) < self._program.end(outer)
+
     def returns(self, function: Optional[cst.CSTNode]) -> int:
         """The first place where a function may have ended."""
         program = self._program
         ends = (program.end(one) for one in program.all(cst.Return) if program.function(one) is function)
         return min(ends, default=len(program.text))
+
+    def goes_on(self, returned: cst.CSTNode) -> bool:
+        """Whether something is run after a ``return``: a ``finally``."""
+        current: Optional[cst.CSTNode] = returned
+        while current is not None and not isinstance(current, cst.FunctionDef):
+            if isinstance(current, (cst.Try, cst.TryStar)) and current.finalbody is not None:
+                return True
+            current = self._program.parents.get(current)
+        return False
 
     def is_used(self, name: str) -> bool:
         """Whether a function of this name is called, or read as an attribute (a property)."""
@@ -130,9 +204,18 @@ class Flow:
         if here is there:
             if at <= self._program.start(use):
                 return self.blocks(event) <= self.blocks(use)
-            loops = {one for one in self.blocks(use) & self.blocks(event) if isinstance(one, _LOOPS)}
+            around = self.blocks(use)
+            if any(
+                isinstance(one, _LATER) or (isinstance(one, cst.IfExp) and self._holds(one, event)) for one in around
+            ):
+                return False
+            loops = {one for one in around & self.blocks(event) if isinstance(one, _LOOPS)}
             return False if loops - self.blocks(made) else None
         if there is self._program.function(made):
             called = here is not None and self._called.get(here.name.value, at) < at
             return not called and not self.blocks(event)
         return False
+
+
+def _is_elif(node: cst.CSTNode, outer: Optional[cst.CSTNode]) -> bool:
+    return isinstance(node, cst.If) and isinstance(outer, cst.If) and outer.orelse is node

@@ -27,10 +27,23 @@ _CHARACTER = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL
 )
 _NAME = re.compile(r"[\w.]+")
+_AUTOMAGIC = re.compile(r"(?:pip|conda|mamba|micromamba|uv)\s+[a-z]")  # IPython takes them without their %
 _TARGETS = re.compile(r"[\w.,\s]+")
 # cell magics whose body is a file's or a shell's; any other's is Python's if it parses
 _PYTHON_CELLS = ("%%time", "%%capture", "%%prun", "%%py")
 _WRITE_CELLS = ("%%writefile", "%%file")
+_TEXT_CELLS = (
+    "%%markdown",
+    "%%javascript",
+    "%%js",
+    "%%html",
+    "%%latex",
+    "%%svg",
+    "%%sql",
+    "%%bigquery",
+    "%%R",
+    "%%perl",
+)
 _SHELL_CELLS = ("%%bash", "%%sh", "%%script", "%%cmd", "%%system", "%%sx", "%%!")
 
 
@@ -83,6 +96,8 @@ class Notebook:
         first = next((index for index, line in enumerate(lines) if line.strip()), 0)
         words = lines[first].split() if lines and lines[first].strip() else [""]
         is_cell, is_written, last = words[0].startswith("%%"), words[0] in _WRITE_CELLS, words[-1].strip("'\"")
+        if words[0] in _TEXT_CELLS:
+            return _blank(source)
         to_shell = words[0] in _SHELL_CELLS and not last.startswith(("python", "pypy"))
         is_text = is_written and not last.endswith(".py") and ("." in last or is_pin_file(Path(last)))
         if to_shell or is_text:
@@ -141,10 +156,7 @@ def _cells(raw: str) -> Iterable[tuple[int, list[_Text]]]:
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
     if not isinstance(cells, list):
         raise Unreadable("no notebook: it has no list of cells")
-    language = notebook.get("metadata") or {}
-    language = language.get("language_info") or language.get("kernelspec") or {} if isinstance(language, dict) else {}
-    name = language.get("name") or language.get("language") or "python" if isinstance(language, dict) else "python"
-    if not str(language.get("language", name) if isinstance(language, dict) else name).lower().startswith("py"):
+    if not _language(notebook.get("metadata")).lower().startswith("py"):
         return
     for number, cell in enumerate(cells, 1):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
@@ -152,6 +164,17 @@ def _cells(raw: str) -> Iterable[tuple[int, list[_Text]]]:
             pieces = [source] if isinstance(source, _Text) else source
             if isinstance(pieces, list) and pieces and all(isinstance(piece, _Text) for piece in pieces):
                 yield number, pieces
+
+
+def _language(metadata: Any) -> str:
+    """A kernel's name, such as ``my-venv``, says nothing of its language."""
+    of_kernel, of_file = (
+        (metadata or {}).get(key) if isinstance(metadata, dict) else None for key in ("kernelspec", "language_info")
+    )
+    language = (isinstance(of_file, dict) and of_file.get("name")) or (
+        isinstance(of_kernel, dict) and of_kernel.get("language")
+    )
+    return str(language or "python")
 
 
 def _located(raw: str) -> Any:
@@ -197,7 +220,7 @@ def _magic(lines: list[str]) -> list[int]:
 def _is_magic(line: str) -> bool:
     """``%pip install x``, ``!ls``, ``?name``, ``name??``, ``files = !ls``."""
     text = line.strip()
-    if text[:1] in ("%", "!", "?"):
+    if text[:1] in ("%", "!", "?") or _AUTOMAGIC.match(text):
         return True
     if text.endswith("?") and _NAME.fullmatch(text.rstrip("?")):
         return True

@@ -14,9 +14,9 @@ from pathlib import Path
 NEEDLE_PATTERN = r"one[-_.]logger(?:[-_.]utils)?"
 
 # the name as a whole, with what may follow it in a requirement: extras, a version, a URL, the end
-_NAME = re.compile(rf"(?<![\w.@/+-]){NEEDLE_PATTERN}(?![\w-]|\.[\w])(?:\[[\w,\s-]*\])?", re.IGNORECASE)
+_NAME = re.compile(rf"(?<![\w.@/+-]){NEEDLE_PATTERN}(?![\w-]|[.:]\w)(?:\[[\w,\s-]*\])?", re.IGNORECASE)
 _WORD = re.compile(r"[^\s\"',;]+")
-_IN_URL = re.compile(rf"[/@]{NEEDLE_PATTERN}(?:\.git)?(?=[@#/]|$|-\d)", re.IGNORECASE)
+_IN_URL = re.compile(rf"(?:^|[/@=]){NEEDLE_PATTERN}(?:\.git)?(?=[@#/]|$|-\d)", re.IGNORECASE)
 _TOOL = re.compile(r"\b(?:pip3?|uv|uvx|conda|mamba|poetry|pdm|pipx|easy_install|hatch|pixi)\b")
 _VERB = re.compile(r"\b(?:install|add|sync|run)\b|--with\b|\bx\b")
 _ADDS = re.compile(r"\bADD\b")
@@ -34,14 +34,18 @@ _LISTS = re.compile(
 _PROJECTS = {
     "pyproject.toml", "setup.cfg", "Pipfile", "Pipfile.lock", "poetry.lock", "uv.lock", "pdm.lock", "pylock.toml",
     "setup.py", "noxfile.py", "environment.yml", "environment.yaml", "conda.yml", "conda.yaml", "tox.ini", "meta.yaml",
-    "pixi.toml",
+    "pixi.toml", ".pre-commit-config.yaml",
 }  # fmt: skip
+_ENVIRONMENTS = re.compile(r"(?:environment|conda)[\w.-]*\.ya?ml")
 # keys of configuration files whose values are names, and nothing that is installed
 _NAMES_ONLY = re.compile(
     r"known|modules?$|packages$|name$|ignore|include|exclude|keyword|classifier|description|select|section|version",
     re.IGNORECASE,
 )
 _SETTING = re.compile(r"[\"']?([\w.-]+)[\"']?\s*[=:?+]{1,3}(?!=)")
+_DECLARES = re.compile(r"(?:export|ARG|ENV|local|readonly|declare|set)\s+")
+_ENV = re.compile(r"\s*ENV\s+(\w+)\s")  # ENV NAME value
+_ENTRY = re.compile(r"[\w.-]+\s*=\s*[\"']?((?:one_logger|one_logger_utils)(?:\.\w+)*:\w[\w.]*)")
 _VARIABLE = re.compile(r"\$[({]?(\w+)")
 _MOST = 10_000  # characters of a line
 _KEY = re.compile(rf"\s*(?:[\"']?{NEEDLE_PATTERN}[\"']?\s*[=:]|name\s*=\s*[\"']{NEEDLE_PATTERN}[\"'])", re.IGNORECASE)
@@ -49,7 +53,12 @@ _KEY = re.compile(rf"\s*(?:[\"']?{NEEDLE_PATTERN}[\"']?\s*[=:]|name\s*=\s*[\"']{
 
 def is_pin_file(path: Path) -> bool:
     """Whether a file of this name lists what is to be installed, or runs commands."""
-    return path.name in _PROJECTS or is_script(path) or bool(_LISTS.search("/".join(path.parts[-2:])))
+    return is_project(path) or is_script(path) or bool(_LISTS.search("/".join(path.parts[-2:])))
+
+
+def is_project(path: Path) -> bool:
+    """Whether a file of this name says what a project or an environment needs."""
+    return path.name in _PROJECTS or _ENVIRONMENTS.fullmatch(path.name) is not None
 
 
 def is_distribution(text: str) -> bool:
@@ -59,7 +68,7 @@ def is_distribution(text: str) -> bool:
 
 def is_script(path: Path) -> bool:
     """Whether a file of this name is made of commands: only where they install something do they ask for it."""
-    return path.name not in _PROJECTS and bool(_SCRIPTS.search(path.name))
+    return not is_project(path) and bool(_SCRIPTS.search(path.name))
 
 
 def pins_of(path: Path, text: str, script: bool = False) -> Iterator[tuple[int, str]]:
@@ -91,6 +100,14 @@ def programs_in(text: str) -> Iterator[tuple[int, str]]:
             yield number, line[:_MOST].strip()
 
 
+def entry_points_in(text: str) -> Iterator[tuple[int, str]]:
+    """``(line, the object)``: a project's entry points that are v1's (``log = one_logger_utils:OneLoggerUtils``)."""
+    for number, line in enumerate(text.split("\n"), 1):
+        match = _ENTRY.search(line[:_MOST]) if "one_logger" in line and not line.lstrip().startswith("#") else None
+        if match is not None:
+            yield number, match[1]
+
+
 def _installs(line: str) -> bool:
     tool = _TOOL.search(line)
     return _ADDS.search(line) is not None or (tool is not None and _VERB.search(line, tool.end()) is not None)
@@ -98,7 +115,7 @@ def _installs(line: str) -> bool:
 
 def _sets(line: str, names: set[str]) -> bool:
     """``DEPS = torch one-logger``, where the script installs ``$(DEPS)``."""
-    match = _SETTING.match(line.strip().removeprefix("export "))
+    match = _SETTING.match(_DECLARES.sub("", line.strip())) or _ENV.match(line)
     return match is not None and match[1] in names
 
 
@@ -106,7 +123,8 @@ def _in_line(line: str, path: Path, script: bool) -> Iterator[str]:
     code = re.split(r"(?:^|\s)#", line, maxsplit=1)[0]
     for word in _WORD.findall(code):
         match = _IN_URL.search(word)
-        if match is not None and ("://" in word[: match.start()] or "@" in word[: match.start() + 1]):
+        is_file = word.endswith((".whl", ".tar.gz", ".zip"))
+        if match is not None and (is_file or "://" in word[: match.start()] or "@" in word[: match.start() + 1]):
             yield word
             return
     name = _NAME.search(code)

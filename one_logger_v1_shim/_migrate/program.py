@@ -12,7 +12,7 @@ from libcst.metadata import BaseAssignment, ImportAssignment
 
 from .names import IMPORT_FUNCTIONS, MODULES, Reference, reference, v1_name
 from .source import Source
-from .tree import Tree, accessed, key_of, module_of, plain, text_of
+from .tree import Tree, Value, accessed, key_of, module_of, plain, text_of
 
 _STEPS = 30  # from a use back to where its value comes from
 # not ``nv_one_logger_callback``: that is v2's
@@ -171,6 +171,48 @@ class Program(Tree):
             for binding in self.bindings(node.func):
                 for returned in self.returned.get(getattr(binding, "node", node), []):
                     yield from self.instances(returned)
+
+    def is_surely_v1s(self, node: cst.CSTNode) -> bool:
+        """Whether an expression can be nothing but an object of v1's, or None, as far as the file shows."""
+        if self._step > _STEPS:
+            return False
+        self._step += 1
+        try:
+            parts = self._parts(node)
+            return bool(self.instances(node)) if parts is None else bool(parts) and all(map(self._gives_v1s, parts))
+        finally:
+            self._step -= 1
+
+    def _parts(self, node: cst.CSTNode) -> Optional[list[Optional[Value]]]:
+        """What an expression may be, each with its value; None for one that is what it is."""
+        if isinstance(node, cst.Name):
+            return [self.value(one) for one in self.bindings(node)]
+        if isinstance(node, cst.IfExp):
+            return [Value(node.body, node), Value(node.orelse, node)]
+        if isinstance(node, cst.BooleanOperation):
+            return [Value(node.left, node), Value(node.right, node)]
+        if isinstance(node, cst.Call) and isinstance(node.func, cst.Name) and self.refers(node.func) is None:
+            functions = [getattr(one, "node", None) for one in self.bindings(node.func)]
+            return [Value(one, one) for function in functions for one in self.returned.get(function, [])]
+        if isinstance(node, cst.Attribute) and node.attr.value in self.set_attributes:
+            name = node.attr.value
+            targets = [one for one in self.attributes[name] if not self.is_read(one)]
+            alike = all(plain(one) == plain(node) and self._class_of(one) is self._class_of(node) for one in targets)
+            return list(self.set_attributes[name]) if alike else []
+        return None
+
+    def _gives_v1s(self, value: Optional[Value]) -> bool:
+        if value is None:
+            return False
+        if value.index is not None:  # hook_trainer_cls(...)[1]
+            return isinstance(value.expression, cst.Call)
+        return plain(value.expression) == "None" or self.is_surely_v1s(value.expression)
+
+    def _class_of(self, node: cst.CSTNode) -> Optional[cst.CSTNode]:
+        current = self.parents.get(node)
+        while current is not None and not isinstance(current, cst.ClassDef):
+            current = self.parents.get(current)
+        return current
 
     def looks_like_v1(self, node: cst.CSTNode) -> bool:
         """Whether an object whose origin is unknown has a name such as ``self.one_logger`` or ``cb.logtimeevent``.

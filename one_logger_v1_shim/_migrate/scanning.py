@@ -34,7 +34,7 @@ from .findings import (
 from .names import EXTRAS, MODULES, ROOTS, is_swapped, reference
 from .notebook import Notebook, source_of
 from .own import OwnModules
-from .pins import is_pin_file, is_script, pins_of, programs_in
+from .pins import entry_points_in, is_pin_file, is_project, is_script, pins_of, programs_in
 from .program import Instance, Program
 from .source import decoded
 from .strings import StringUse, strings_of
@@ -45,6 +45,11 @@ from .yaml_strings import yaml_strings
 # what a single program needs (PEP 723), as a pyproject.toml has it
 _INLINE = re.compile(r"^# /// script\n((?:#.*\n)+?)# ///$", re.MULTILINE)
 _CALLBACK = re.compile(r"callback|hook", re.IGNORECASE)
+# functions that take a class and make none of its objects
+_ASKS = {
+    "isinstance", "issubclass", "cast", "TypeVar", "NewType", "super", "getattr", "hasattr", "setattr", "type", "print",
+    "repr", "str", "id", "hash", "object", "Mock", "MagicMock", "create_autospec",
+}  # fmt: skip
 _V2 = "v2: it stays as it is"
 
 
@@ -105,6 +110,8 @@ def _in_script(path: str, name: Path, text: str, by_first_line: bool) -> Iterato
     """What a script, a requirement file or a project file asks for or runs; ``name`` says which it is."""
     for line, what in pins_of(name, text, by_first_line) if by_first_line or is_pin_file(name) else ():
         yield Finding(path, line, PIN, WARNING, what, "v1's own distribution: replace it by one-logger-v1-shim")
+    for line, what in entry_points_in(text) if is_project(name) else ():
+        yield Finding(path, line, STRING, WARNING, what, "an entry point: swap does not look at it")
     if by_first_line or is_script(name):
         for line, what in programs_in(text):
             yield Finding(path, line, STRING, WARNING, what, "a program in a script: swap does not look at it")
@@ -204,6 +211,9 @@ class _Uses:
                 self._add(node, SUBCLASS, f"class {node.name.value}({found.dotted})", Verdict(level, why))
 
     def _call(self, call: cst.Call) -> None:
+        if plain(call.func).rpartition(".")[2] not in _ASKS:
+            for argument in call.args:
+                self._class_handed_on(argument.value)
         found = self.program.refers(call.func)
         if found is not None:
             is_own = found.root in self._own_roots
@@ -240,6 +250,13 @@ class _Uses:
             verdict = Verdict(NOT_JUDGED, "a callback that is handed on: such calls are not followed")
             self._add(node, CALL, self.program.written(node), verdict, certain, name)
 
+    def _class_handed_on(self, node: cst.BaseExpression) -> None:
+        """``partial(OneLoggerUtils, config)``, ``field(default_factory=OneLogger)``."""
+        found = self.program.refers(node) if isinstance(node, (cst.Name, cst.Attribute)) else None
+        if found is not None and found.thing and found.rest[0][:1].isupper() and found.root not in self._own_roots:
+            verdict = Verdict(NOT_JUDGED, "a class that is handed on: with what it is made is not followed")
+            self._add(node, CONSTRUCTION, self.program.written(node), verdict, called=found.thing)
+
     def _construction(self, call: cst.Call, thing: str) -> None:
         fits, node = self._configuration(call, thing)
         verdicts = [fits]
@@ -259,7 +276,10 @@ class _Uses:
         certain = bool(instances)
         if not instances and self.program.looks_like_v1(on):
             instances = [Instance("OneLogger"), Instance("OneLoggerUtils")]
-        verdicts = [self._judged(call, name, one, certain) for one in instances]
+        sure = certain and self.program.is_surely_v1s(on)
+        verdicts = [
+            self._judged(call, name, one, sure and name not in self.program.set_attributes) for one in instances
+        ]
         known = [one for one in verdicts if one is not None]
         if known:
             self._add(call, CALL, self._short(call), known[0], certain, name)

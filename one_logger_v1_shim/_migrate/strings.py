@@ -15,8 +15,13 @@ from .program import Program
 from .source import Edit
 from .tree import Literal, plain, text_of
 
-_CODE = re.compile(r"^[ \t>.]*(?:import|from)[ \t]+one_logger(?:_utils)?\b", re.MULTILINE)
-_BEGUN = re.compile(r"(?:one_logger|one_logger_utils)(?:\.[\w.]*)?")
+_CODE = re.compile(
+    r"""^[ \t>.]*(?:import|from)[ \t]+one_logger(?:_utils)?\b|import(?:__|_module)\(["']one_logger""", re.MULTILINE
+)
+_BEGUN = re.compile(r"(?:one_logger|one_logger_utils)(?:[.%][\w.%]*)?|one_logger_")
+# what has only the names of modules at the top: ``name.split(".")[0]``, and functions that list them
+_FIRST_NAME = re.compile(r"""\.(?:split|partition)\(["']\.["'][^)]*\)\[0\]""")
+_AT_THE_TOP = {"iter_modules", "packages_distributions", "top_level"}
 _LITERAL = re.compile(r"[rRuU]?('''|\"\"\"|'|\")(.*)\1", re.DOTALL)
 # functions that look a name up: there, a text that begins like a module of v1 is one
 _LOOK_UP = {"patch", "instantiate", "get_class", "get_method", "get_object", "locate", "import_string", "setattr"}
@@ -29,6 +34,7 @@ _KEY_METHODS = {"get", "pop", "setdefault", "getLogger", "get_logger", "add_argu
 _FIELDS = {"namedtuple", "make_dataclass"}  # functions whose texts are names of attributes
 _PREFIXES = {"startswith", "removeprefix"}
 # keys and keywords whose value is a name that somebody chose, and no module
+# (nobody chooses ``one_logger_utils`` but for the module, where it is a name or a logger)
 _CHOSEN = CONFIG_KEYS | {"dest", "group", "job_type", "logger", "logger_name", "prog", "title", "description", "help"}
 
 
@@ -64,6 +70,14 @@ class _Strings:
             text.partition(".")[0].partition(":")[0] in ROOTS and self._names_a_module(node)
             for node, text in self._texts
         )
+        pieces = [text_of(node) or "" for node in program.strings]
+        pieces += [
+            part.value for one in program.joined for part in one.parts if isinstance(part, cst.FormattedStringText)
+        ]
+        #: whether "one_logger" + "_utils" may be put together
+        self._in_pieces = any(piece.startswith("_utils") for piece in pieces)
+        called = (program.dotted(one.func) or plain(one.func) for one in program.calls)
+        self._lists_names = any(name.rpartition(".")[2] in _AT_THE_TOP for name in called)
 
     def uses(self) -> Iterator[StringUse]:
         program = self._program
@@ -87,7 +101,7 @@ class _Strings:
         if isinstance(parent, cst.Expr) or self._is_annotation(node):
             return None
         start = self._program.start(node)
-        distribution = self._is_distribution(node)
+        distribution = self._is_distribution(node) or (self._uses_v1 and text == "one-logger-utils")
         sure = not distribution and self._names_a_module(node)
         found = in_string(text, sure or (self._uses_v1 and text in MODULES and self._may_be_a_module(node, text)))
         if distribution and (found is not None or is_distribution(text)):
@@ -95,6 +109,9 @@ class _Strings:
         if found is None:
             if _CODE.search(text) or any(programs_in(text)):
                 return StringUse(start, text.strip().splitlines()[0], None, left="a program in a string")
+            is_split = isinstance(parent, cst.Attribute) and parent.attr.value in ("split", "splitlines")
+            if is_split and ROOTS.keys() & set(re.split(r"[\s,;]+", text)):
+                return StringUse(start, " ".join(text.split()), None, left="several names in one text")
             joined = isinstance(parent, cst.BinaryOperation) and self._looked_up(node)
             if _BEGUN.fullmatch(text) and (joined or (text.endswith(".") and self._call(node)[3] in _PREFIXES)):
                 return StringUse(start, text, None, left="built at run time")
@@ -104,6 +121,11 @@ class _Strings:
             return StringUse(start, text, found, left=why)
         if not found.known:
             return StringUse(start, text, found, left=f"the shim has no {found.dotted}")
+        if text in ROOTS and "." in ROOTS[text] and self._is_at_the_top(node):
+            why = f"compared with names of modules at the top: the shim's is {ROOTS[text]}"
+            return StringUse(start, text, found, left=why)
+        if text == "one_logger" and self._in_pieces:
+            return StringUse(start, text, found, left="written in pieces: '_utils' may be put behind it")
         literal = _LITERAL.fullmatch(node.value) if isinstance(node, cst.SimpleString) else None
         if literal is None or literal[2] != text:
             return StringUse(start, text, found, left="written with escapes or in pieces")
@@ -159,17 +181,35 @@ class _Strings:
             return any(in_string(text, names_a_module=False) is not None for text in beside)
         return False
 
+    def _is_at_the_top(self, node: cst.CSTNode) -> bool:
+        """Whether it is compared with the first part of a name, or looked for where only such names are."""
+        call, _, _, last = self._call(node)
+        if call is not None and last == "find_spec":  # PathFinder's, or sys.meta_path's
+            return "PathFinder" in self._program.written(call.func) or any(
+                plain(one.value) == "None" for one in call.args
+            )
+        inside = (cst.Element, cst.List, cst.Tuple, cst.Set, cst.ComparisonTarget)
+        outer = self._parents[node]
+        while isinstance(outer, inside):
+            outer = self._parents[outer]
+        if not isinstance(outer, cst.Comparison):
+            return False
+        return self._lists_names or bool(_FIRST_NAME.search(self._program.written(outer)))
+
     def _may_be_a_module(self, node: Literal, text: str) -> bool:
         """Whether the string may be handed to importlib later; not where it is an attribute, a key or a chosen name."""
         call, at, keyword, last = self._call(node)
         parent = self._parents[node]
+        is_word = text == "one_logger"
+        chosen = _CHOSEN if is_word else _CHOSEN - {"name", "logger"}
         if call is not None:
-            return not (keyword in _CHOSEN or (last in _ATTRIBUTES and at < 2) or last in _KEY_METHODS | _FIELDS)
+            is_key = last in _KEY_METHODS and (is_word or (at == 0 and not keyword))
+            return not (keyword in chosen or is_key or (last in _ATTRIBUTES and at < 2) or last in _FIELDS)
         if isinstance(parent, cst.Index):
             return False
         if isinstance(parent, cst.DictElement):
             if parent.value is node:
-                return text_of(parent.key) not in _CHOSEN
+                return text_of(parent.key) not in chosen
             argument = self._parents[self._parents[parent]]
             return not (isinstance(argument, cst.Arg) and argument.star) and not self._is_a_key(text)
         if isinstance(parent, cst.Comparison) and isinstance(parent.comparisons[0].operator, (cst.In, cst.NotIn)):
@@ -234,6 +274,9 @@ class _Strings:
         """A forward reference: it names what the import binds, not a module."""
         current: Optional[cst.CSTNode] = self._parents.get(node)
         while current is not None and not isinstance(current, (cst.Annotation, cst.Call, cst.BaseStatement)):
+            name = plain(current.value).rpartition(".")[2] if isinstance(current, cst.Subscript) else ""
+            if name[:1].isupper() and not name.isupper():
+                return True  # Optional["one_logger_utils.OneLoggerUtils"]
             current = self._parents.get(current)
         if isinstance(current, cst.Call):
             return plain(current.func).rpartition(".")[2] in _NOT_NAMES

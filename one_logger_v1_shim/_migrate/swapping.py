@@ -20,7 +20,7 @@ from .strings import StringUse, strings_of
 from .tree import parse
 from .yaml_strings import yaml_strings
 
-_NAMED = re.compile(rf"\b(?:{'|'.join(ROOTS)})\b|\\[xuUN0-7]")
+_NAMED = re.compile(rf"\b(?:{'|'.join(ROOTS)}|one_logger_|one-logger-utils)\b|\\[xuUN0-7]")
 _PATH = re.compile(rf"[\w.]+\.({'|'.join(ROOTS)})(?:[.:]|$)")
 
 

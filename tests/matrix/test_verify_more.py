@@ -10,12 +10,14 @@ import pytest
 
 from compat_matrix.compare import tag_row
 from compat_matrix.verify import exports
+from compat_matrix.verify.beliefs import EPOCH_MS, METRICS
 from compat_matrix.verify.check_life import check
 from compat_matrix.verify.compared import compare
 from compat_matrix.verify.findings import accused, only_in
 from compat_matrix.verify.history import history
 from tests.goodput.story import T0, Story
-from tests.support import Clock
+from tests.matrix.histories import Rows, recorded, rows_of
+from tests.support import Clock, golden_names
 
 GOOD = Path(__file__).resolve().parent / "exports" / "good.jsonl"
 AT_THE_CALL = [
@@ -83,3 +85,58 @@ def test_the_highest_throughput_is_held_against_the_rows_of_the_first_loop(monke
         findings = [one for one in check(history("h", wrong)) if "no average so far" in one.expected]
         found.append([one.metric for one in findings])
     assert found == [[name], []]
+
+
+# -- what must not be accused ------------------------------------------------------------------------------------------
+
+
+def later(rows: Rows, milliseconds: int) -> Rows:
+    """The same rows at another time."""
+    return [
+        {
+            name: value + milliseconds if name in METRICS and METRICS[name].unit == EPOCH_MS and value > 1e12 else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(set(golden_names(every_wire=True)) - set(golden_names())))
+def test_other_versions_are_not_accused(name: str) -> None:
+    """1.0.3's last row of a training has the progress, too; 1.0.0's saves have none before them."""
+    assert [one.text for one in accused(check(recorded(name)))] == []
+
+
+def test_a_run_that_another_process_goes_on_with() -> None:
+    """``WANDB_RESUME``: v1's rows begin anew in the same run."""
+    rows = rows_of("quickstart")
+    found = check(history("h", [*rows, *later(rows, 3_600_000)]))
+    assert accused(found) == []
+    assert [one.metric for one in found] == ["app_first_log_time"]
+    again = accused(check(history("h", [*rows, *rows])))  # no other time: the rows are there twice
+    assert "app_first_log_time" in [one.metric for one in again]
+
+
+def test_a_job_that_was_killed_anywhere() -> None:
+    rows = rows_of("checkpoint_failed_attempt")
+    for end in range(1, len(rows)):
+        assert [one.text for one in accused(check(history("h", rows[:end])))] == [], end
+
+
+def test_rows_of_the_jobs_own_may_lie_anywhere() -> None:
+    rows = rows_of("checkpoint_failed_attempt")
+    own = [more for row in rows[3:] for more in (row, {"loss": 0.5, "trainer/global_step": 1})]
+    assert [one.text for one in accused(check(history("h", [*rows[:3], *own])))] == []
+
+
+def test_metadata_may_be_called_as_slurms_metrics() -> None:
+    rows = rows_of("quickstart")
+    rows[0]["cluster"] = rows[1]["cluster"] = "mine"
+    assert accused(check(history("h", rows))) == []
+
+
+def test_a_validation_that_never_was_has_no_productive_time() -> None:
+    rows, name = rows_of("checkpoint_async_in_order"), "validation_iterations_time_total_productive"
+    wrong = [{**row, name: row[name] + 1} if name in row else row for row in rows]
+    assert {one.metric for one in check(history("h", wrong))} == {name}
+    assert {one.metric for one in compare(history("old", rows), history("new", wrong))} == {name}

@@ -74,6 +74,10 @@ def each_total(change: Callable[[Any], Any], ending: str = "_time_total") -> Cal
     ]
 
 
+def renamed(name: str, other: str) -> Callable[[Rows], Rows]:
+    return lambda rows: [{(other if one == name else one): value for one, value in row.items()} for row in rows]
+
+
 def per_interval(rows: Rows) -> Rows:
     before = 0.0
     for row in rows:
@@ -116,6 +120,23 @@ CHANGES: dict[str, tuple[Callable[[Rows], Rows], str]] = {
     "counts as floats": (everywhere("train_iterations", float), "1 metric is not what v1 sends"),
     "a progress row": (
         without_a_progress_row, "works on NEW, but shows another picture: 1 row of 31 is missing, first row",
+    ),
+    "a metric of the job's own in each row": (
+        lambda rows: [{**row, "loss": 1.0} for row in rows],
+        "does not work on NEW as it is: 1 metric that v1 is not known to have: loss; ",
+    ),
+    "another name for an average": (
+        renamed("train_iterations_time_msecs_avg", "mine"),
+        "as it is: 1 metric of 79 is missing: train_iterations_time_msecs_avg; 1 metric that v1 is not known to have: "
+        "mine.",
+    ),
+    "bookkeeping in each row": (
+        lambda rows: [{**row, "jobid": "1"} if "jobid" not in row else row for row in rows],
+        "1 metric is not what v1 sends, or of another kind: jobid.",
+    ),
+    "its version in each row": (
+        lambda rows: [{**row, "one_logger_version": "1"} for row in rows],
+        "1 metric is not what v1 sends, or of another kind: one_logger_version.",
     ),
     "tags and the constructor's in one row": (tags_beside_others, "1 metric is not what v1 sends"),
     "two phases": (
@@ -186,6 +207,7 @@ FORMS: dict[str, Callable[[Path, Rows], Path]] = {
     "to_json(lines=True)": lambda folder, rows: write(folder / "b.jsonl", table(rows, None)),
     "to_dict('records')": lambda folder, rows: _text(folder / "b.json", json.dumps(table(rows, math.nan))),
     "to_json()": lambda folder, rows: _text(folder / "c.json", json.dumps(_columns(table(rows, None)))),
+    "to_json(indent)": lambda folder, rows: _text(folder / "c.json", json.dumps(_columns(table(rows, None)), indent=2)),
     "csv": lambda folder, rows: as_csv(folder / "a.csv", table(rows, None), False),
     "to_csv()": lambda folder, rows: as_csv(folder / "b.csv", table(rows, None), True),
 }
@@ -206,6 +228,42 @@ def test_each_form_is_the_same_history(form: str, capsys: pytest.CaptureFixture[
     for name, rows in changes.recorded().items():
         plain, other = write(tmp_path / "plain.jsonl", rows), FORMS[form](tmp_path, rows)
         assert [verify(capsys, *sources)[0] for sources in ((other,), (plain, other))] == [0, 0], name
+
+
+#: in what other shapes ``to_json(orient=...)`` and ``to_dict`` give a table
+ORIENTS: dict[str, Callable[[Rows], Any]] = {
+    "split": lambda rows: {"columns": list(rows[0]), "index": [0], "data": [list(row.values()) for row in rows]},
+    "table": lambda rows: {"schema": {}, "data": [{"index": number, **row} for number, row in enumerate(rows)]},
+    "index": lambda rows: {str(number): row for number, row in enumerate(rows)},
+    "list": lambda rows: {name: [row[name] for row in rows] for name in rows[0]},
+}
+
+
+@pytest.mark.parametrize("orient", ORIENTS)
+def test_a_table_in_another_orientation(orient: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    other = _text(tmp_path / "other.json", json.dumps(ORIENTS[orient](table(good(), None))))
+    assert [verify(capsys, *sources)[0] for sources in ((other,), (GOOD, other), (other, GOOD))] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("nothing", ["NaN", "nan", "NA", "<NA>", "None", "null", "NULL", "N/A"])
+def test_a_cell_that_says_nothing(nothing: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    other = as_csv(tmp_path / "other.csv", table(good(), nothing), True)
+    assert [verify(capsys, *sources)[0] for sources in ((other,), (GOOD, other), (other, GOOD))] == [0, 0, 0]
+    text = other.read_text(encoding="utf-8")
+    other.write_text(text.replace("True", "TRUE").replace("False", "FALSE"), encoding="utf-8")  # a spreadsheet
+    assert verify(capsys, GOOD, other)[0] == 0
+
+
+def test_a_cluster_that_is_called_na(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    rows = good()
+    rows[0]["cluster"] = "NA"
+    other = as_csv(tmp_path / "other.csv", table(rows, None), False)
+    assert verify(capsys, write(tmp_path / "old.jsonl", rows), other)[0] == 0
+
+
+@pytest.mark.parametrize("text", ['{"data": [1]}', '{"data": [[1]], "columns": [{}]}', "{", '{"a": []}', '{"0": 1}'])
+def test_json_that_is_no_table(text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert verify(capsys, _text(tmp_path / "other.json", text))[0] == 2
 
 
 #: a list of the job's own, and what pandas writes to CSV after Parquet

@@ -40,6 +40,29 @@ IN_SWAPPED_FILES = {
     "a module": "check('one_logger_utils.core')",
     "a conditional": "NAME = 'one_logger' if old else 'one_logger_utils'",
     "returned": "def name(): return 'one_logger_utils'",
+    "a logger's module": "NEEDS = {'logger': 'one_logger_utils'}",
+    "a keyword that is called name": "lazy = Lazy(name='one_logger_utils')",
+    "a default of the environment": "NAME = os.environ.get('LOGGER_MODULE', 'one_logger_utils')",
+    "a default of an option": "parser.add_argument('--module', default='one_logger_utils')",
+}
+
+#: with ``--strings`` too, these stay as they are and are listed: swapped, they would be wrong without a word
+LISTED = {
+    "put together": "importlib.import_module('one_logger' + '_utils')",
+    "put together elsewhere": "N = 'one_logger'\nimportlib.import_module(N + '_utils')",
+    "put together in a text": "N = 'one_logger'\nimportlib.import_module(f'{N}_utils.core')",
+    "the beginning of a name": "importlib.import_module('one_logger_' + 'utils')",
+    "formatted": "importlib.import_module('one_logger%s' % s)",
+    "several in one text": "for name in 'one_logger one_logger_utils'.split(): __import__(name)",
+    "several with commas": "NAMES = 'torch,one_logger'.split(',')",
+    "a first name": "HAVE = any(k.split('.')[0] == 'one_logger_utils' for k in sys.modules)",
+    "a first name, one of several": "OLD = cls.__module__.partition('.')[0] in ('one_logger_utils', 'torch')",
+    "iter_modules": "HAVE = any(m.name == 'one_logger_utils' for m in pkgutil.iter_modules())",
+    "packages_distributions": "from importlib.metadata import packages_distributions as p\n'one_logger_utils' in p()",
+    "PathFinder": "HAVE = importlib.machinery.PathFinder.find_spec('one_logger_utils')",
+    "sys.meta_path": "HAVE = any(one.find_spec('one_logger_utils', None) for one in sys.meta_path)",
+    "a distribution": "HAVE = any(d.name == 'one-logger-utils' for d in distributions())",
+    "eval": """HAVE = eval("__import__('one_logger_utils')")""",
 }
 
 #: attributes, keys and names that somebody chose
@@ -60,6 +83,11 @@ STAYS = [
     "f(**{'one_logger': 1})",
     "if 'one_logger' in vars(args): args.one_logger.log({})",
     "x: 'one_logger'",
+    "X = Optional['one_logger_utils.OneLoggerUtils']",
+    "keys = [key for key in config if key.startswith('one_logger_')]",
+    "config['one_logger_' + key] = 1",
+    "logging.getLogger('one_logger_utils')",
+    "name = 'a b'.split()",
 ]
 
 
@@ -97,6 +125,17 @@ def test_after_the_imports_were_swapped(text: str, tmp_path: Path, commands: Com
     assert commands("swap", "--write", path).code == 1
     commands("swap", "--write", "--strings", path)
     assert "one_logger_utils" not in path.read_text()
+
+
+@pytest.mark.parametrize("text", LISTED.values(), ids=list(LISTED))
+def test_listed(text: str, tmp_path: Path, commands: Commands) -> None:
+    path = plant(tmp_path, {"p.py": IMPORT + text + "\n"}) / "p.py"
+    for options in ((), ("--strings",)):
+        result = commands("swap", "--write", *options, path)
+        assert result.code == 1
+        assert " names v1: " in result.out
+        assert "--strings swaps it" not in result.out
+    assert path.read_text() == IMPORT.replace("one_logger_utils", "one_logger_v1_shim.utils") + text + "\n"
 
 
 @pytest.mark.parametrize("text", STAYS)

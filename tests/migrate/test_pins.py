@@ -36,6 +36,18 @@ FILES = {
     "setup.cfg": ("[options]\ninstall_requires =\n    one-logger\n    torch\n", [3]),
     "uv.lock": ('[[package]]\nname = "one-logger"\nversion = "1.0"\n', [2]),
     "environment.yml": ("dependencies:\n  - pip:\n    - one-logger==1.0\n", [3]),
+    "environment-gpu.yml": ("dependencies:\n  - pip:\n    - one-logger==1.0\n", [3]),
+    ".pre-commit-config.yaml": ("- id: mypy\n  additional_dependencies: [one-logger]\n", [2]),
+    "variables.Dockerfile": (
+        "ARG OL=one-logger\nENV DEPS='torch one-logger'\nENV MORE one-logger\nLABEL x=one-logger\n"
+        "RUN pip install ${OL} $DEPS $MORE\n",
+        [1, 2, 3],
+    ),
+    "wheels.Dockerfile": (
+        "COPY one_logger-1.0-py3-none-any.whl /x/\nRUN pip install /x/one_logger-1.0-py3-none-any.whl\n",
+        [2],
+    ),
+    "requirements-wheels.txt": ("./wheels/one_logger-1.0-py3-none-any.whl\none_logger_more-1.0.whl\n", [1]),
     "notes.txt": ("one-logger==1.2.0\n", []),
     "README.md": ("pip install one-logger\n", []),
 }

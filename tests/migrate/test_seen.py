@@ -133,6 +133,20 @@ FILES = {
     "submit": ("#!/bin/bash -l\npip install one-logger\n", [(2, "pin", "warning")]),
     "run.sh": ("python -c 'from one_logger import OneLogger'\n", [(1, "string", "warning")]),
     "notes": ("import one_logger\npip install one-logger\n", []),
+    "tool": ("#!/usr/bin/env torchrun\nimport one_logger\n", [(2, "import", "ok")]),
+    "shell.ipynb": (json.dumps(notebook("%%bash\npip install one-logger\n")), [(1, "pin", "warning")]),
+    "pip.ipynb": (json.dumps(notebook("pip install one-logger\nx = 1\n")), [(1, "pin", "warning")]),
+    "text.ipynb": (json.dumps(notebook("%%markdown\nimport one_logger\n")), []),
+    "kernel.ipynb": (
+        json.dumps(notebook("import one_logger as o\n") | {"metadata": {"kernelspec": {"name": "my-venv"}}}),
+        [(1, "import", "ok")],
+    ),
+    "project/pyproject.toml": (
+        "[project.entry-points.x]\nlog = 'one_logger_utils.core:OneLoggerUtils'\n", [(2, "string", "warning")],
+    ),
+    "project/setup.cfg": (
+        "[options.entry_points]\nx =\n  log = one_logger_utils:OneLoggerUtils\n", [(3, "string", "warning")],
+    ),
     "v2.py": ("from nv_one_logger.api.config import OneLoggerConfig\n", [(1, "import", "ok")]),
     "w2.py": ("import nv_one_logger.training_telemetry.api as a\n", [(1, "import", "ok")]),
 }  # fmt: skip
@@ -148,6 +162,13 @@ def test_files(name: str, tmp_path: Path, commands: Commands) -> None:
     assert commands("swap", "--write", tree).code == 0
     commands("swap", "--back", tree)
     assert (tree / name).read_text() == text
+
+
+def test_a_script_with_a_dot_in_its_name(tmp_path: Path, commands: Commands) -> None:
+    path = plant(tmp_path, {"job-1.2": "#!/bin/bash\npip install one-logger\n"}) / "job-1.2"
+    assert seen(commands, tmp_path, path.name) == []
+    path.chmod(0o755)
+    assert seen(commands, tmp_path, path.name) == [(2, "pin", "warning")]
 
 
 def test_a_script_without_a_suffix_is_swapped(tmp_path: Path, commands: Commands) -> None:
@@ -191,3 +212,30 @@ def test_a_tree_that_uses_v2_alone_has_no_guesses(tmp_path: Path, commands: Comm
     assert seen(commands, tree, "p.py") == [(1, "import", "ok")]
     plant(tree, {"v1.py": BASE})
     assert seen(commands, tree, "p.py") == [(1, "import", "ok"), (2, "call", "warning")]
+
+
+OTHERS = {
+    "bound again": "u = U({})\nu = Other()\nu.info('x')",
+    "one of two": "u = U({}) if y else Dummy()\nu.info('x')",
+    "or another": "u = U({}) or Dummy()\nu.info('x')",
+    "another class's attribute": (
+        "class A:\n    def __init__(self): self.logger = U({})\nclass B:\n    def f(self): self.logger.info('x')"
+    ),
+    "another object's attribute": "class A:\n    def f(self): self.cb = U({}); self.model.cb.info('x')",
+    "a method that was put on it": "u = U({})\nu.info = print\nu.info('x')",
+    "a function that may give another": "def f():\n    if y: return U({})\n    return Dummy()\nf().info('x')",
+}
+ITS_OWN = {
+    "one": "u = U({})\nu.info('x')",
+    "or None": "u = None\nif y: u = U({})\nu.info('x')",
+    "its class's attribute": "class A:\n    def f(self):\n        self.u = U({})\n        self.u.info('x')",
+    "what a function gives": "def f(): return U({})\nu = f()\nu.info('x')",
+}
+
+
+@pytest.mark.parametrize("text", {**OTHERS, **ITS_OWN}.values(), ids=[*OTHERS, *ITS_OWN])
+def test_a_method_that_v1_had_not(text: str, tmp_path: Path, commands: Commands) -> None:
+    """It is no error where the object may be somebody else's."""
+    path = plant(tmp_path, {"p.py": "from one_logger_utils import OneLoggerUtils as U\n" + text + "\n"}) / "p.py"
+    errors = [one["why"] for one in commands.scan(path) if one["level"] == "error"]
+    assert errors == ["AttributeError: OneLoggerUtils 1.0.2 has no 'info'"] * (text in ITS_OWN.values())

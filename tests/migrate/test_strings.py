@@ -145,3 +145,23 @@ def test_yaml(tmp_path: Path, commands: Commands) -> None:
     assert [lines[0], *lines[5:]] == [line for n, line in enumerate(HYDRA.split("\n")) if n not in (1, 2, 3, 4)]
     commands("swap", "--back", tmp_path)
     assert path.read_bytes() == HYDRA.encode()
+
+
+YAML_VALUES = {
+    "module: one_logger_utils": "module: one_logger_v1_shim.utils",
+    "import_modules: ['one_logger']": "import_modules: ['one_logger_v1_shim']",
+    "x: !!python/object/apply:one_logger_utils.OneLoggerUtils []": (
+        "x: !!python/object/apply:one_logger_v1_shim.utils.OneLoggerUtils []"
+    ),
+    "x: !!python/module:one_logger_utils": "x: !!python/module:one_logger_v1_shim.utils",
+    "project: one_logger_utils": "",
+    "modules: one_logger_utils-more": "",
+}
+
+
+@pytest.mark.parametrize("text", YAML_VALUES)
+def test_values_of_yaml(text: str, tmp_path: Path, commands: Commands) -> None:
+    path = plant(tmp_path, {"a.yaml": text + "\n"}) / "a.yaml"
+    assert commands("swap", "--write", tmp_path).code == int(bool(YAML_VALUES[text]))
+    commands("swap", "--write", "--strings", tmp_path)
+    assert path.read_text() == (YAML_VALUES[text] or text) + "\n"
