@@ -27,6 +27,7 @@ from one_logger_v1_shim._journal.wandb_file import Scanner, history, records_fro
 from one_logger_v1_shim._v1 import metrics as m
 from tests.cli.journals import job_rows, journal
 from tests.goodput.story import T0, Story
+from tests.goodput.test_kinds import begun
 from tests.support import Clock, clean_environment, run_python
 
 RECORDED = sorted((Path(__file__).parents[1] / "matrix" / "wandb_files").rglob("*.wandb"))
@@ -140,6 +141,29 @@ def test_a_row_whose_first_character_is_damaged_is_counted(tmp_path: Path, capsy
 
 
 # -- how it ended --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_two_attempts_in_one_run(
+    process: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second construction, which sends no tag again, or another process in a W&B run that was resumed."""
+    with monkeypatch.context() as stopped:
+        clock = Clock(stopped, T0)
+        one = begun(clock).iterate(4, 1).save(1).iterate(2, 1)
+        clock.advance(30)
+        two = begun(clock, 4).iterate(4, 1).save(1).end()
+    tags, *rest = two.rows
+    more = [{**tags, m.APP_FIRST_LOG_TIME: tags[m.APP_LAST_LOG_TIME]}] if process else []
+    journal(tmp_path, [*one.rows, *more, *(row for row in rest if m.APP_TAG not in row)])
+    assert main([str(tmp_path), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["trainings"]
+    seconds = {key: value / 1000 for key, value in told["parts"].items() if value}
+    assert seconds == {
+        "productive_ms": 8, "lost_work_ms": 2, "startup_model_init_ms": 20, "startup_rest_ms": 2,
+        "save_checkpoint_ms": 2, "between_attempts_ms": 30
+    }  # fmt: skip
+    assert [one["ended"] for one in told["attempts"]] == ["killed" if process else "finished", "finished"]
 
 
 @pytest.mark.parametrize(
