@@ -163,7 +163,7 @@ def _step(raw: Any) -> Optional[int]:
 
 def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[int] = None) -> Iterator[dict[str, Any]]:
     """The rows from number ``first`` to ``before`` (all, if that is None) in W&B's files."""
-    last, missing, known = first - 1, 0, 0
+    last, missing, between, known = first - 1, 0, 0, 0
     files = [_File(path) for path in paths]
     for index in range(0, len(files), _TOGETHER):
         # a run that was resumed has several files, which overlap: what is damaged in one may be whole in another
@@ -173,6 +173,7 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
                 if step <= last or (before is not None and step >= before):
                     continue
                 missing += step - last - 1
+                between += 0 if last < first else step - last - 1
                 last = step
             row.pop("_runtime", None)
             row.pop("_wandb", None)
@@ -180,6 +181,8 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
                 known = len(files[index].about)
                 run.about = {**files[index].about, **run.about}
             yield row
+    if between and before is None and not any(file.damage for file in files):
+        run.notes.append(f"{files[-1].path.name}: {between} rows are missing between others")
     for file in files:
         if file.damage:
             what = f"{missing} rows are missing" if missing else "no row is missing that a later one tells of"

@@ -19,6 +19,7 @@ import pytest
 
 from one_logger_v1_shim._cli import _html, _text
 from one_logger_v1_shim._cli._model import Line, Report, Section
+from one_logger_v1_shim._cli._places import open_run
 from one_logger_v1_shim._cli._stored import records
 from one_logger_v1_shim._cli.goodput import main
 from one_logger_v1_shim._cli.recover import main as recover
@@ -28,6 +29,8 @@ from one_logger_v1_shim._v1 import metrics as m
 from tests.cli.journals import job_rows, journal
 from tests.goodput.story import T0, Story
 from tests.goodput.test_kinds import begun
+from tests.journal.test_small_files import row as stored
+from tests.journal.test_small_files import wandb_log
 from tests.support import Clock, clean_environment, run_python
 
 RECORDED = sorted((Path(__file__).parents[1] / "matrix" / "wandb_files").rglob("*.wandb"))
@@ -73,6 +76,21 @@ def test_flipped_bits_in_several_blocks(tmp_path: Path) -> None:
         assert all(row in whole for row in rows)
         assert len(rows) >= len(whole) - count
         assert damage
+
+
+def test_a_block_of_zeros_or_another_is_told(tmp_path: Path) -> None:
+    """A disk's fault. A record that began before it is not joined with the end of another one behind it."""
+    path = tmp_path / "run-x.wandb"
+    data = wandb_log(*(stored(step, step + 1, pad=9_000 + 31 * step) for step in range(40)))
+    blocks = range(32_768, len(data) - 65_536, 32_768)
+    assert len(blocks) > 8
+    for begin in blocks:
+        for other in (bytes(32_768), data[begin + 32_768 : begin + 65_536]):
+            path.write_bytes(data[:begin] + other + data[begin + 32_768 :])
+            run = open_run(path)
+            assert 34 <= sum(1 for _ in run.rows()) < 40
+            assert any("rows are missing" in note for note in run.notes), begin
+            assert any(other) or Scanner(path).advance() <= begin // 9_000
 
 
 def test_what_decides_about_rows_still_stops_at_damage(tmp_path: Path) -> None:
