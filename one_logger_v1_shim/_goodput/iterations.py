@@ -153,9 +153,10 @@ class Iterations:
     def _behind(self, row: dict[str, Any], at: int) -> int:
         """By how much (us) the clock was set back since the row of progress before ``row``: iterations took longer."""
         last, finished = self.progress.last, self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
-        if last is None or not last.spent or last.at is None or finished is None:
+        since = last.at if last is not None else self.loops[-1][0] if self.loops else None
+        if since is None or finished is None or (last is not None and not last.spent):
             return 0
-        behind = (time_spent(row) or 0) - self._series.newest - (finished - last.at)
+        behind = (time_spent(row) or 0) - self._series.newest - (finished - since)
         if behind <= STEP_BACK:
             return 0
         self.clock.set_back(behind)
