@@ -58,7 +58,7 @@ class Series:
             if now.total < last.total - _FLOAT and ((now.least or 0) < 0 or self._goes_on(last, now)):
                 self._base += last.total - now.total  # the clock went back inside of a window
             elif _is_anew(last, now):
-                self._base += last.total
+                self._base += last.total + max(0, -now.total)  # nonsense in a row takes no time back
                 self._begins.append((last.windows or 0.0, self._base))
                 self.is_new = True
         elif now.total < 0:
