@@ -140,7 +140,7 @@ def _fits(value: Any, kind: str) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    """Whether it is text that UTF-8 can have: half of a surrogate pair, as from a file's name, is kept in ``_other``."""
+    """Whether UTF-8 can have it. Half of a surrogate pair, as from the name of a file, is kept in ``_other``."""
     try:
         return isinstance(value, str) and (value.isascii() or bool(value.encode()))
     except UnicodeEncodeError:
