@@ -58,7 +58,7 @@ class AttemptRows(Iterations):
 
     def is_new_attempt(self, row: dict[str, Any]) -> bool:
         """Whether ``row``, of a constructor of v1's or the first of a process, begins a further attempt of the run."""
-        if self.end is None:
+        if self.end is None and (self.app_start is None or m.APP_FIRST_LOG_TIME not in row):
             return False
         at = from_ms(row.get(m.APP_LAST_LOG_TIME))
         return at is None or self.last is None or at >= self.last  # else it is the first row, out of order
