@@ -144,6 +144,17 @@ def test_three_drops_of_each_kind(clock: Clock) -> None:
     }  # fmt: skip
 
 
+def test_a_new_series_that_is_longer_and_has_one_window_more(clock: Clock) -> None:
+    """Only its shortest window tells: it cannot be the one that was added."""
+    story = begun(clock).validate(1, 3).iterate(4, 1).call("on_validation_start").call("on_validation_batch_start")
+    story.wait(1).call("on_validation_start")
+    for seconds in (4.5, 2.5):
+        story.call("on_validation_batch_start").wait(seconds).call("on_validation_batch_end")
+    found = parts(training(story.call("on_validation_end").iterate(4, 1).save(1).end().attempt()))
+    assert (found[d.PRODUCTIVE], found[d.VALIDATION], found[d.IDLE]) == (8, 3 + 7, 1)
+    assert d.UNKNOWN not in found
+
+
 # -- 3. nothing is unknown that the rows tell ---------------------------------------------------------------------
 
 
