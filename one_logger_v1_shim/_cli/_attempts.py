@@ -16,6 +16,7 @@ from ._left import job_runs
 from ._sources import Run
 
 _QUIET = 180.0  # seconds; a W&B run without an end that was written to since then counts as running
+_VERSION, _FIRST = m.ONE_LOGGER_UTILS_VERSION, m.APP_FIRST_LOG_TIME  # each row is asked for them
 _ENOUGH = 1000  # rows; who has not sent one of v1's by then is not of v1
 
 
@@ -41,17 +42,23 @@ def attempts_of(run: Run) -> tuple[list[t.Attempt], Optional[str]]:
 
 
 class Attempts:
-    """The attempts in one run's rows: one, and one more for each further construction of v1's logger."""
+    """The attempts in one run's rows: one, and one more for each further construction of v1's logger, or process."""
 
     def __init__(self) -> None:
         self._all = [AttemptRows()]
         self._now = self._all[-1]
+        #: how those before the newest ended
+        self._ended: list[str] = []
 
     def take(self, row: dict[str, Any]) -> None:
         """One row."""
-        if m.ONE_LOGGER_UTILS_VERSION in row and self._now.is_new_attempt(row):
-            self._now = AttemptRows()
+        if (_VERSION in row or _FIRST in row) and self._now.is_new_attempt(row):
+            is_first = _FIRST in row
+            before, self._now = self._now, AttemptRows()
             self._all.append(self._now)
+            self._ended.append(t.KILLED if is_first and before.app_finish is None else t.FINISHED)
+            if not is_first:  # the same process: it sends its tags, and what SLURM says of the job, once
+                self._now.tags, self._now.identity = list(before.tags), dict(before.identity)
         self._now.take(row)
 
     def has_none_of_v1(self) -> bool:
@@ -64,8 +71,9 @@ class Attempts:
             rows.settle()
         about = {name: told(run.about, name) for name in (t.PROJECT, t.RUN_NAME, t.ENTITY, t.RUN_ID)}
         about[t.FOLDER] = str(run.path if run.journal else run.path.parent)
-        attempts = [t.Attempt(rows, about, t.FINISHED) for rows in self._all]
-        attempts[-1].ended, attempts[-1].exit_code = _ended(run, self._now)
+        ended, code = _ended(run, self._now)
+        attempts = [t.Attempt(rows, about, how) for rows, how in zip(self._all, [*self._ended, ended])]
+        attempts[-1].exit_code = code
         name = run.path.name if run.state is None else run.name
         attempts[-1].notes.extend(note if note.startswith(name) else f"{name}: {note}" for note in run.notes)
         return [one for one in attempts if one.rows.begin is not None]

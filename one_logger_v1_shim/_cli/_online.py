@@ -95,6 +95,7 @@ def fetched(named: tuple[str, ...], notes: list[str], tag: Optional[str] = None,
         "cache": str(where), "newest": newest, "metrics": list(m.UNITS), "tag": [m.APP_TAG, tag],
     }  # fmt: skip
     command = history_command(interpreter, json.dumps(asked))
+    before = len(notes)
     with _private() as folder:
         answer = _answer(command, environment(_NOBODY, interpreter), folder, notes)
     if "folders" not in answer:
@@ -102,7 +103,8 @@ def fetched(named: tuple[str, ...], notes: list[str], tag: Optional[str] = None,
         raise NoRunError(f"{said}: no folder of that name here, and from W&B: {why}")
     found = [open_download(Path(folder)) for folder in answer["folders"]]
     if not found:
-        raise NoRunError(f"no v1 rows in the runs of {said} on W&B")
+        why = "".join(f": {note}" for note in notes[before:][:1])  # they may be there, and could not be had
+        raise NoRunError(f"no v1 rows in the runs of {said} on W&B{why}")
     return found
 
 

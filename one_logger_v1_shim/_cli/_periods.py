@@ -41,6 +41,8 @@ def take_times(parser: argparse.ArgumentParser, chosen: argparse.Namespace) -> N
                 setattr(chosen, name, _time(text, chosen.tz))
             except (ValueError, OverflowError):
                 parser.error(f"argument --{name}: {text!r} is no time: expected 2026-11-28 or 2026-11-28T18:30")
+    if None not in (chosen.since, chosen.until) and chosen.until <= chosen.since:
+        parser.error("argument --until: expected a time after --since")
 
 
 def _time(text: str, zone: tzinfo) -> int:

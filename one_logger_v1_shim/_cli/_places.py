@@ -13,6 +13,7 @@ from ._stored import files_of_run
 
 _EXPECTED = "a journal (one-logger-*), a W&B run folder, a .wandb file or a folder of these"
 _DEPTH = 4  # folders below the one that was named
+_OF_A_RUN = ("files", "logs", "tmp")  # what lies beside a .wandb file in a run folder of W&B
 
 
 class NoRunError(Exception):
@@ -96,8 +97,10 @@ def find_all(path: Path) -> list[Run]:
             downloads.append(here)
         for file in stored:
             files.setdefault(file.stem.removeprefix("run-"), []).append(file)
-        if stored or kept or STATE in names or len(here.relative_to(path).parts) >= _DEPTH:
+        if kept or STATE in names or len(here.relative_to(path).parts) >= _DEPTH:
             below.clear()
+        elif stored:  # mostly a run folder of W&B; a file that lies above others must not hide them
+            below[:] = [one for one in below if one not in _OF_A_RUN]
     runs = [open_run(folder) for folder in sorted(journals, key=lambda one: one.name)]
     for run in runs:
         files.pop(str(run.about.get("id")), None)
@@ -112,7 +115,8 @@ def find_all(path: Path) -> list[Run]:
 
 def is_journal(folder: Path) -> bool:
     try:
-        return (folder / "run.json").is_file() or any(folder.glob("rows-*.jsonl"))
+        named = folder.name.startswith("one-logger-") and (folder / "run.json").is_file()
+        return named or any(folder.glob("rows-*.jsonl"))
     except OSError:  # somebody else's
         return False
 

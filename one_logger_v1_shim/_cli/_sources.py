@@ -164,6 +164,7 @@ def _step(raw: Any) -> Optional[int]:
 def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[int] = None) -> Iterator[dict[str, Any]]:
     """The rows from number ``first`` to ``before`` (all, if that is None) in W&B's files."""
     last, missing, known = first - 1, 0, 0
+    between, gaps, steps = 0, 0, 0
     files = [_File(path) for path in paths]
     for index in range(0, len(files), _TOGETHER):
         # a run that was resumed has several files, which overlap: what is damaged in one may be whole in another
@@ -173,13 +174,19 @@ def _stored_rows(run: Run, paths: list[Path], first: int = 0, before: Optional[i
                 if step <= last or (before is not None and step >= before):
                     continue
                 missing += step - last - 1
-                last = step
+                if last >= first and step > last + 1:
+                    between += step - last - 1
+                    gaps += 1
+                last, steps = step, steps + 1
             row.pop("_runtime", None)
             row.pop("_wandb", None)
             if not known or len(files[index].about) > known:  # who reads the first rows only has to know whose they are
                 known = len(files[index].about)
                 run.about = {**files[index].about, **run.about}
             yield row
+    # Somebody who chooses the steps (``run.log(row, step=100)``) has a gap at each row: then nothing is missing.
+    if 0 < gaps * 2 < steps and before is None and not any(file.damage for file in files):
+        run.notes.append(f"{files[-1].path.name}: {between} rows are missing between others")
     for file in files:
         if file.damage:
             what = f"{missing} rows are missing" if missing else "no row is missing that a later one tells of"

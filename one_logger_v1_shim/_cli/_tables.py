@@ -128,12 +128,20 @@ def _fitted(row: Row) -> Row:
 
 def _fits(value: Any, kind: str) -> bool:
     if kind == _TEXT:
-        return isinstance(value, str)
+        return _is_text(value)
     if kind == _LIST:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return isinstance(value, list) and all(map(_is_text, value))
     if kind == _BOOL or isinstance(value, bool):
         return kind == _BOOL and isinstance(value, bool)
     if kind == _INT:
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         return whole and abs(value) < 1 << 62
     return isinstance(value, float) or (isinstance(value, int) and abs(value) < 1 << 53)
+
+
+def _is_text(value: Any) -> bool:
+    """Whether UTF-8 can have it. Half of a surrogate pair, as from the name of a file, is kept in ``_other``."""
+    try:
+        return isinstance(value, str) and (value.isascii() or bool(value.encode()))
+    except UnicodeEncodeError:
+        return False

@@ -14,7 +14,7 @@ from ._model import Line, Report, Section
 
 _MOST_LINES = 200  # of one section
 _BAR, _CURVE = 30, 40  # characters
-_LABEL, _WIDEST, _NARROW = 40, 1_000_000, 8
+_LABEL, _WIDEST, _NARROW = 40, 1_000_000, 6
 
 
 def write(report: Report, out: TextIO) -> None:

@@ -194,7 +194,9 @@ class _Divider:
         if last is None:
             return 0
         spent, start = rows.progress.spent, rows.start or 0.0
-        if self.cut.total or last.spent - room > _ROUNDING or rows.progress.crossed(start, self.inner):
+        crossed = rows.progress.crossed(start, self.inner)
+        crossed = crossed or rows.progress.crossed(start, rows.validation.spans(LOOP), whole=True)
+        if self.cut.total or last.spent - room > _ROUNDING or crossed:
             begin = self.begin if self.first is None else self.first
             spent = rows.progress.fitted(start, begin, self._available(), self.cut)
             if last.spent - spent[-1] > _ROUNDING and not self.cut.total:

@@ -171,7 +171,7 @@ FIGURES: tuple[Definition, ...] = (
     Definition(
         "attempts", "attempts",
         "Runs of the program.",
-        "runs, and constructions of OneLoggerUtils within one run",
+        "runs, and within one run: constructions of OneLoggerUtils, and processes that resumed it",
         "count", "job starts", NOTHING,
     ),
     Definition(

@@ -33,6 +33,8 @@ class Iterations:
         self.start: Optional[float] = None
         self.end: Optional[float] = None
         self.progress = Progress()
+        #: the training loops: begin, and end if it is told
+        self.loops: list[tuple[int, Optional[int]]] = []
         #: until when the rows tell how many iterations there were
         self.horizon: Optional[int] = None
         #: iterations whose time no row tells, as a timer began again: from, to, and what the timer told (us)
@@ -136,17 +138,25 @@ class Iterations:
         total = self._series.take(Reading(spent, count, least, None, end, at, self._before))
         self.progress.add(Point(end, total, at))
         self._progress_at, self._busy = self.last, 0
-        if self._series.is_new and last is not None and last.at is not None and at is not None and count is not None:
+        if count is None or at is None:
+            return
+        if self._series.is_new and last is not None:
             missing = end - last.iterations - count
-            if missing > 0 and len(self.untold) < _MOST_UNTOLD:
-                self.untold.append((last.at, at, total - before))
+        elif not before:  # the first time that a row tells: iterations before it may be forgotten already
+            missing = (number(row.get(m.TRAIN_ITERATIONS)) or 0) - count
+        else:
+            return
+        since = self.horizon if self.horizon is not None else self.loops[-1][0] if self.loops else None
+        if missing > 0 and since is not None and len(self.untold) < _MOST_UNTOLD:
+            self.untold.append((since, at, total - before))
 
     def _behind(self, row: dict[str, Any], at: int) -> int:
         """By how much (us) the clock was set back since the row of progress before ``row``: iterations took longer."""
         last, finished = self.progress.last, self._instant(row, m.LAST_LOGGED_TRAIN_ITERATIONS_FINISH_TIME, at)
-        if last is None or not last.spent or last.at is None or finished is None:
+        since = last.at if last is not None else self.loops[-1][0] if self.loops else None
+        if since is None or finished is None or (last is not None and not last.spent):
             return 0
-        behind = (time_spent(row) or 0) - self._series.newest - (finished - last.at)
+        behind = (time_spent(row) or 0) - self._series.newest - (finished - since)
         if behind <= STEP_BACK:
             return 0
         self.clock.set_back(behind)

@@ -108,14 +108,23 @@ class Progress:
         """When the newest of the points until an instant was; 0: there is none."""
         return max(0, newest(self._at, at))
 
-    def crossed(self, start: float, spans: Sequence[Span]) -> bool:
-        """Whether one of ``spans`` lies in a single iteration. ``start``: the one at which the attempt began."""
-        for _, end in spans:
-            index = bisect_left(self._at, end)
+    def crossed(self, start: float, spans: Sequence[Span], *, whole: bool = False) -> bool:
+        """Whether one of ``spans``, which are in order, lies in a single iteration.
+
+        Args:
+            start: the iteration at which the attempt began.
+            spans: what may have been done inside of an iteration.
+            whole: whether the span must end in the iteration. Megatron tells of a validation in a row of progress.
+        """
+        for begin, end in spans:  # one may go on behind the iteration: a save that follows at once
+            index = bisect_right(self._at, begin + _ROUNDING)
             if index == len(self):
                 return False
             before, spent = (self.iterations[index - 1], self.spent[index - 1]) if index else (start, 0)
-            if self.iterations[index] - before == 1 and self._at[index] - (self.spent[index] - spent) < end - _ROUNDING:
+            at = self._at[index]
+            if whole and end > at - _ROUNDING:
+                continue
+            if self.iterations[index] - before == 1 and at - (self.spent[index] - spent) < end - _ROUNDING:
                 return True
         return False
 

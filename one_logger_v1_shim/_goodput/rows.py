@@ -29,7 +29,6 @@ class AttemptRows(Iterations):
         #: when SLURM gave the job its nodes
         self.job_start: Optional[int] = None
         self.phases: dict[str, Spans] = {part: Spans() for part in STARTS.values()}
-        self.loops: list[tuple[int, Optional[int]]] = []
         #: where the iterations are to go
         self.target: Optional[float] = None
         self.validation, self.saves = Running(), Running()
@@ -58,8 +57,8 @@ class AttemptRows(Iterations):
         return later(max((one for one in found if one is not None), default=None), self.last)
 
     def is_new_attempt(self, row: dict[str, Any]) -> bool:
-        """Whether ``row`` begins a further attempt of the same run: v1's constructor once more, after training."""
-        if m.ONE_LOGGER_UTILS_VERSION not in row or self.end is None:
+        """Whether ``row``, of a constructor of v1's or the first of a process, begins a further attempt of the run."""
+        if self.end is None and (self.app_start is None or m.APP_FIRST_LOG_TIME not in row):
             return False
         at = from_ms(row.get(m.APP_LAST_LOG_TIME))
         return at is None or self.last is None or at >= self.last  # else it is the first row, out of order

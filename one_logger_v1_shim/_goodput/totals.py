@@ -58,7 +58,7 @@ class Series:
             if now.total < last.total - _FLOAT and ((now.least or 0) < 0 or self._goes_on(last, now)):
                 self._base += last.total - now.total  # the clock went back inside of a window
             elif _is_anew(last, now):
-                self._base += last.total
+                self._base += last.total + max(0, -now.total)  # nonsense in a row takes no time back
                 self._begins.append((last.windows or 0.0, self._base))
                 self.is_new = True
         elif now.total < 0:
@@ -108,7 +108,11 @@ def _is_anew(last: Reading, now: Reading) -> bool:
         if windows is not None and now.inside < last.inside + windows and now.inside <= windows and more > _FLOAT:
             return True
         windows = now.inside - last.inside
-    return windows is not None and now.least is not None and more < _CLEARLY * windows * now.least - _FLOAT
+    if windows is None or now.least is None:
+        return False
+    if windows == 1 and last.least is not None and now.least < last.least - _FLOAT and more > now.least + _FLOAT:
+        return True  # the one window that is new would be the shortest
+    return more < _CLEARLY * windows * now.least - _FLOAT
 
 
 class Running:

@@ -108,7 +108,11 @@ def records_from(data: bytes, began: int, damage: Optional[set[int]] = None) -> 
             continue
         checksum, size, kind = _HEADER.unpack_from(data, here)
         if kind == 0 and size == 0:  # the padding of a block that was given out and never filled
-            here += left
+            if parts is not None:  # or a block that was lost, with the rest of a record
+                if damage is None:
+                    return
+                damage.add(began + here)
+            here, parts = here + left, None
             continue
         stop = here + 7 + size
         if stop > size_of_data or size + 7 > left or zlib.crc32(view[here + 6 : stop]) != checksum:

@@ -55,6 +55,20 @@ def test_csv_and_parquet_have_one_schema(tmp_path: Path, capsys: pytest.CaptureF
     assert isinstance(found[-1][m.APP_START_TIME], float)
 
 
+def test_half_a_surrogate_is_kept_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """UTF-8 has none; a name of a file that is no UTF-8 comes as one."""
+    name, tag = "run\udcff", "t\ud83d"
+    journal(tmp_path, [{**job_rows()[0], m.APP_TAG: [tag]}], chosen={"project": "tests", "run_name": name})
+    with exported(tmp_path, "rows.csv", capsys).open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert json.loads(row["_other"]) == {"_run_name": name, m.APP_TAG: [tag]}
+    pytest.importorskip("pyarrow", reason="not run: pyarrow is not installed")
+    from pyarrow import parquet
+
+    (found,) = parquet.read_table(exported(tmp_path, "rows.parquet", capsys)).to_pylist()
+    assert json.loads(found["_other"]) == {"_run_name": name, m.APP_TAG: [tag]}
+
+
 @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.parquet"])
 def test_verify_reads_it_back(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     if name.endswith("parquet"):

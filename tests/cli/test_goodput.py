@@ -154,6 +154,14 @@ def test_nothing_to_tell_is_one_line_and_exit_code_2(
     assert said.err.startswith("one_logger_v1_shim goodput: ")
 
 
+def test_what_lies_above_other_runs_does_not_hide_them(three: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file that somebody has copied there, and one of somebody's program that is named as ours is."""
+    (three / "run-copied00.wandb").write_bytes(b":W&B")
+    (three / "run.json").write_text("{}")
+    (told,) = document([three], capsys)["trainings"]
+    assert len(told["attempts"]) == 3
+
+
 def test_bad_input_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Damage, a clock that steps, a target that changes, attempts that overlap, runs that are not v1's."""
     first = [*job_rows(), {m.APP_LAST_LOG_TIME: T0 * 1000 - 3_600_000}]

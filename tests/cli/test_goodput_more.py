@@ -19,6 +19,7 @@ import pytest
 
 from one_logger_v1_shim._cli import _html, _text
 from one_logger_v1_shim._cli._model import Line, Report, Section
+from one_logger_v1_shim._cli._places import open_run
 from one_logger_v1_shim._cli._stored import records
 from one_logger_v1_shim._cli.goodput import main
 from one_logger_v1_shim._cli.recover import main as recover
@@ -27,6 +28,9 @@ from one_logger_v1_shim._journal.wandb_file import Scanner, history, records_fro
 from one_logger_v1_shim._v1 import metrics as m
 from tests.cli.journals import job_rows, journal
 from tests.goodput.story import T0, Story
+from tests.goodput.test_kinds import begun
+from tests.journal.test_small_files import row as stored
+from tests.journal.test_small_files import wandb_log
 from tests.support import Clock, clean_environment, run_python
 
 RECORDED = sorted((Path(__file__).parents[1] / "matrix" / "wandb_files").rglob("*.wandb"))
@@ -72,6 +76,31 @@ def test_flipped_bits_in_several_blocks(tmp_path: Path) -> None:
         assert all(row in whole for row in rows)
         assert len(rows) >= len(whole) - count
         assert damage
+
+
+def test_a_block_of_zeros_or_another_is_told(tmp_path: Path) -> None:
+    """A disk's fault. A record that began before it is not joined with the end of another one behind it."""
+    path = tmp_path / "run-x.wandb"
+    data = wandb_log(*(stored(step, step + 1, pad=9_000 + 31 * step) for step in range(40)))
+    blocks = range(32_768, len(data) - 65_536, 32_768)
+    assert len(blocks) > 8
+    for begin in blocks:
+        for other in (bytes(32_768), data[begin + 32_768 : begin + 65_536]):
+            path.write_bytes(data[:begin] + other + data[begin + 32_768 :])
+            run = open_run(path)
+            assert 34 <= sum(1 for _ in run.rows()) < 40
+            assert any("rows are missing" in note for note in run.notes), begin
+            assert any(other) or Scanner(path).advance() <= begin // 9_000
+
+
+def test_steps_that_somebody_chose_are_not_missing_rows(tmp_path: Path) -> None:
+    path = tmp_path / "run-x.wandb"
+    path.write_bytes(wandb_log(*(stored(100 * step, step) for step in range(9))))
+    run = open_run(path)
+    assert (sum(1 for _ in run.rows()), run.notes) == (9, [])
+    path.write_bytes(wandb_log(*(stored(step, step) for step in range(9) if step != 4)))
+    run = open_run(path)
+    assert (sum(1 for _ in run.rows()), run.notes) == (8, ["run-x.wandb: 1 rows are missing between others"])
 
 
 def test_what_decides_about_rows_still_stops_at_damage(tmp_path: Path) -> None:
@@ -140,6 +169,37 @@ def test_a_row_whose_first_character_is_damaged_is_counted(tmp_path: Path, capsy
 
 
 # -- how it ended --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_two_attempts_in_one_run(
+    process: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second construction, which sends no tag again, or another process in a W&B run that was resumed."""
+    with monkeypatch.context() as stopped:
+        clock = Clock(stopped, T0)
+        stories = [begun(clock).iterate(4, 1).save(1).iterate(2, 1)]
+        if process:
+            clock.advance(30)
+            stories.append(Story(clock).call("on_app_start"))  # it dies there
+        clock.advance(30)
+        stories.append(begun(clock, 4).iterate(4, 1).save(1).end())
+    rows = []
+    for story in stories:
+        tags, *rest = story.rows
+        first = {**tags, m.APP_FIRST_LOG_TIME: tags[m.APP_LAST_LOG_TIME]}
+        rows += [first] if process or not rows else []
+        rows += [row for row in rest if m.APP_TAG not in row]
+    journal(tmp_path, rows)
+    assert main([str(tmp_path), "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["trainings"]
+    seconds = {key: value / 1000 for key, value in told["parts"].items() if value}
+    assert seconds == {
+        "productive_ms": 8, "lost_work_ms": 2, "startup_model_init_ms": 20, "startup_rest_ms": 2,
+        "save_checkpoint_ms": 2, "between_attempts_ms": 60 if process else 30
+    }  # fmt: skip
+    ended = ["killed", "killed", "finished"] if process else ["finished", "finished"]
+    assert [one["ended"] for one in told["attempts"]] == ended
 
 
 @pytest.mark.parametrize(

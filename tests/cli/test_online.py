@@ -237,6 +237,11 @@ def test_one_run_that_cannot_be_had_is_named(server: HistoryServer, capsys: pyte
     assert [one["id"] for some in told["trainings"] for one in some["attempts"]] == ["cccc0003"]
     (note,) = told["notes"]
     assert note.startswith("aaaa0001: not all of its rows could be fetched")
+    project(server, [Stored("aaaa0001", job_rows())])
+    assert goodput.main([where]) == 2
+    said_of_it = capsys.readouterr().err
+    assert "no v1 rows in the runs of team/pretraining on W&B: aaaa0001: not all of its rows could be" in said_of_it
+    assert said_of_it.count("\n") == 1
 
 
 @pytest.mark.slow

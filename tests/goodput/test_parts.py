@@ -9,6 +9,7 @@ import pytest
 from one_logger_v1_shim._goodput.progress import Point, Progress
 from one_logger_v1_shim._goodput.rows import AttemptRows
 from one_logger_v1_shim._goodput.spans import clip, common, minus, union
+from one_logger_v1_shim._goodput.totals import Reading, Series
 from one_logger_v1_shim._goodput.trainings import Attempt, group
 from one_logger_v1_shim._goodput.values import decoded, from_ms, from_seconds, number
 from one_logger_v1_shim._v1 import metrics as m
@@ -62,6 +63,13 @@ def test_which_attempts_are_one_training() -> None:
     stranger, elsewhere = _attempt(T0 + 5, ["c"], project="p"), _attempt(T0 + 6, ["b"], project="q")
     assert group([other, stranger, elsewhere, one]) == [[one, other], [stranger], [elsewhere]]
     assert group([other, stranger, elsewhere, one], ("project",)) == [[one, stranger, other], [elsewhere]]
+
+
+def test_a_total_that_is_negative_takes_nothing_back() -> None:
+    series = Series()
+    assert [series.take(Reading(total)) for total in (0, -1_000_000, 5_000_000, -3_000_000, 1_000_000)] == [
+        0, 0, 6_000_000, 6_000_000, 10_000_000
+    ]  # fmt: skip
 
 
 def test_spans_that_are_empty_are_none() -> None:

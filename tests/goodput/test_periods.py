@@ -121,7 +121,8 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     page = tmp_path / "page.html"
     assert main([str(tmp_path), "--per", "day", "--html", str(page)]) == 0
     assert "Goodput per day" in page.read_text()
-    for bad in (["--tz", "Nowhere/Land"], ["--per", "year"], ["--since", "yesterday"]):
+    turned = ["--since", "2026-10-26", "--until", "2026-10-25"]
+    for bad in (["--tz", "Nowhere/Land"], ["--per", "year"], ["--since", "yesterday"], turned):
         with pytest.raises(SystemExit) as stopped_:
             main([str(tmp_path), *bad])
         assert stopped_.value.code == 2

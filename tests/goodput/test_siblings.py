@@ -119,6 +119,20 @@ def test_the_first_batch_has_no_end(clock: Clock, seconds: float) -> None:
     assert d.UNKNOWN not in found
 
 
+def test_what_was_forgotten_before_the_first_row_of_progress(clock: Clock) -> None:
+    story = begun(clock, every=10).wait(2).iterate(4, 1).call("on_train_batch_start").wait(1).iterate(26, 1).save(2)
+    found = parts(training(story.end().attempt()))
+    assert (found[d.PRODUCTIVE], found[d.UNKNOWN]) == (26, 2 + 4 + 1)
+    assert d.IDLE not in found
+
+
+def test_what_was_forgotten_lies_behind_the_row_that_says_so(clock: Clock) -> None:
+    """The row of a save repeats the number of iterations: until then, waiting was waiting."""
+    story = begun(clock, every=10).iterate(6, 1).wait(5).save(2).iterate(2, 1).call("on_train_batch_start").wait(1)
+    found = parts(training(story.iterate(2, 1).save(2).end().attempt()))
+    assert (found[d.PRODUCTIVE], found[d.IDLE], found[d.UNKNOWN]) == (8, 5, 3)
+
+
 def test_three_drops_of_each_kind(clock: Clock) -> None:
     story = begun(clock)
     for _ in range(3):
@@ -128,6 +142,17 @@ def test_three_drops_of_each_kind(clock: Clock) -> None:
     assert parts(training(story.end().attempt())) == {
         d.MODEL_INIT: 10, d.STARTUP_REST: 1, d.PRODUCTIVE: 24, d.VALIDATION: 9, d.SAVE_CHECKPOINT: 15, d.IDLE: 9
     }  # fmt: skip
+
+
+def test_a_new_series_that_is_longer_and_has_one_window_more(clock: Clock) -> None:
+    """Only its shortest window tells: it cannot be the one that was added."""
+    story = begun(clock).validate(1, 3).iterate(4, 1).call("on_validation_start").call("on_validation_batch_start")
+    story.wait(1).call("on_validation_start")
+    for seconds in (4.5, 2.5):
+        story.call("on_validation_batch_start").wait(seconds).call("on_validation_batch_end")
+    found = parts(training(story.call("on_validation_end").iterate(4, 1).save(1).end().attempt()))
+    assert (found[d.PRODUCTIVE], found[d.VALIDATION], found[d.IDLE]) == (8, 3 + 7, 1)
+    assert d.UNKNOWN not in found
 
 
 # -- 3. nothing is unknown that the rows tell ---------------------------------------------------------------------
@@ -236,6 +261,22 @@ def test_a_load_inside_of_a_validation(clock: Clock) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("idle", [0, 2])
+def test_a_validation_inside_of_an_iteration(clock: Clock, idle: int) -> None:
+    story = begun(clock).iterate(5, 1, idle=idle).call("on_train_batch_start").wait(1).validate(2, 1.5).wait(1)
+    story.call("on_train_batch_end").iterate(5, 1, idle=idle).save(1).end()
+    found = parts(training(story.attempt()))
+    assert (found[d.PRODUCTIVE], found[d.VALIDATION], found.get(d.IDLE, 0)) == (5 + 2 + 5, 3, 10 * idle)
+
+
+def test_a_load_at_the_end_of_an_iteration_and_a_save_at_once(clock: Clock) -> None:
+    story = begun(clock).iterate(5, 1, idle=1).call("on_train_batch_start").wait(2).phase("load_checkpoint", 3)
+    story.call("on_train_batch_end").call("on_save_checkpoint_start", global_step=6).wait(1)
+    story.call("on_save_checkpoint_end", global_step=6).call("on_save_checkpoint_success", global_step=6).end()
+    found = parts(training(story.attempt()))
+    assert (found[d.PRODUCTIVE], found[d.LOAD_CHECKPOINT], found[d.IDLE]) == (5 + 2, 3, 5)
+
+
 def test_a_save_inside_of_a_validation_before_the_loop(clock: Clock) -> None:
     story = Story(clock).call("on_app_start").call("on_validation_start").call("on_validation_batch_start").wait(2)
     story.save(3).call("on_validation_batch_end").call("on_validation_end").train_start().iterate(5, 1).save(1).end()
@@ -304,9 +345,10 @@ def test_what_follows_a_clock_that_is_set_back_counts_in_full(clock: Clock, afte
     assert found == wanted
 
 
-def test_a_clock_that_is_set_back_by_less_than_an_iteration(clock: Clock) -> None:
-    """No row's time goes back; the iteration took longer than the time between the rows."""
-    story = begun(clock).iterate(5, 30).wait(-15).iterate(5, 30).save(1).end()
+@pytest.mark.parametrize("before", [0, 5])
+def test_a_clock_that_is_set_back_by_less_than_an_iteration(clock: Clock, before: int) -> None:
+    """No row's time goes back; the iteration took longer than the time between the rows, or since the loop began."""
+    story = begun(clock).iterate(before, 30).wait(-15).iterate(10 - before, 30).save(1).end()
     told = training(story.attempt())
     assert parts(told) == {d.MODEL_INIT: 10, d.STARTUP_REST: 1, d.PRODUCTIVE: 300, d.SAVE_CHECKPOINT: 1}
     assert any("row times go back 1 times, by 15.000 s" in note for note in told.notes)
