@@ -94,13 +94,13 @@ def test_a_block_of_zeros_or_another_is_told(tmp_path: Path) -> None:
 
 
 def test_steps_that_somebody_chose_are_not_missing_rows(tmp_path: Path) -> None:
-    path = tmp_path / "run-x.wandb"
+    path = tmp_path / "run-steps.wandb"
     path.write_bytes(wandb_log(*(stored(100 * step, step) for step in range(9))))
     run = open_run(path)
     assert (sum(1 for _ in run.rows()), run.notes) == (9, [])
     path.write_bytes(wandb_log(*(stored(step, step) for step in range(9) if step != 4)))
     run = open_run(path)
-    assert (sum(1 for _ in run.rows()), run.notes) == (8, ["run-x.wandb: 1 rows are missing between others"])
+    assert (sum(1 for _ in run.rows()), run.notes) == (8, ["run-steps.wandb: 1 rows are missing between others"])
 
 
 def test_what_decides_about_rows_still_stops_at_damage(tmp_path: Path) -> None:
