@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from .._journal.clock import now
 from .._journal.destination import RunSpec, mode, public, settled
 from .._journal.files import new_run_id
 from .._journal.process_table import started
@@ -34,7 +34,7 @@ def new_record(
         pid=os.getpid(),
         started=started(os.getpid()),
         machine=_host(),
-        created=time.time(),
+        created=now(),
         version=VERSION,
         format=FORMAT,
         mode=mode(environ),
