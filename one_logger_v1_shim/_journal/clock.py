@@ -16,7 +16,6 @@ from typing import Any, Callable
 from .._handlers import raised_by_handler
 
 
-
 def _made(name: str, usual: Callable[[], float]) -> Callable[[], float]:
     try:
         return partial(time.clock_gettime, getattr(time, name))
