@@ -42,7 +42,7 @@ def new_record(
         default=public(spec.default),
         settled=settled(environ),
         cwd=_working_directory(),
-        program=str(next(iter(getattr(sys, "argv", ())), "")),
+        program=str(next(iter(getattr(sys, "argv", None) or ()), "")),
         keep=keep,
         python=python,
         v2=v2,

@@ -37,6 +37,7 @@ REFUSED: dict[str, tuple[Environment, str]] = {
     "a slash in the project": ({"WANDB_PROJECT": "team/llm-7b"}, "WANDB_PROJECT='team/llm-7b'"),
     "a limit that is no number": ({"WANDB_INIT_TIMEOUT": "abc"}, "WANDB_INIT_TIMEOUT='abc'"),
     "a mode in capitals": ({"WANDB_MODE": "Offline"}, "WANDB_MODE='Offline'"),
+    "the mode that keeps nothing in capitals": ({"WANDB_MODE": "DISABLED"}, "WANDB_MODE='DISABLED'"),
     "a server without a scheme": ({"WANDB_BASE_URL": "api.wandb.ai"}, "WANDB_BASE_URL='api.wandb.ai'"),
     "a newline after the key": ({"WANDB_API_KEY": KEY + "\n"}, "WANDB_API_KEY"),
     "headers that are no JSON": ({"WANDB_X_EXTRA_HTTP_HEADERS": "X-Gate: 1"}, "WANDB_X_EXTRA_HTTP_HEADERS"),
