@@ -3,7 +3,7 @@
 Checks both before ``wandb.init``, which may prompt, raise or block for long.
 
 Only what is certain keeps a run offline: no credentials, a refused key, a server of which no address answers. Where a
-proxy or a gateway's headers stand between, nothing is asked here: whether the server
+proxy, or a gateway's headers or user, stand between, nothing is asked here: whether the server
 answers is seen by ``wandb.init``, which has a time limit.
 
 Both processes.
@@ -100,7 +100,7 @@ def address(spec: RunSpec, found: Found) -> str:
 def _unreachable(
     found: Found, base_url: str, key: Optional[str], environ: Mapping[str, str], doubts: bool = False
 ) -> Optional[str]:
-    if not found.direct:
+    if not found.direct or "@" in base_url:  # a user for a gateway
         return None
     return unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"), doubts)
 

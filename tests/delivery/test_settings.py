@@ -129,6 +129,9 @@ REACHED: dict[str, Callable[[Path], tuple[jobs.Result, Server]]] = {
         home, {}, prepare=lambda _, server: {"WANDB_BASE_URL": "http://wandb.invalid", "WANDB_HTTP_PROXY": server.url}
     ),
     "a proxy in the settings file": lambda home: online(home, {}, prepare=proxy_in_file),
+    "a user in the address": lambda home: online(
+        home, {}, prepare=lambda _, server: {"WANDB_BASE_URL": server.url.replace("//", "//me:p%40w@")}
+    ),
     "a gateway that wants a header": lambda home: online(home, HEADERS, wants=("X-Gate", "open")),
     "key and server in the settings file": lambda home: online(home, {}, prepare=key_in_file),
 }
