@@ -32,7 +32,7 @@ from .destination import RunSpec, why_not_online
 from .secret import without_user
 
 _INIT = "ONE_LOGGER_V1_INIT_TIMEOUT"
-_TOKEN = "WANDB_IDENTITY_TOKEN_FILE"
+TOKEN = "WANDB_IDENTITY_TOKEN_FILE"
 _BAD = "the API key"
 _NOT_REACHED = "{} cannot be reached"
 _STRANGE = "{} does not answer as W&B does ({})"
@@ -77,7 +77,7 @@ def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str], doubts:
 
 def is_about_key(why: str) -> bool:
     """Whether that reason of :func:`why_offline` is an API key, or a token, that is none."""
-    return why.startswith((_BAD, _TOKEN))
+    return why.startswith((_BAD, TOKEN))
 
 
 def unasked(found: Found) -> Found:
@@ -119,7 +119,7 @@ def credentials(
     key = key or environ.get("WANDB_API_KEY")
     if key:
         return key, True
-    if environ.get(_TOKEN):
+    if environ.get(TOKEN):
         return None, True
     if complete:
         return None, False
@@ -140,14 +140,14 @@ def malformed(key: Optional[str]) -> Optional[str]:
 
 def _no_token(environ: Mapping[str, str]) -> Optional[str]:
     """Why there is no token where the user says one is; wandb reads it when the run is made."""
-    path = environ.get(_TOKEN)
+    path = environ.get(TOKEN)
     if not path:
         return None
     try:
         with open(path, "rb") as file:
-            return None if file.read(4096).strip() else f"{_TOKEN} names an empty file"
+            return None if file.read(4096).strip() else f"{TOKEN} names an empty file"
     except (OSError, ValueError) as error:
-        return f"{_TOKEN} names a file that cannot be read ({getattr(error, 'strerror', None) or error})"
+        return f"{TOKEN} names a file that cannot be read ({getattr(error, 'strerror', None) or error})"
 
 
 def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:
