@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from ._handlers import raised_by_handler
+from ._journal.clock import now
 from ._log import logger, off, warn_once
 from ._off import switched_off
 from ._v1.bookkeeping import TAG, Emit
@@ -92,7 +92,7 @@ class OneLogger:
             if type(metrics) is not dict and not isinstance(metrics, Mapping):
                 raise TypeError(f"log_metrics: {metrics!r} ({type(metrics).__name__}); expected a dict of metrics")
             if metrics:
-                telemetry.log_metrics(metrics, time.time())
+                telemetry.log_metrics(metrics, now())
         except Exception as error:
             self._swallow("log_metrics", error)
 
@@ -105,7 +105,7 @@ class OneLogger:
         if telemetry is None or self._finished:
             return
         try:
-            telemetry.call("", time.time(), emits=[(TAG, app_tag)])
+            telemetry.call("", now(), emits=[(TAG, app_tag)])
         except Exception as error:
             self._swallow("log_app_tag", error)
 
@@ -206,7 +206,7 @@ def _attach(
         settings.asynchronous,
         values,
         read or (lambda key: None),
-        time.time(),
+        now(),
         app_start_ms,
         described=f"project {settings.project!r}, run {settings.run_name!r}",
         emits=emits,

@@ -7,7 +7,6 @@ For applications on v2's callbacks that need v1's metric names: their spans and 
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Mapping
 from typing import Any, Optional, Union
@@ -20,6 +19,7 @@ from overrides import override
 
 from ._job import ending
 from ._job.rows import Rows, offer
+from ._journal import clock
 from ._journal.destination import FIELDS, WandBConfig, specification
 from ._log import warn_once
 from ._v1.bookkeeping import TagList
@@ -145,7 +145,7 @@ class V1CompatibleWandbExporterAdapter(BaseExporter):
 
     def _send(self, rows: list[dict[str, Any]]) -> None:
         if rows:
-            now = time.time()
+            now = clock.now()
             self.rows.put(b"\n".join(self.rows.encode(row, now) for row in rows))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
+from .._journal.clock import now
 from .._journal.destination import RunSpec, mode, public, settled
 from .._journal.files import new_run_id
 from .._journal.process_table import started
@@ -34,7 +34,7 @@ def new_record(
         pid=os.getpid(),
         started=started(os.getpid()),
         machine=_host(),
-        created=time.time(),
+        created=now(),
         version=VERSION,
         format=FORMAT,
         mode=mode(environ),
@@ -42,7 +42,7 @@ def new_record(
         default=public(spec.default),
         settled=settled(environ),
         cwd=_working_directory(),
-        program=str(next(iter(getattr(sys, "argv", ())), "")),
+        program=str(next(iter(getattr(sys, "argv", None) or ()), "")),
         keep=keep,
         python=python,
         v2=v2,

@@ -8,12 +8,12 @@ process, v2 hears of it. Everybody else reads the journal: W&B and v2 with the w
 from __future__ import annotations
 
 import sys
-import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import _state
+from .._journal import clock
 from .._journal.calls import (
     END,
     END_WITH_ROW,
@@ -98,7 +98,7 @@ class Telemetry:
         if self._dead:
             return
         rows = [self._rows.encode(row, now) for row in self._rows_of(emits)]
-        at = (now, time.perf_counter())
+        at = (now, clock.counter())
         logged = [Call("row", at, (row,)) for row in rows]
         calls: list[Call] = [*self._changed_values()]
         if name:
@@ -129,16 +129,16 @@ class Telemetry:
             return
         encoded = self._encode(row, now)
         if self.here is None and not self._told:
-            self._put(self._take((LOGGED, pack(now, time.perf_counter()))) + encoded)
+            self._put(self._take((LOGGED, pack(now, clock.counter()))) + encoded)
         else:
-            self._write([*self._changed_values(), Call("row", (now, time.perf_counter()), (encoded,))])
+            self._write([*self._changed_values(), Call("row", (now, clock.counter()), (encoded,))])
 
     def batch_start(self, now: float, counter: Optional[float] = None) -> None:
-        """``on_train_batch_start``. ``counter``: ``time.perf_counter()`` at ``now``, if that is over."""
+        """``on_train_batch_start``. ``counter``: ``clock.counter()`` at ``now``, if that is over."""
         if self._dead:
             return
         if counter is None:
-            counter = time.perf_counter()
+            counter = clock.counter()
         self._waiting.append((START, pack(now, counter)))
         if self.here is not None:
             self._flush()
@@ -157,9 +157,9 @@ class Telemetry:
             return
         if emits:
             encoded = self._encode(emits[0][1], now)
-            self._put(self._take((END_WITH_ROW, pack(now, time.perf_counter()))) + encoded)
+            self._put(self._take((END_WITH_ROW, pack(now, clock.counter()))) + encoded)
             return
-        counter = time.perf_counter()
+        counter = clock.counter()
         waiting = self._waiting
         waiting.append((END, pack(now, counter)))
         if not 0.0 <= counter - self._flushed < _LONGEST_WAIT or len(waiting) >= _MOST_WAITING:
@@ -191,7 +191,7 @@ class Telemetry:
             taken.append(last)
         if not taken:
             return b""
-        self._flushed = time.perf_counter()
+        self._flushed = clock.counter()
         return moments_line(taken)
 
     def _flush(self) -> None:
@@ -220,7 +220,7 @@ class Telemetry:
         if self._dead:
             return
         rows = [self._rows.encode(row, now) for row in self._rows_of(emits)]
-        at = (now, time.perf_counter())
+        at = (now, clock.counter())
         for key in values.callables:
             self._reads.setdefault(key, read)
             self._told.setdefault(key, self)  # equal to no value
@@ -240,7 +240,7 @@ class Telemetry:
         if self._dead:
             return
         if not self._rows.finished:
-            close = Call("close", (time.time(), time.perf_counter()))
+            close = Call("close", (clock.now(), clock.counter()))
             self._rows.put(self._take() + call_line(close))
             self._rows.end(exit_code)
             if self.here is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, Callable, Optional
@@ -76,17 +77,15 @@ def value(name: str, given: Any, within: tuple[int, ...] = (), left: Optional[_L
 def key(given: Any) -> str:
     """A key of a mapping as W&B spells it; what is no key there as ``str`` does."""
     try:
-        if isinstance(given, tuple):
-            return ",".join(map(key, given))
         found = given
-        for _ in range(2):  # numpy's date is a date, which is a text
+        for _ in range(3):  # numpy's date is a date, which is a text
             if isinstance(found, str):
                 return _text(found)
+            if isinstance(found, tuple):
+                return ",".join(map(key, found))
             if found is None or isinstance(found, (int, float)):
                 return str(found).lower() if isinstance(found, bool) else str(found)
             found = _leaf(found)
-        if isinstance(found, str):
-            return _text(found)
     except BaseException as error:
         if is_the_applications(error):
             raise
@@ -119,6 +118,8 @@ def _text(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
+        with suppress(UnicodeDecodeError):  # pairs of surrogates are characters
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
         return text.encode("utf-8", "backslashreplace").decode("utf-8")
     return str.__str__(text)
 
@@ -221,7 +222,10 @@ def _histogram(given: Any) -> Any:
 
 
 def _iso(given: Any) -> str:
-    text = str(given.isoformat())
+    kind = type(given)
+    if given == given:  # pandas' own has nanoseconds, and a text for no time
+        kind = next((one for one in kind.__mro__ if one.__module__ == "datetime"), kind)
+    text = str(kind.isoformat(given))
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 
 

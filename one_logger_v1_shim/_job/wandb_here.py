@@ -6,6 +6,7 @@ a run of the application's. It goes to the worker by its environment, never by a
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,16 @@ _VARIABLES = {
     "api_key": "WANDB_API_KEY",
     "entity": "WANDB_ENTITY",
     "project": "WANDB_PROJECT",
+    "run_name": "WANDB_NAME",
+    "run_tags": "WANDB_TAGS",
+    "run_notes": "WANDB_NOTES",
+    "run_group": "WANDB_RUN_GROUP",
+    "run_job_type": "WANDB_JOB_TYPE",
+    "root_dir": "WANDB_DIR",
+    "http_proxy": "WANDB_HTTP_PROXY",
+    "https_proxy": "WANDB_HTTPS_PROXY",
+    "x_extra_http_headers": "WANDB_X_EXTRA_HTTP_HEADERS",
+    "insecure_disable_ssl": "WANDB_INSECURE_DISABLE_SSL",
 }
 
 
@@ -42,10 +53,11 @@ def _told(spec: RunSpec, environ: Mapping[str, str]) -> dict[str, str]:
         return {}
     before: Mapping[str, str] = getattr(setup, "_settings_environ", None) or getattr(setup, "_environ", None) or {}
     usual = getattr(type(settings), "model_fields", {})
+    given = getattr(settings, "model_fields_set", _VARIABLES)  # not the folder in which wandb was set up
     told: dict[str, str] = {}
     for name, variable in _VARIABLES.items():
-        value, said = getattr(settings, name, None), environ.get(variable)
-        if not isinstance(value, str) or not value or said != before.get(variable):
+        value, said = _spelled(getattr(settings, name, None)), environ.get(variable)
+        if not value or name not in given or said != before.get(variable):
             continue  # nothing, or what was put into the environment since then, which is the later word
         if said is None and value == getattr(usual.get(name), "default", None):
             continue
@@ -55,3 +67,12 @@ def _told(spec: RunSpec, environ: Mapping[str, str]) -> dict[str, str]:
     if spec.host and spec.host.rstrip("/") != server.rstrip("/"):
         told.pop("WANDB_API_KEY", None)  # it is meant for another server
     return told
+
+
+def _spelled(value: Any) -> str:
+    """A setting as its variable has it; "": nobody has said anything."""
+    if isinstance(value, (tuple, list)):
+        return ",".join(map(str, value))
+    if isinstance(value, dict):
+        return json.dumps(value) if value else ""
+    return value if isinstance(value, str) else "true" if value is True else ""

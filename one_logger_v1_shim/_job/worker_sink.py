@@ -81,7 +81,7 @@ class WorkerSink:
             v2=v2,
             v2_values=v2_values,
         )
-        self._journal = begin(spec.folder(os.environ), record, synced=switch(os.environ, "ONE_LOGGER_V1_FSYNC"))
+        self._journal = begin(spec.folder(environ), record, synced=switch(os.environ, "ONE_LOGGER_V1_FSYNC"))
         launcher = next((_SILENT[name] for name in _SILENT if name in os.environ), None)
         if launcher is not None and not disabled and not is_quietly_offline(environ):
             warn(f"{launcher} may end this process without notice; the journal of its run is {self._journal.folder}; "

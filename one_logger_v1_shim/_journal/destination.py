@@ -171,10 +171,12 @@ def specification(wandb_config: WandBConfig, chosen: Optional[Mapping[str, Any]]
 def mode(environ: Mapping[str, str]) -> str:
     """W&B's mode as asked for: ``online``, ``offline``, ``disabled``, or ``""`` when nobody asked.
 
-    ``WANDB_MODE`` counts before W&B's settings files, which ``wandb offline`` writes.
+    ``WANDB_MODE`` counts before W&B's settings files, which ``wandb offline`` writes. ``Disabled`` is refused by wandb,
+    so that its user would hear of it: the rows are kept.
     """
-    asked = (environ.get("WANDB_MODE") or setting(environ, "mode")[0] or "").strip().lower()
-    return MODES.get(asked, asked)
+    said = environ.get("WANDB_MODE") or setting(environ, "mode")[0] or ""
+    asked = said.strip().lower()
+    return "offline" if asked == "disabled" != said else MODES.get(asked, asked)
 
 
 def why_not_online(environ: Mapping[str, str]) -> str:

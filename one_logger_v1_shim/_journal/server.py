@@ -3,7 +3,7 @@
 Checks both before ``wandb.init``, which may prompt, raise or block for long.
 
 Only what is certain keeps a run offline: no credentials, a refused key, a server of which no address answers. Where a
-proxy or a gateway's headers stand between, nothing is asked here: whether the server
+proxy, or a gateway's headers or user, stand between, nothing is asked here: whether the server
 answers is seen by ``wandb.init``, which has a time limit.
 
 Both processes.
@@ -32,7 +32,7 @@ from .destination import RunSpec, why_not_online
 from .secret import without_user
 
 _INIT = "ONE_LOGGER_V1_INIT_TIMEOUT"
-_TOKEN = "WANDB_IDENTITY_TOKEN_FILE"
+TOKEN = "WANDB_IDENTITY_TOKEN_FILE"
 _BAD = "the API key"
 _NOT_REACHED = "{} cannot be reached"
 _STRANGE = "{} does not answer as W&B does ({})"
@@ -77,7 +77,7 @@ def why_offline(spec: RunSpec, found: Found, environ: Mapping[str, str], doubts:
 
 def is_about_key(why: str) -> bool:
     """Whether that reason of :func:`why_offline` is an API key, or a token, that is none."""
-    return why.startswith((_BAD, _TOKEN))
+    return why.startswith((_BAD, TOKEN))
 
 
 def unasked(found: Found) -> Found:
@@ -100,7 +100,7 @@ def address(spec: RunSpec, found: Found) -> str:
 def _unreachable(
     found: Found, base_url: str, key: Optional[str], environ: Mapping[str, str], doubts: bool = False
 ) -> Optional[str]:
-    if not found.direct:
+    if not found.direct or "@" in base_url:  # a user for a gateway
         return None
     return unreachable(base_url, key, seconds(environ, "ONE_LOGGER_V1_CONNECT_TIMEOUT"), doubts)
 
@@ -119,7 +119,7 @@ def credentials(
     key = key or environ.get("WANDB_API_KEY")
     if key:
         return key, True
-    if environ.get(_TOKEN):
+    if environ.get(TOKEN):
         return None, True
     if complete:
         return None, False
@@ -140,14 +140,14 @@ def malformed(key: Optional[str]) -> Optional[str]:
 
 def _no_token(environ: Mapping[str, str]) -> Optional[str]:
     """Why there is no token where the user says one is; wandb reads it when the run is made."""
-    path = environ.get(_TOKEN)
+    path = environ.get(TOKEN)
     if not path:
         return None
     try:
         with open(path, "rb") as file:
-            return None if file.read(4096).strip() else f"{_TOKEN} names an empty file"
+            return None if file.read(4096).strip() else f"{TOKEN} names an empty file"
     except (OSError, ValueError) as error:
-        return f"{_TOKEN} names a file that cannot be read ({getattr(error, 'strerror', None) or error})"
+        return f"{TOKEN} names a file that cannot be read ({getattr(error, 'strerror', None) or error})"
 
 
 def netrc_key(environ: Mapping[str, str], base_url: str) -> Optional[str]:

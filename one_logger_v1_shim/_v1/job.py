@@ -10,7 +10,6 @@ Runs in the job's process.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any, Optional
 
@@ -223,11 +222,11 @@ class Job:
             return self._timer.is_active("train_iterations")
         return None if self.training.has_batches else self.training.step_began is not None
 
-    def on_train_step_start(self, now: float) -> None:
+    def on_train_step_start(self, now: float, counter: float) -> None:
         if self.wire == STEPS:
             self._timer.start("train_iterations", now)
         else:
-            self.training.step_began = (now, time.perf_counter())
+            self.training.step_began = (now, counter)
 
     def on_train_step_end(self, now: float) -> list[Emit]:
         """The iteration's row when it is due. In a version that knows no steps it is an iteration with one batch."""

@@ -66,7 +66,9 @@ class Opening:
             reason = self._ask_settings()
         reason = "; ".join(filter(None, (offline_because, reason))) or None
         if reason is None and self.settings is not None:
-            reason = server.why_offline(self._run.spec, self.settings, os.environ)
+            # a token's file on a dead mount; the server's time is bounded
+            with _otherwise(wandb_api.stuck_limit(), self._without_credentials):
+                reason = server.why_offline(self._run.spec, self.settings, os.environ)
         self._run.await_older(mark)
         if reason is None and self._run.began_offline():
             reason = "it began offline"
@@ -75,6 +77,10 @@ class Opening:
             self._open_online()
         else:
             self._open_offline(reason)
+
+    def _without_credentials(self) -> NoReturn:
+        os.environ.pop(server.TOKEN, None)  # offline, too, wandb would read it
+        self._successor.offline(f"no credentials could be read within {wandb_api.stuck_limit():g} s")
 
     def _ask_settings(self) -> Optional[str]:
         """Learn what W&B's settings say. Returns why the run must be offline, None if it can be online."""

@@ -6,6 +6,7 @@ Runs in the worker's process.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 import time
@@ -30,6 +31,12 @@ from .children import children, end_children, say
 from .too_long import LIMIT, TooLong
 
 _LOG = Path("logs") / "debug-internal.log"  # in the run's folder
+# A request that wandb's process makes again and again, though its status will not change by that.
+_AGAIN = re.compile(
+    rb'"api: retrying HTTP error","status":(40[25-7]|41[1-8]|42[1-46-8]|431|451|501|505|508),"url":"[^"]*/file_stream"'
+)
+_MOST_AGAIN = 3  # times in a row; with the pauses of wandb that is some ten seconds
+_NO_ROW = 60.0  # seconds between two of them at most
 _LEAVE = 5.0  # seconds for wandb's process of an earlier worker to write down what it has
 
 
@@ -84,6 +91,7 @@ class Run:
         self._offline = True
         self._read = 0  # bytes of wandb's log
         self._refused = False
+        self._again: list[float] = []  # when the server was seen to refuse what wandb's process sends again
         self._processes: list[int] = []
         self._scanners: dict[Path, Scanner] = {}
         #: rows that W&B's server will not take as they are
@@ -219,7 +227,8 @@ class Run:
         return f"W&B's server may not have all rows ({why})" if why else ""
 
     def refused(self) -> bool:
-        """Whether wandb has given the upload up. It says so in its log only, and goes on as if all were well."""
+        """Whether wandb has given the upload up, or should. It says so in its log only, and goes on as if all were
+        well."""
         if self._offline or self._run is None:
             return False
         try:
@@ -229,7 +238,12 @@ class Run:
                     if not line.endswith(b"\n"):  # it is being written
                         break
                     self._read += len(line)
-                    self._refused = self._refused or b"filestream: fatal error" in line
+                    if _AGAIN.search(line):
+                        seen = time.monotonic()
+                        self._again = [*(one for one in self._again if seen - one < _NO_ROW), seen]
+                    self._refused = (
+                        self._refused or b"filestream: fatal error" in line or len(self._again) >= _MOST_AGAIN
+                    )
         except OSError:
             pass
         return self._refused

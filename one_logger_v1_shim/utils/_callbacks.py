@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-import time
 from typing import TYPE_CHECKING, Any, Callable, Optional, TypeVar
 
 from .._handlers import raised_by_handler
+from .._journal import clock
 from .._journal.calls import milliseconds
 from .._log import warn_once
 from .._v1.bookkeeping import ROW, Emit
@@ -84,7 +84,7 @@ class Callbacks:
                 job.check_checkpoints()
             if set_barrier and callback != "on_save_checkpoint_success":
                 self.timer.wait()
-            now = time.time()
+            now = clock.now()
             emits = job.run(callback, now, kwargs)
             arguments = phase + self._arguments(callback, emits, kwargs)
             self._send(name, now, arguments, emits, rows_first=callback not in _STARTS)  # they are of what has begun

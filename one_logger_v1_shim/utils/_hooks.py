@@ -9,7 +9,6 @@ import copyreg
 import functools
 import inspect
 import os
-import time
 import types
 import uuid
 import weakref
@@ -17,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Callable, Optional
 
 from .._job.ending import at_exit, not_at_exit
+from .._journal.clock import now
 from .._log import warn, warn_once
 from .._v1.config import as_number
 from ._callbacks import Method
@@ -206,7 +206,7 @@ class JobCallback:
         try:
             if self._app == "started":
                 self._app = "ended"
-                self.logtimeevent.on_app_end(app_finish_time=time.time() * 1000)
+                self.logtimeevent.on_app_end(app_finish_time=now() * 1000)
         finally:
             self._app = "finished"
             telemetry = self.logtimeevent._telemetry
@@ -221,7 +221,7 @@ class JobCallback:
             self._end_train()
             if self._app == "started":
                 self._app = "ended"
-                self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or time.time() * 1000)
+                self.logtimeevent.on_app_end(app_finish_time=self._app_finish_ms or now() * 1000)
             # Telemetry finishes the run: its own exit handler runs after this one and knows the exit code.
         except Exception as error:
             warn(f"the end of the job could not be reported at exit: {error!r}")

@@ -13,10 +13,10 @@ import importlib
 import importlib.util
 import os
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Optional
 
+from .._journal.clock import now
 from .._log import warn, warn_once
 from ._hooks import JobCallback
 
@@ -88,12 +88,12 @@ class LightningEvents(JobCallback):
             elif stage == "validate":
                 warn_once("framework:late", "the run was finished when training ended; what comes after is not logged")
         # a start that the configuration gives is better than now
-        given = {} if "app_start_time" in self.callback_config else {"app_start_time": time.time() * 1000}
+        given = {} if "app_start_time" in self.callback_config else {"app_start_time": now() * 1000}
         self._start_app(**given)
 
     def teardown(self, trainer: Any, pl_module: Any, stage: Any = None) -> None:
         """A stage ends: with ``fit`` the application ends and the run is finished."""
-        self._app_finish_ms = time.time() * 1000
+        self._app_finish_ms = now() * 1000
         if _name(stage) == "fit" and not self._held and self._trained:
             self._report_saves(trainer)
             self._close()

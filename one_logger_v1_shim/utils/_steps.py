@@ -6,9 +6,9 @@ Who calls them there all the same gets what they mean, by ``OneLoggerUtils.__get
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
+from .._journal import clock
 from .._log import warn_once
 from .._v1.schema import check
 from .._v1.wires import STEPS, VARIABLE
@@ -42,9 +42,9 @@ def _step(self: Callbacks, callback: str, set_barrier: bool, extra: tuple[Any, .
             return
         if set_barrier:
             self.timer.wait()
-        now = time.time()
+        now = clock.now()
         if starts:
-            job.on_train_step_start(now)
+            job.on_train_step_start(now, clock.counter())
             if job.wire == STEPS and not self._finished:
                 self._telemetry.batch_start(now)
             return

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from .. import rankpulse
+from .._journal import clock
 from .._log import off, warn, warn_once
 from .._off import switched_off
 from .._v1.bookkeeping import ROW, Emit
@@ -209,7 +209,7 @@ class OneLoggerUtils(Callbacks):
         try:
             if set_barrier:
                 self.timer.wait()
-            now = time.time()
+            now = clock.now()
             self._job.on_train_batch_start(now)
             if kwargs:
                 check("on_train_batch_start", kwargs)
@@ -228,7 +228,7 @@ class OneLoggerUtils(Callbacks):
         try:
             if set_barrier:
                 self.timer.wait()
-            now = time.time()
+            now = clock.now()
             if kwargs:
                 self._job.refuse_batch_end(now, kwargs)
             emits = self._job.on_train_batch_end(now)

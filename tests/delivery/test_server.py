@@ -173,7 +173,7 @@ print(i + 10)
     return scenario
 
 
-CHANGES = {f"changes its mind: {status}": changes_its_mind(status) for status in ("401", "404", "409", "413")}
+CHANGES = {f"changes its mind: {status}": changes_its_mind(status) for status in ("401", "404", "405", "409", "413")}
 DIES = {
     "hangs mid-run": dies_mid_run("hang", ONE_LOGGER_V1_FINISH_TIMEOUT="2"),
     "refuses the key mid-run": dies_mid_run("401"),

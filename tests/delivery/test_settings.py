@@ -37,6 +37,7 @@ REFUSED: dict[str, tuple[Environment, str]] = {
     "a slash in the project": ({"WANDB_PROJECT": "team/llm-7b"}, "WANDB_PROJECT='team/llm-7b'"),
     "a limit that is no number": ({"WANDB_INIT_TIMEOUT": "abc"}, "WANDB_INIT_TIMEOUT='abc'"),
     "a mode in capitals": ({"WANDB_MODE": "Offline"}, "WANDB_MODE='Offline'"),
+    "the mode that keeps nothing in capitals": ({"WANDB_MODE": "DISABLED"}, "WANDB_MODE='DISABLED'"),
     "a server without a scheme": ({"WANDB_BASE_URL": "api.wandb.ai"}, "WANDB_BASE_URL='api.wandb.ai'"),
     "a newline after the key": ({"WANDB_API_KEY": KEY + "\n"}, "WANDB_API_KEY"),
     "headers that are no JSON": ({"WANDB_X_EXTRA_HTTP_HEADERS": "X-Gate: 1"}, "WANDB_X_EXTRA_HTTP_HEADERS"),
@@ -128,6 +129,9 @@ REACHED: dict[str, Callable[[Path], tuple[jobs.Result, Server]]] = {
         home, {}, prepare=lambda _, server: {"WANDB_BASE_URL": "http://wandb.invalid", "WANDB_HTTP_PROXY": server.url}
     ),
     "a proxy in the settings file": lambda home: online(home, {}, prepare=proxy_in_file),
+    "a user in the address": lambda home: online(
+        home, {}, prepare=lambda _, server: {"WANDB_BASE_URL": server.url.replace("//", "//me:p%40w@")}
+    ),
     "a gateway that wants a header": lambda home: online(home, HEADERS, wants=("X-Gate", "open")),
     "key and server in the settings file": lambda home: online(home, {}, prepare=key_in_file),
 }

@@ -32,6 +32,11 @@ TOLD: dict[str, tuple[str, dict[str, Optional[str]]]] = {
     ),
     "offline": ("import wandb; wandb.setup(wandb.Settings(mode='offline'))", {"WANDB_API_KEY": KEY}),
     "disabled": ("import wandb; wandb.setup(wandb.Settings(mode='disabled'))", {"WANDB_API_KEY": KEY}),
+    "folder, tags and a header": (
+        "import wandb; os.mkdir('there'); wandb.setup(wandb.Settings(base_url=SERVER, api_key=KEY, root_dir='there', "
+        "run_tags=('a', 'b'), run_group='group', x_extra_http_headers={'X-Gate': 'open'}))",
+        {},
+    ),
     "the environment afterwards": (
         "import wandb; wandb.setup(wandb.Settings(api_key=KEY, base_url=SERVER)); os.environ['WANDB_MODE'] = 'offline'",
         {},
@@ -42,6 +47,7 @@ TOLD: dict[str, tuple[str, dict[str, Optional[str]]]] = {
 def told(name: str) -> Callable[[Path], tuple[jobs.Result, Server]]:
     def scenario(home: Path) -> tuple[jobs.Result, Server]:
         server = Server()
+        server.wants = ("X-Gate", "open") if "X-Gate" in TOLD[name][0] else None
         try:
             code, environ = TOLD[name]
             code = code.replace("SERVER", repr(server.url)).replace("KEY", "os.environ.pop('THE_KEY')")
@@ -64,7 +70,12 @@ def test_what_wandb_was_told_counts(name: str, outcome: Callable[[str], Any]) ->
     result, server = outcome(name)
     assert result.code == 0, result.err
     sent = [server.rows[step]["i"] for step in sorted(server.rows)]
-    assert sent == (ROWS if name in ("a key and a server", "a login") else [])
+    assert sent == (ROWS if name in ("a key and a server", "a login", "folder, tags and a header") else [])
     assert result.values() == ([] if name == "disabled" else ROWS)
+    if server.wants is not None:
+        assert [(made["tags"], made["groupName"]) for made in server.made if made.get("tags")] == [
+            (["a", "b"], "group")
+        ]
+        assert [run.path.parent.parent.parent.name for run in result.runs()] == ["there"]
     for journal in jobs.journals(result.home):
         assert not any(KEY.encode() in path.read_bytes() for path in journal.iterdir())

@@ -30,6 +30,7 @@ from one_logger_v1_shim._job.encode import as_dict, encode
 class Phase(enum.Enum):
     TRAIN = "train"
     NONE = None
+    PAIR = (1, "b")
 
 
 class Marker(enum.Enum):
@@ -92,7 +93,16 @@ VALUES: dict[str, Callable[[], Any]] = {
     "partial": lambda: functools.partial(len),
     "called": lambda: [Loss(), Loss.__call__, Loss],
     "dataclass": lambda: Point(),
-    "keys": lambda: {Phase.TRAIN: 1, 1: 2, (1, "a"): 3, dt.date(2026, 1, 2): 4, b"x": 5, 1.5: 6, False: 7},
+    "keys": lambda: {
+        Phase.TRAIN: 1,
+        Phase.PAIR: 0,
+        1: 2,
+        (1, "a"): 3,
+        dt.date(2026, 1, 2): 4,
+        b"x": 5,
+        1.5: 6,
+        False: 7,
+    },
     "odd keys": lambda: [{None: 1}, {math.nan: 1, -math.inf: 2}, {(1, None, True): 1}, {1e300: 1, -0.0: 2}],
 }
 ITERATORS: dict[str, Callable[[], Any]] = {
@@ -101,6 +111,8 @@ ITERATORS: dict[str, Callable[[], Any]] = {
     "in a list": lambda: [iter([1, {2}]), zip("ab", "cd")],
     "mock": MagicMock,  # it has a method for everything, and no items
     "marker": lambda: Marker.MISSING,
+    # wandb's fast encoder refuses them, which is in its log
+    "halves of characters": lambda: ["a\ud83d\ude00b", {"\ud83d\ude00": 1}],
 }
 
 NUMPY: dict[str, Callable[[Any], Any]] = {
@@ -168,6 +180,13 @@ def test_iterator(name: str) -> None:
 @pytest.mark.parametrize("name", NUMPY)
 def test_numpy(name: str) -> None:
     compare(NUMPY[name](pytest.importorskip("numpy")))
+
+
+@pytest.mark.slow
+def test_pandas() -> None:
+    pandas = pytest.importorskip("pandas")
+    exact = pandas.Timestamp("2026-01-02T03:04:05.123456789", tz="Europe/Berlin")
+    compare([exact, exact.tz_convert("UTC"), {exact: 1}, pandas.Timestamp("2026-01-02"), pandas.NaT])
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from functools import partial
+from functools import partial, partialmethod
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ _SET = """
 import ctypes, sys, threading, time
 from one_logger_v1_shim import OneLogger
 
-kinds = [type("Limit", (Exception,), {}), Exception]
+kinds = [type("Limit", (Exception,), {}), Exception, TimeoutError]
 logger = OneLogger({"project": "p"})
 heard = []
 
@@ -72,7 +72,7 @@ def work(turn):
         heard.append(logged)
 
 for turn in range(10):
-    kind = kinds[turn % 2]
+    kind = kinds[turn % 3]
     thread = threading.Thread(target=work, args=(turn,))
     thread.start()
     time.sleep(0.01)
@@ -156,6 +156,34 @@ def test_every_kind_of_handler_is_known(handler: Any) -> None:
     finally:
         signal.signal(signal.SIGUSR2, before)
     assert not raised_by_handler(raised.value)
+
+
+def _once(number: int, frame: Any) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    _raise()
+
+
+def _once_too(*given: Any) -> None:
+    _once(*given)
+
+
+class _Partial:
+    def _over(self, kind: str, *given: Any) -> None:
+        _once(*given)
+
+    __call__ = partialmethod(_over, "kind")
+
+
+@pytest.mark.parametrize("handler", [_once, _once_too, partial(_Partial()._over, "kind"), _Partial()])
+def test_a_handler_for_once_is_known(handler: Any) -> None:
+    """It takes itself away and raises: nothing that is installed tells of it."""
+    before = signal.signal(signal.SIGUSR2, handler)
+    try:
+        with pytest.raises(RuntimeError) as raised:
+            signal.raise_signal(signal.SIGUSR2)
+        assert raised_by_handler(raised.value)
+    finally:
+        signal.signal(signal.SIGUSR2, before)
 
 
 def test_trouble_of_ours_is_not_the_applications() -> None:

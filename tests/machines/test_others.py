@@ -104,6 +104,7 @@ SCENARIOS: dict[str, Callable[[Path], Any]] = {
     "C code prints to a closed stream": job(code=NOISE),
     "sitecustomize prints": prints_at_start,
     "the process has an odd name and no sys.argv": job(NAMED + "import sys; del sys.argv\n", False),
+    "sys.argv is None": job("import sys; sys.argv = None\n"),
     "no standard error": job("import sys; sys.stderr = None\n"),
     "standard streams are closed": job(
         "", code="os.close(0); os.close(1); os.close(2)\n" + JOB.replace('print("done")', "os._exit(0)")

@@ -565,6 +565,23 @@ def test_an_offline_init_that_does_not_return(tmp_path: Path, monkeypatch: pytes
     assert stuck.is_set()
 
 
+def test_a_token_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file is on a dead mount: the run goes offline, and is not told of the file any more."""
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.setenv("WANDB_IDENTITY_TOKEN_FILE", "dead")
+    given: list[str] = []
+    left = threading.Event()
+    folder = standin.journal(tmp_path)
+    one: Any = Worker(folder, None)
+    monkeypatch.setattr(one._successor, "offline", lambda why: (given.append(why), left.set()))
+    monkeypatch.setattr(opening.wandb_api, "stuck_limit", lambda: 0.5)
+    monkeypatch.setattr(opening.server, "why_offline", lambda *_: left.wait(9) and "it was waited for")
+    monkeypatch.setattr(one.run, "open", lambda offline: None)
+    opening.Opening(folder, one.record, one.run, one._successor, left.set).open(None, Mark())  # type: ignore[arg-type]
+    assert given == ["no credentials could be read within 0.5 s"]
+    assert "WANDB_IDENTITY_TOKEN_FILE" not in os.environ
+
+
 def test_an_init_that_does_not_return(tmp_path: Path) -> None:
     folder = standin.journal(tmp_path)
     one = Worker(folder, None)
