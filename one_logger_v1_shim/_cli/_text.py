@@ -14,7 +14,7 @@ from ._model import Line, Report, Section
 
 _MOST_LINES = 200  # of one section
 _BAR, _CURVE = 30, 40  # characters
-_LABEL, _WIDEST, _NARROW = 40, 1_000_000, 6
+_LABEL, _WIDEST, _NARROW = 50, 1_000_000, 6  # the longest of v1's names has 49
 
 
 def write(report: Report, out: TextIO) -> None:
