@@ -39,7 +39,8 @@ def destination(offline: bool) -> Iterator[Finding]:
         level = WARNING if asked == "offline" else ERROR  # that is where they are to go
         yield Finding(level, "W&B setting", f"{text}; until then runs are offline")
     if "server" in found:
-        yield _mode(found["mode"])
+        is_asked = asked == "offline" and os.environ.get("WANDB_MODE")  # also where wandb refuses its spelling
+        yield _mode(asked if is_asked else found["mode"])
         yield fine("W&B server", f"{found['server']} ({_origin('WANDB_BASE_URL', 'base_url')})")
         yield from _names(found)
         yield from _online(found, offline)

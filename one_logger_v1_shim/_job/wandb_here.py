@@ -6,7 +6,6 @@ a run of the application's. It goes to the worker by its environment, never by a
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
@@ -30,7 +29,6 @@ _VARIABLES = {
     "root_dir": "WANDB_DIR",
     "http_proxy": "WANDB_HTTP_PROXY",
     "https_proxy": "WANDB_HTTPS_PROXY",
-    "x_extra_http_headers": "WANDB_X_EXTRA_HTTP_HEADERS",
     "insecure_disable_ssl": "WANDB_INSECURE_DISABLE_SSL",
 }
 
@@ -73,6 +71,4 @@ def _spelled(value: Any) -> str:
     """A setting as its variable has it; "": nobody has said anything."""
     if isinstance(value, (tuple, list)):
         return ",".join(map(str, value))
-    if isinstance(value, dict):
-        return json.dumps(value) if value else ""
     return value if isinstance(value, str) else "true" if value is True else ""

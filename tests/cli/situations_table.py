@@ -146,7 +146,7 @@ MODES = {
     "mode with a blank": _mode("offline "),
     "a mode that there is not": _mode("sometimes", "online"),
     "mode disabled": _mode("disabled", NOWHERE),
-    "mode disabled in capitals": _mode("Disabled", NOWHERE),
+    "mode disabled in capitals": _mode("Disabled"),
     "mode offline in the settings file": _file("mode = offline", wanted=OFFLINE),
     "mode in capitals in the settings file": _file("mode = OFFLINE"),
     "mode offline in the folder's settings file": _file("mode = offline", "wandb/settings", wanted=OFFLINE),

@@ -32,9 +32,9 @@ TOLD: dict[str, tuple[str, dict[str, Optional[str]]]] = {
     ),
     "offline": ("import wandb; wandb.setup(wandb.Settings(mode='offline'))", {"WANDB_API_KEY": KEY}),
     "disabled": ("import wandb; wandb.setup(wandb.Settings(mode='disabled'))", {"WANDB_API_KEY": KEY}),
-    "folder, tags and a header": (
+    "folder, tags and group": (
         "import wandb; os.mkdir('there'); wandb.setup(wandb.Settings(base_url=SERVER, api_key=KEY, root_dir='there', "
-        "run_tags=('a', 'b'), run_group='group', x_extra_http_headers={'X-Gate': 'open'}))",
+        "run_tags=('a', 'b'), run_group='group'))",
         {},
     ),
     "the environment afterwards": (
@@ -47,7 +47,6 @@ TOLD: dict[str, tuple[str, dict[str, Optional[str]]]] = {
 def told(name: str) -> Callable[[Path], tuple[jobs.Result, Server]]:
     def scenario(home: Path) -> tuple[jobs.Result, Server]:
         server = Server()
-        server.wants = ("X-Gate", "open") if "X-Gate" in TOLD[name][0] else None
         try:
             code, environ = TOLD[name]
             code = code.replace("SERVER", repr(server.url)).replace("KEY", "os.environ.pop('THE_KEY')")
@@ -70,9 +69,9 @@ def test_what_wandb_was_told_counts(name: str, outcome: Callable[[str], Any]) ->
     result, server = outcome(name)
     assert result.code == 0, result.err
     sent = [server.rows[step]["i"] for step in sorted(server.rows)]
-    assert sent == (ROWS if name in ("a key and a server", "a login", "folder, tags and a header") else [])
+    assert sent == (ROWS if name in ("a key and a server", "a login", "folder, tags and group") else [])
     assert result.values() == ([] if name == "disabled" else ROWS)
-    if server.wants is not None:
+    if name == "folder, tags and group":
         assert [(made["tags"], made["groupName"]) for made in server.made if made.get("tags")] == [
             (["a", "b"], "group")
         ]
