@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 from .._goodput.values import decoded
+from .._journal.files import is_text
 from .._v1 import metrics as m
 
 #: what tells the rows of one run from those of another
@@ -141,7 +142,4 @@ def _fits(value: Any, kind: str) -> bool:
 
 def _is_text(value: Any) -> bool:
     """Whether UTF-8 can have it. Half of a surrogate pair, as from the name of a file, is kept in ``_other``."""
-    try:
-        return isinstance(value, str) and (value.isascii() or bool(value.encode()))
-    except UnicodeEncodeError:
-        return False
+    return isinstance(value, str) and is_text(value)

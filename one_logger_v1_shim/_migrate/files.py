@@ -32,7 +32,12 @@ _NOT_ENTERED = frozenset(
 # used in files that do not name its module.
 _NEEDLES = re.compile(rb"one_logger|logtimeevent|time_event_callback")
 _PIN_NEEDLES = re.compile(rb"one[-_.]logger", re.IGNORECASE)
-_ANY_NEEDLE = re.compile(b"(?i:%b)|%b" % (_PIN_NEEDLES.pattern, _NEEDLES.pattern))
+# of a kind of file, where it is not only Python's; a notebook has a shell's cells, too
+_NEEDLES_OF = {
+    PINS: _PIN_NEEDLES,
+    SCRIPT: _PIN_NEEDLES,
+    NOTEBOOK: re.compile(b"(?i:%b)|%b" % (_PIN_NEEDLES.pattern, _NEEDLES.pattern)),
+}
 _LONGEST = 32  # bytes of a needle, and more
 # the first line of a file without a suffix says what runs it
 _RUN_BY = re.compile(rb"#!.{0,200}?\b(?:(python|pypy|uv|ipython|torchrun)|(?:ba|da|z|k)?sh)[\d.]*\b")
@@ -154,9 +159,7 @@ def read(found: Found) -> Optional[bytes]:
     Raises:
         Unreadable: it mentions v1 (or was named), and is too large or cannot be read.
     """
-    needles = _NEEDLES
-    if found.kind in (PINS, SCRIPT, NOTEBOOK):  # a notebook has a shell's cells, too
-        needles = _PIN_NEEDLES if found.kind != NOTEBOOK else _ANY_NEEDLE
+    needles = _NEEDLES_OF.get(found.kind, _NEEDLES)
     try:
         descriptor = os.open(found.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:

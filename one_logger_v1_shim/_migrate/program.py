@@ -197,7 +197,8 @@ class Program(Tree):
         if isinstance(node, cst.Attribute) and node.attr.value in self.set_attributes:
             name = node.attr.value
             targets = [one for one in self.attributes[name] if not self.is_read(one)]
-            alike = all(plain(one) == plain(node) and self._class_of(one) is self._class_of(node) for one in targets)
+            here = self.around(node, cst.ClassDef)
+            alike = all(plain(one) == plain(node) and self.around(one, cst.ClassDef) is here for one in targets)
             return list(self.set_attributes[name]) if alike else []
         return None
 
@@ -207,12 +208,6 @@ class Program(Tree):
         if value.index is not None:  # hook_trainer_cls(...)[1]
             return isinstance(value.expression, cst.Call)
         return plain(value.expression) == "None" or self.is_surely_v1s(value.expression)
-
-    def _class_of(self, node: cst.CSTNode) -> Optional[cst.CSTNode]:
-        current = self.parents.get(node)
-        while current is not None and not isinstance(current, cst.ClassDef):
-            current = self.parents.get(current)
-        return current
 
     def looks_like_v1(self, node: cst.CSTNode) -> bool:
         """Whether an object whose origin is unknown has a name such as ``self.one_logger`` or ``cb.logtimeevent``.

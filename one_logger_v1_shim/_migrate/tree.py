@@ -140,8 +140,12 @@ class Tree:
 
     def function(self, node: cst.CSTNode) -> Optional[cst.FunctionDef]:
         """The function that a node stands in; None for the module."""
+        return self.around(node, cst.FunctionDef)
+
+    def around(self, node: cst.CSTNode, kind: type[Node]) -> Optional[Node]:
+        """The nearest node of a kind that a node stands in."""
         current = self.parents.get(node)
-        while current is not None and not isinstance(current, cst.FunctionDef):
+        while current is not None and not isinstance(current, kind):
             current = self.parents.get(current)
         return current
 
